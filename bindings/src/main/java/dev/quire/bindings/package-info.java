@@ -1,0 +1,2 @@
+/** The only code that crosses into native: Unicorn and Capstone. */
+package dev.quire.bindings;

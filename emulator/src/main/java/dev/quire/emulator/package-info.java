@@ -1,0 +1,2 @@
+/** vCPUs, devices, boot protocols and virtual time. */
+package dev.quire.emulator;

@@ -1,0 +1,2 @@
+/** Command line, experiments, reports and benchmarks. */
+package dev.quire.lab;

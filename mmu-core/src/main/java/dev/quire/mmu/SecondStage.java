@@ -1,0 +1,33 @@
+package dev.quire.mmu;
+
+/**
+ * The second stage of translation: guest physical to host physical (EPT, Arm stage 2, or none).
+ *
+ * <p>Hot: called for every table entry of a nested walk. Implementations allocate nothing.
+ */
+public interface SecondStage {
+  /**
+   * Translates {@code gpa}.
+   *
+   * @param access {@link Access}; with {@link Access#TABLE_WALK} for a stage-1 table entry
+   * @param fault filled on failure, its {@code va} left to the caller
+   * @return a {@link Translation} whose {@code order} and {@code stage1Order} are the leaf's order
+   */
+  long translate(long gpa, int access, FaultRecord fault);
+
+  /** No second stage: guest physical is host physical, limited to what memory contains. */
+  static SecondStage none(PhysicalMemory memory) {
+    return new SecondStage() {
+      private static final int LARGEST_ORDER = 27;
+
+      @Override
+      public long translate(long gpa, int access, FaultRecord fault) {
+        if (!memory.contains(gpa & -Order.bytes(0), Order.bytes(0))) {
+          return fault.set(FaultRecord.STAGE2, 0, gpa, access, 0, 0);
+        }
+        return Translation.of(
+            gpa >>> Order.BASE_PAGE_SHIFT, Protection.ALL, LARGEST_ORDER, LARGEST_ORDER);
+      }
+    };
+  }
+}
