@@ -9,3 +9,6 @@
 #define FRAME_ESR 272
 #define FRAME_FAR 280
 #define SYS_EXIT_NUMBER 0
+#ifdef __ASSEMBLER__
+#define COPY_BYTES (3 * 4096) /* trap.h */
+#endif

@@ -22,6 +22,19 @@ static bool is_abort(unsigned ec) {
   return ec == EC_IABT_LOW || ec == EC_IABT_SAME || ec == EC_DABT_LOW || ec == EC_DABT_SAME;
 }
 
+u64 fault_code(enum access access, bool user, bool absent, unsigned level) {
+  u64 ec = access == ACCESS_EXEC ? EC_IABT_LOW : EC_DABT_LOW;
+  return (ec + !user) << 26 | ESR_IL | (access == ACCESS_WRITE ? ESR_WNR : 0) |
+         (absent ? FSC_TRANSLATION : FSC_PERMISSION) | (3 - level);
+}
+
+void sync_code(u64 pa, u64 bytes) {
+  for (u64 at = pa; at < pa + bytes; at += 4) { /* whatever the line size */
+    __asm__ volatile("dc cvau, %0" ::"r"(at) : "memory");
+  }
+  __asm__ volatile("dsb ish; ic ialluis; dsb ish; isb" ::: "memory");
+}
+
 static bool memory_abort(struct frame *f) {
   unsigned ec = ESR_EC(f->esr);
   bool fetch = ec == EC_IABT_LOW || ec == EC_IABT_SAME;

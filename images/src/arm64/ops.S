@@ -7,7 +7,7 @@
 
 	.macro operations p
 	.globl \p\()_read8, \p\()_write8, \p\()_exec, \p\()_rmw, \p\()_atomic, \p\()_cas
-	.globl \p\()_exclusive
+	.globl \p\()_exclusive, \p\()_copy, \p\()_pair, \p\()_zero
 \p\()_read8:
 	ldr x0, [x0]
 	ret
@@ -40,6 +40,23 @@
 	stlxr w4, x3, [x0]
 	cbnz w4, \p\()_exclusive
 	mov x0, x2
+	ret
+\p\()_copy:
+	mov x3, #COPY_BYTES
+1:	ldr x2, [x1], #8
+	str x2, [x0], #8
+	subs x3, x3, #8
+	b.ne 1b
+	mov x0, xzr
+	ret
+\p\()_pair:				/* STP, then LDP */
+	stp x1, x1, [x0]
+	ldp x2, x3, [x0]
+	add x0, x2, x3
+	ret
+\p\()_zero:				/* DC ZVA */
+	dc zva, x0
+	mov x0, xzr
 	ret
 	.endm
 

@@ -33,7 +33,7 @@ void arm64_start(const void *dtb) {
     fail("device tree: %s", problem);
   }
   cmdline_set(machine.bootargs);
-  strict = machine.debug_exit != 0;
+  strict = arg_u64("strict", machine.debug_exit != 0);
   pages_init(RAM_PA + 2 * MiB, RAM_PA + machine.ram_bytes);
   paging_init();
   run_guest();

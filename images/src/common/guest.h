@@ -60,6 +60,9 @@ u64 alloc_block(u64 bytes, u64 align);
 u64 pages_free(void);
 u64 ram_end(void);
 
+/* After writing instructions through another mapping. */
+void sync_code(u64 pa, u64 bytes);
+
 static inline u64 align_up(u64 x, u64 to) { return (x + to - 1) & ~(to - 1); }
 static inline u64 align_down(u64 x, u64 to) { return x & ~(to - 1); }
 

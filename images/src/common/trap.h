@@ -26,6 +26,10 @@ typedef enum fault_action (*fault_hook)(const struct fault *fault);
 void on_fault(fault_hook hook);
 enum fault_action call_fault_hook(const struct fault *fault);
 
+/* What the architecture says of such a fault: #PF error code, or ESR_EL1 with the fault `level`
+ * steps above the last table. */
+u64 fault_code(enum access access, bool user, bool absent, unsigned level);
+
 #define OP_FAULTED (~0ul)
 
 /* Memory operations in ops.S, one kernel and one user version each; only they may be skipped.
@@ -41,6 +45,9 @@ enum fault_action call_fault_hook(const struct fault *fault);
   extern u64 k_##name(u64 addr, u64 value);  \
   extern u64 u_##name(u64 addr, u64 value);
 OPS(DECLARE_OP)
+/* Copies COPY_BYTES: REP MOVSB on x86, a loop of loads and stores on arm64. */
+extern u64 k_copy(u64 to, u64 from), u_copy(u64 to, u64 from);
+#define COPY_BYTES (3 * 4096)
 extern u64 u_stack(u64 pages, u64 unused); /* one store in each page below the stack pointer */
 
 typedef u64 (*op)(u64, u64);

@@ -13,4 +13,7 @@
 #define CPU_UNWIND_RSP 16
 #define CPU_TSS_RSP0 32
 
+#ifdef __ASSEMBLER__
+#define COPY_BYTES (3 * 4096) /* trap.h */
+#endif
 #define TRAMPOLINE 0x8000

@@ -107,6 +107,16 @@ static void unexpected(const struct frame *f) {
   fail("unexpected exception %lu", f->vector);
 }
 
+u64 fault_code(enum access access, bool user, bool absent, unsigned level) {
+  (void)level; /* #PF does not tell */
+  return (absent ? 0 : PF_P) | (access == ACCESS_WRITE ? PF_W : 0) | (user ? PF_U : 0) |
+         (access == ACCESS_EXEC ? PF_I : 0);
+}
+
+void sync_code(u64 pa, u64 bytes) { /* coherent; the jump that follows serializes enough */
+  (void)pa, (void)bytes;
+}
+
 static bool page_fault(struct frame *f) {
   struct fault fault = {.addr = read_cr2(),
                         .code = f->error,

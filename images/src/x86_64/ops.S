@@ -3,8 +3,10 @@
  * that leaves the stack as it found it, so that a fault in it can be turned into a return.
  */
 
+#include "asm.h"
+
 	.macro operations p
-	.globl \p\()_read8, \p\()_write8, \p\()_exec, \p\()_rmw, \p\()_atomic, \p\()_cas
+	.globl \p\()_read8, \p\()_write8, \p\()_exec, \p\()_rmw, \p\()_atomic, \p\()_cas, \p\()_copy
 \p\()_read8:
 	mov (%rdi), %rax
 	ret
@@ -26,6 +28,11 @@
 \p\()_cas:				/* compares with a value that is never there */
 	mov $-2, %rax
 	lock cmpxchg %rsi, (%rdi)
+	ret
+\p\()_copy:
+	mov $COPY_BYTES, %ecx
+	rep movsb
+	mov %rcx, %rax
 	ret
 	.endm
 

@@ -73,7 +73,7 @@ void x86_start(void *info, u64 is_pvh) {
   pages_init(2 * MiB, end);
   cpu_features();
   paging_init();
-  strict = !on_tcg();
+  strict = arg_u64("strict", !on_tcg());
   run_guest();
 }
 
