@@ -68,9 +68,10 @@ compile() { # architecture, source -> object named after it
 build() { # name, architecture
   name=$1 arch=$2
   objects=
-  for source in "guests/$name-$arch.c" "guests/$name-$arch.S" "guests/$name.c" "guests/$name.user.c"; do
-    if [ -f "$here/src/$source" ]; then
-      compile "$arch" "$source"
+  for source in "$here/src/guests/$name-$arch"*.[cS] "$here/src/guests/$name.c" \
+    "$here/src/guests/$name.user.c"; do
+    if [ -f "$source" ]; then
+      compile "$arch" "${source#"$here"/src/}"
       objects="$objects $object"
     fi
   done

@@ -15,7 +15,11 @@ void cpu_init(unsigned id) {
   isb();
 }
 
-void on_exception(unsigned ec, trap_handler handler) { handlers[ec] = handler; }
+trap_handler on_exception(unsigned ec, trap_handler handler) {
+  trap_handler before = handlers[ec];
+  handlers[ec] = handler;
+  return before;
+}
 void on_irq(trap_handler handler) { irq_handler = handler; }
 
 static bool is_abort(unsigned ec) {
@@ -35,6 +39,13 @@ void sync_code(u64 pa, u64 bytes) {
   __asm__ volatile("dsb ish; ic ialluis; dsb ish; isb" ::: "memory");
 }
 
+void skip_operation(struct frame *f) {
+  if ((f->spsr & 15) == 0) {
+    user_return(OP_FAULTED);
+  }
+  f->elr = (u64)k_fixup;
+}
+
 static bool memory_abort(struct frame *f) {
   unsigned ec = ESR_EC(f->esr);
   bool fetch = ec == EC_IABT_LOW || ec == EC_IABT_SAME;
@@ -50,10 +61,7 @@ static bool memory_abort(struct frame *f) {
     case FAULT_RETRY:
       return true;
     case FAULT_SKIP:
-      if ((f->spsr & 15) == 0) {
-        user_return(OP_FAULTED);
-      }
-      f->elr = (u64)k_fixup;
+      skip_operation(f);
       return true;
     default:
       return false;

@@ -32,7 +32,8 @@ static inline struct cpu *this_cpu(void) { return (struct cpu *)read_reg(tpidr_e
 /* Synchronous exceptions other than aborts and SVC, by exception class; IRQ by on_irq. A handler
  * returns true when it has dealt with the exception. */
 typedef bool (*trap_handler)(struct frame *frame);
-void on_exception(unsigned ec, trap_handler handler);
+trap_handler on_exception(unsigned ec, trap_handler handler); /* returns the one before */
+void skip_operation(struct frame *frame); /* as FAULT_SKIP does */
 void on_irq(trap_handler handler);
 
 static inline u32 mmio_read(u64 pa) { return *(volatile u32 *)pa; }

@@ -6,6 +6,8 @@
 #define USER_CS 0x2b
 #define TSS_SELECTOR 0x30
 
+#define KERNEL_CS32 0x40
+
 #define STACK_BYTES 16384
 
 #define CPU_SYSCALL_RSP 0

@@ -27,7 +27,11 @@ _Static_assert(offsetof(struct cpu, user_rsp) == CPU_USER_RSP, "asm.h");
 _Static_assert(offsetof(struct cpu, unwind_rsp) == CPU_UNWIND_RSP, "asm.h");
 _Static_assert(offsetof(struct cpu, tss.rsp) == CPU_TSS_RSP0, "asm.h");
 
-void on_trap(unsigned vector, trap_handler handler) { handlers[vector] = handler; }
+trap_handler on_trap(unsigned vector, trap_handler handler) {
+  trap_handler before = handlers[vector];
+  handlers[vector] = handler;
+  return before;
+}
 
 void set_gate(unsigned vector, unsigned ist, unsigned dpl) {
   u64 to = (u64)trap_stubs + 16 * vector;
@@ -50,6 +54,7 @@ static void load_gdt(struct cpu *cpu) {
   gdt[6] = (sizeof(struct tss) - 1) | (tss & 0xffffff) << 16 | 0x89ul << 40 |
            (tss >> 24 & 0xff) << 56;
   gdt[7] = tss >> 32;
+  gdt[8] = 0x00cf9b000000ffff; /* 0x40 kernel code, 32 bits */
   cpu->tss.iomap = sizeof(struct tss);
   cpu->tss.ist[0] = (u64)double_fault_stack + sizeof(double_fault_stack);
   struct table_pointer pointer = {sizeof(cpu->gdt) - 1, (u64)gdt};
@@ -117,6 +122,13 @@ void sync_code(u64 pa, u64 bytes) { /* coherent; the jump that follows serialize
   (void)pa, (void)bytes;
 }
 
+void skip_operation(struct frame *f) {
+  if (f->cs & 3) {
+    user_return(OP_FAULTED);
+  }
+  f->rip = (u64)k_fixup;
+}
+
 static bool page_fault(struct frame *f) {
   struct fault fault = {.addr = read_cr2(),
                         .code = f->error,
@@ -130,10 +142,7 @@ static bool page_fault(struct frame *f) {
     case FAULT_RETRY:
       return true;
     case FAULT_SKIP:
-      if (f->cs & 3) {
-        user_return(OP_FAULTED);
-      }
-      f->rip = (u64)k_fixup;
+      skip_operation(f);
       return true;
     default:
       return false;

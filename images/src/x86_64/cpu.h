@@ -18,7 +18,7 @@ struct __attribute__((packed)) tss {
   u16 reserved3, iomap;
 };
 
-#define GDT_ENTRIES 8
+#define GDT_ENTRIES 9
 struct cpu { /* GS base in the kernel; the first three are known to traps.S (CPU_*) */
   u64 syscall_rsp;  /* kernel stack for SYSCALL */
   u64 user_rsp;     /* scratch */
@@ -40,7 +40,8 @@ static inline struct cpu *this_cpu(void) {
 
 /* Interrupts and exceptions other than page faults. Returns true when dealt with. */
 typedef bool (*trap_handler)(struct frame *frame);
-void on_trap(unsigned vector, trap_handler handler);
+trap_handler on_trap(unsigned vector, trap_handler handler); /* returns the one before */
+void skip_operation(struct frame *frame); /* as FAULT_SKIP does */
 void set_gate(unsigned vector, unsigned ist, unsigned dpl);
 
 #define DEFINE_CR(n)                                                                        \

@@ -1,4 +1,4 @@
-/* Four-level page tables (SDM volume 3, 4.5). */
+/* Four- and five-level page tables (SDM volume 3, 4.5). */
 #include "mmu.h"
 
 #include "cpu.h"
@@ -38,7 +38,7 @@ static unsigned index_at(u64 va, unsigned level) { return va >> (12 + 9 * level)
 /* Tables carry all rights: the leaf decides. */
 u64 *entry_at(u64 top, u64 va, const struct leaf *leaf, bool create) {
   u64 *table = (u64 *)top;
-  for (unsigned level = 3; level > leaf->level; level--) {
+  for (unsigned level = read_cr4() & CR4_LA57 ? 4 : 3; level > leaf->level; level--) {
     u64 *entry = &table[index_at(va, level)];
     if (!(*entry & PTE_P)) {
       if (!create) {
