@@ -4,11 +4,11 @@ package dev.quire.mmu;
  * What a memory access asks of the MMU, packed into an int.
  *
  * <pre>
- *  31            6      5          4          3        2    1 0
- * +---------------+-----------+----------+----------+------+----+
- * |       0       | USER_DATA | TABLE    | IMPLICIT | USER |type|
- * |               | _ALLOWED  | _WALK    |          |      |    |
- * +---------------+-----------+----------+----------+------+----+
+ *  31        7     6       5          4          3        2    1 0
+ * +-----------+-------+-----------+----------+----------+------+----+
+ * |     0     | PROBE | USER_DATA | TABLE    | IMPLICIT | USER |type|
+ * |           |       | _ALLOWED  | _WALK    |          |      |    |
+ * +-----------+-------+-----------+----------+----------+------+----+
  * </pre>
  */
 public final class Access {
@@ -28,6 +28,9 @@ public final class Access {
 
   /** A privileged access may touch user data: RFLAGS.AC is set, or PSTATE.PAN is clear. */
   public static final int USER_DATA_ALLOWED = 1 << 5;
+
+  /** A look without any effect: no accessed or dirty bit set, nothing counted, at either stage. */
+  public static final int PROBE = 1 << 6;
 
   private Access() {}
 
@@ -49,6 +52,10 @@ public final class Access {
 
   public static boolean isTableWalk(int access) {
     return (access & TABLE_WALK) != 0;
+  }
+
+  public static boolean isProbe(int access) {
+    return (access & PROBE) != 0;
   }
 
   /** The same access with another type. */
