@@ -1,0 +1,261 @@
+package dev.quire.bindings;
+
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.invoke.MethodHandles;
+
+/**
+ * Virtual time: counts retired guest instructions and stops exactly at a deadline, by a native
+ * block hook ({@link BlockCounterCode}). This class is the Java side of the hook's state.
+ *
+ * <p>At a block's start the hook decides in this order; a stop takes effect before the block's
+ * first instruction, and its reason is left in {@link #reason}.
+ *
+ * <ol>
+ *   <li>{@link #step}: the first block after it passes uncounted, the second stops (STEP).
+ *   <li>x86: a REP instruction re-entered by its own loop with its counter at zero is the engine's
+ *       extra pass that only tests the counter: it retires nothing and never stops.
+ *   <li>{@link #kick} from any thread stops (KICK).
+ *   <li>x86: an IRQ is pending, IF is set and no shadow inhibits it: stop (IRQ_WINDOW).
+ *   <li>x86: a block not met before is scanned by {@link BlockScanner}.
+ *   <li>x86: a SENSITIVE block outside an interrupt shadow stops (SENSITIVE).
+ *   <li>If the block's instructions do not fit before the deadline: stop (DEADLINE).
+ *   <li>Else they are counted, all at once: on an exit inside the block the caller takes the rest
+ *       back by {@link #takeBack}.
+ * </ol>
+ *
+ * <p>Owned by its engine's thread, but for {@link #kick}. Close it after the engine.
+ */
+public final class BlockCounter implements AutoCloseable {
+  public static final int REASON_NONE = 0;
+  public static final int REASON_DEADLINE = 1;
+  public static final int REASON_IRQ_WINDOW = 2;
+  public static final int REASON_SENSITIVE = 3;
+  public static final int REASON_STEP = 4;
+  public static final int REASON_KICK = 5;
+  public static final int REASON_SCAN = 6;
+
+  // The native struct, as in src/main/asm/block_counter.inc.
+  static final int ICOUNT = 0;
+  static final int DEADLINE = 8;
+  static final int LAST_PC = 16;
+  static final int LAST_SIZE = 24;
+  static final int LAST_INFO = 28;
+  static final int ATTENTION = 32;
+  static final int STEPPING = 32;
+  static final int IRQ_PENDING = 34;
+  static final int KICK = 36;
+  static final int REASON = 40;
+  static final int GENERATION = 44;
+  static final int ENGINE = 48;
+  static final int EMU_STOP = 56;
+  static final int EFLAGS = 64;
+  static final int HFLAGS = 72;
+  static final int RCX = 80;
+  static final int TABLE = 88;
+  static final int MASK = 96;
+  static final int SCAN = 104;
+  static final int STATE_BYTES = 4096;
+
+  /** Table entries: a power of two. */
+  static final int ENTRIES = 1 << 14;
+
+  static final int ENTRY_BYTES = 16;
+
+  /** Index hash: {@code (address ^ address >>> 12) & mask}. */
+  static final int HASH_SHIFT = 12;
+
+  /** Bits of an entry's second word taken by the size and by CS32 and CS64 of hflags. */
+  static final int KEY_MODE = 0x8010;
+
+  static final int KEY_SIZE_SHIFT = 16;
+  private static final int KEY_GENERATION = ~(0x1fff << KEY_SIZE_SHIFT | KEY_MODE);
+  private static final int GENERATIONS = 1 << Integer.bitCount(KEY_GENERATION);
+
+  private static final FunctionDescriptor SCAN_TYPE =
+      FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_INT);
+
+  private final NativeMemory memory;
+  private final NativeStub stub;
+  private final Arena upcalls;
+  private final long state;
+  private final long table;
+  private int generation;
+  private boolean closed;
+  private final UcHooks hooks;
+
+  private BlockCounter(Uc uc, byte[] code, boolean withTable) {
+    hooks = uc.hooks();
+    memory = NativeMemory.reserve(STATE_BYTES + (withTable ? (long) ENTRIES * ENTRY_BYTES : 0));
+    upcalls = Arena.ofConfined();
+    stub = NativeStub.of(code);
+    state = memory.hva();
+    table = state + STATE_BYTES;
+    RawMemory.putLong(state + ENGINE, uc.handle());
+    RawMemory.putLong(state + EMU_STOP, Uc.emuStopAddress());
+    RawMemory.putLong(state + DEADLINE, Long.MAX_VALUE);
+    RawMemory.putLong(state + TABLE, table);
+    RawMemory.putLong(state + MASK, ENTRIES - 1);
+    hooks.nativeHook(UcConst.HOOK_BLOCK, stub.address(), state);
+  }
+
+  /** Hooks an arm64 engine: every instruction is four bytes. */
+  public static BlockCounter forArm64(Uc uc) {
+    return new BlockCounter(uc, BlockCounterCode.arm64Guest(NativeStub.Host.current()), false);
+  }
+
+  /**
+   * Hooks an x86 engine.
+   *
+   * @param cpu where EFLAGS, hflags and RCX live
+   * @param scanner decodes blocks; called inside the run on the engine's thread, with the CPU at
+   *     the block's start
+   */
+  public static BlockCounter forX86(Uc uc, UcX86State cpu, BlockScanner scanner) {
+    BlockCounter counter =
+        new BlockCounter(uc, BlockCounterCode.x86Guest(NativeStub.Host.current()), true);
+    counter.attach(cpu, scanner);
+    return counter;
+  }
+
+  private void attach(UcX86State cpu, BlockScanner scanner) {
+    RawMemory.putLong(state + EFLAGS, cpu.eflagsAddress());
+    RawMemory.putLong(state + HFLAGS, cpu.hflagsAddress());
+    RawMemory.putLong(state + RCX, cpu.gprAddress(1));
+    RawMemory.putLong(
+        state + SCAN,
+        NativeCalls.upcall(
+            MethodHandles.lookup(),
+            new Upcalls.ScanUpcall(hooks, scanner),
+            "call",
+            SCAN_TYPE,
+            upcalls));
+    clearBlocks();
+  }
+
+  /** Retired instructions. */
+  public long icount() {
+    return RawMemory.getLong(state + ICOUNT);
+  }
+
+  public void setIcount(long instructions) {
+    RawMemory.putLong(state + ICOUNT, instructions);
+  }
+
+  /** Gives counted instructions back: the tail of a block that was left early. */
+  public void takeBack(long instructions) {
+    setIcount(icount() - instructions);
+  }
+
+  /** The instruction count never passed; compared unsigned. */
+  public long deadline() {
+    return RawMemory.getLong(state + DEADLINE);
+  }
+
+  public void setDeadline(long instructions) {
+    RawMemory.putLong(state + DEADLINE, instructions);
+  }
+
+  /** Virtual address of the block begun last. */
+  public long lastPc() {
+    return RawMemory.getLong(state + LAST_PC);
+  }
+
+  /** Its size in bytes. */
+  public int lastSize() {
+    return RawMemory.getInt(state + LAST_SIZE);
+  }
+
+  /** How many instructions it was counted for: 0 while stepping and for a REP's extra pass. */
+  public int lastCount() {
+    return RawMemory.getShort(state + LAST_INFO);
+  }
+
+  /** The flags of {@link BlockScanner} of the block begun last. */
+  public int lastFlags() {
+    return RawMemory.getInt(state + LAST_INFO) & 0xffff0000;
+  }
+
+  /** Forgets the block begun last, for a change of course by the caller. */
+  public void forgetLast() {
+    RawMemory.putLong(state + LAST_PC, 0);
+    RawMemory.putInt(state + LAST_SIZE, 0);
+    RawMemory.putInt(state + LAST_INFO, 0);
+  }
+
+  /** Why the hook stopped the run, or {@link #REASON_NONE}; cleared by the call. */
+  public int takeReason() {
+    int reason = RawMemory.getInt(state + REASON);
+    RawMemory.putInt(state + REASON, REASON_NONE);
+    return reason;
+  }
+
+  /** Why the hook stopped the run, or {@link #REASON_NONE}. */
+  public int reason() {
+    return RawMemory.getInt(state + REASON);
+  }
+
+  /** Tells an x86 engine that an interrupt waits: the hook stops where it can be taken. */
+  public void setIrqPending(boolean pending) {
+    RawMemory.putShort(state + IRQ_PENDING, pending ? 1 : 0);
+  }
+
+  /** Lets one block pass uncounted and stops before the next; false ends stepping. */
+  public void step(boolean enabled) {
+    RawMemory.putShort(state + STEPPING, enabled ? 1 : 0);
+  }
+
+  /** Makes the next block stop with KICK, and each after it until {@link #clearKick}. */
+  public void kick() {
+    synchronized (memory) {
+      if (!closed) {
+        RawMemory.putInt(state + KICK, 1);
+      }
+    }
+  }
+
+  /** Withdraws a kick. */
+  public void clearKick() {
+    RawMemory.putInt(state + KICK, 0);
+  }
+
+  /** Forgets every scanned block: after a change of address space or of code. */
+  public void clearBlocks() {
+    generation = (generation + 1) & (GENERATIONS - 1);
+    if (generation == 0) {
+      memory.segment().asSlice(STATE_BYTES).fill((byte) 0);
+      generation = 1;
+    }
+    RawMemory.putInt(state + GENERATION, Integer.expand(generation, KEY_GENERATION));
+  }
+
+  /** Forgets the scanned blocks that touch the 4 KiB page of virtual address {@code va}. */
+  public void clearPage(long va) {
+    long page = va & -4096L;
+    for (long address = page - 4096; address != page + 4096; address++) {
+      long entry = table + ((address ^ address >>> HASH_SHIFT) & (ENTRIES - 1)) * ENTRY_BYTES;
+      long start = RawMemory.getLong(entry);
+      int size = RawMemory.getInt(entry + 8) >>> KEY_SIZE_SHIFT & 0x1fff;
+      if (start - page + size > 0 && start - page < 4096) {
+        RawMemory.putInt(entry + 8, 0);
+      }
+    }
+  }
+
+  /** Frees the hook's code and state; its engine must be closed first. */
+  @Override
+  public void close() {
+    synchronized (memory) {
+      if (closed) {
+        return;
+      }
+      closed = true;
+    }
+    stub.close();
+    memory.close();
+    upcalls.close();
+  }
+}

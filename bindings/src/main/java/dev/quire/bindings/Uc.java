@@ -1,0 +1,552 @@
+package dev.quire.bindings;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * One Unicorn instance: a CPU core. All addresses are guest addresses unless said otherwise; sizes
+ * are bytes.
+ *
+ * <p><b>Thread rule.</b> The thread that opened it owns it; any other gets an
+ * IllegalStateException, except in {@link #emuStop}. Hooks run on the owner, inside {@link
+ * #emuStart}.
+ *
+ * <p><b>Errors.</b> A refused call throws {@link UcException}; {@link #emuStart} returns its code.
+ * A hook's Throwable is parked, the run stopped, and {@link UpcallException} thrown when it has
+ * returned. Closing twice is harmless; use after close is an IllegalStateException.
+ */
+public final class Uc implements AutoCloseable {
+  private static final int CTL_WRITE = 1;
+  private static final int CTL_READ = 2;
+  private static final int CTL_PAGE_SIZE = 1;
+  private static final int CTL_USE_EXITS = 4;
+  private static final int CTL_CPU_MODEL = 7;
+  private static final int CTL_REQUEST_CACHE = 8;
+  private static final int CTL_REMOVE_CACHE = 9;
+  private static final int CTL_TB_FLUSH = 10;
+  private static final int CTL_TLB_FLUSH = 11;
+  private static final int CTL_TLB_TYPE = 12;
+  private static final int CTL_TCG_BUFFER_SIZE = 13;
+
+  private static final int TLB_CPU = 0;
+  private static final int TLB_VIRTUAL = 1;
+
+  /** Bytes of scratch for register structs and out parameters. */
+  private static final int SCRATCH_BYTES = 256;
+
+  private final Thread owner = Thread.currentThread();
+  private final Arena arena = Arena.ofConfined();
+  private final Object lifetime = new Object();
+  private final int arch;
+  private final List<MemorySegment> mapped = new ArrayList<>();
+  private final UcHooks hooks;
+  private final long scratch;
+  private final long handle;
+  private boolean running;
+  private boolean closed;
+
+  private Uc(int arch, int mode) {
+    this.arch = arch;
+    scratch = arena.allocate(SCRATCH_BYTES, 16).address();
+    int code;
+    try {
+      code = (int) UcApi.Engine.OPEN.invokeExact(arch, mode, scratch);
+    } catch (Throwable t) {
+      throw NativeCalls.broken(t);
+    }
+    if (code != UcError.OK) {
+      arena.close();
+      throw new UcException("uc_open", code);
+    }
+    handle = RawMemory.getLong(scratch);
+    hooks = new UcHooks(this, arena);
+  }
+
+  /**
+   * Opens an instance owned by the calling thread.
+   *
+   * @param arch {@link UcConst#ARCH_X86} or {@link UcConst#ARCH_ARM64}
+   * @param mode {@link UcConst#MODE_64} for x86, {@link UcConst#MODE_ARM} for arm64
+   * @throws NativeLibraryException without a usable library
+   */
+  public static Uc open(int arch, int mode) {
+    NativeLibraries.unicorn();
+    return new Uc(arch, mode);
+  }
+
+  /** Frees the instance, its hooks and scratch; not while it runs. */
+  @Override
+  public void close() {
+    if (closed) {
+      return;
+    }
+    if (Thread.currentThread() != owner) {
+      throw wrongThread();
+    }
+    if (running) {
+      throw new IllegalStateException("a hook tried to close the engine that runs it");
+    }
+    synchronized (lifetime) {
+      closed = true;
+    }
+    try {
+      // NATIVE: last use of the handle; the stubs of the arena die after it.
+      int ignored = (int) UcApi.Engine.CLOSE.invokeExact(handle);
+    } catch (Throwable t) {
+      throw NativeCalls.broken(t);
+    } finally {
+      arena.close();
+    }
+  }
+
+  /** The {@code UC_ARCH} value given at opening. */
+  public int arch() {
+    return arch;
+  }
+
+  /** The {@code uc_engine *}, for native stubs; valid until closed. */
+  public long handle() {
+    check();
+    return handle;
+  }
+
+  /** The address of the C function {@code uc_emu_stop}, for native stubs. */
+  public static long emuStopAddress() {
+    return UcApi.StopAddress.VALUE;
+  }
+
+  // ---- control -------------------------------------------------------------------------------
+
+  /** Chooses the CPU model; must be the first call after opening (arm64: after the page size). */
+  public void cpuModel(int model) {
+    ctlWrite(CTL_CPU_MODEL, model);
+  }
+
+  /** Fills are answered by {@link TlbFillHook}. */
+  public void tlbTypeVirtual() {
+    ctlWrite(CTL_TLB_TYPE, TLB_VIRTUAL);
+  }
+
+  /** Fills are answered by the engine's own page-table walker. */
+  public void tlbTypeCpu() {
+    ctlWrite(CTL_TLB_TYPE, TLB_CPU);
+  }
+
+  /** With true, {@code until} is ignored and a run ends only by a stop. */
+  public void useExits(boolean enabled) {
+    ctlWrite(CTL_USE_EXITS, enabled ? 1 : 0);
+  }
+
+  /** Sets the target page size in bytes (arm64 only); before any other call. */
+  public void pageSize(int bytes) {
+    ctlWrite(CTL_PAGE_SIZE, bytes);
+  }
+
+  /** Drops all soft-TLB entries. Translated blocks stay. */
+  public void tlbFlush() {
+    ctlNone(CTL_TLB_FLUSH);
+  }
+
+  /** Drops all translated blocks. */
+  public void tbFlush() {
+    ctlNone(CTL_TB_FLUSH);
+  }
+
+  /** Drops the translated blocks of a virtual range; {@code endVa} is exclusive. */
+  public void removeCache(long startVa, long endVa) {
+    check();
+    ctlLongLong(control(CTL_REMOVE_CACHE, 2, CTL_WRITE), startVa, endVa);
+  }
+
+  /** Translates the block at {@code va} if need be, and tells its size. May call the fill hook. */
+  public TranslatedBlock requestCache(long va) {
+    check();
+    ctlLongLong(control(CTL_REQUEST_CACHE, 2, CTL_READ | CTL_WRITE), va, scratch);
+    return new TranslatedBlock(
+        RawMemory.getLong(scratch),
+        RawMemory.getShort(scratch + 8),
+        RawMemory.getShort(scratch + 10));
+  }
+
+  /** Sets the size of the buffer for translated code; before any other call but the models. */
+  public void setTcgBufferSize(int bytes) {
+    ctlWrite(CTL_TCG_BUFFER_SIZE, bytes);
+  }
+
+  /** The size of the buffer for translated code. */
+  public int getTcgBufferSize() {
+    check();
+    int code;
+    try {
+      code =
+          (int)
+              UcApi.WideControl.LONG.invokeExact(
+                  handle, control(CTL_TCG_BUFFER_SIZE, 1, CTL_READ), scratch);
+    } catch (Throwable t) {
+      throw NativeCalls.broken(t);
+    }
+    require("uc_ctl", code);
+    return RawMemory.getInt(scratch);
+  }
+
+  private static int control(int type, int arguments, int direction) {
+    return type | arguments << 26 | direction << 30;
+  }
+
+  private void ctlNone(int type) {
+    check();
+    int code;
+    try {
+      code = (int) UcApi.Control.NONE.invokeExact(handle, control(type, 0, CTL_WRITE));
+    } catch (Throwable t) {
+      throw NativeCalls.broken(t);
+    }
+    require("uc_ctl", code);
+  }
+
+  private void ctlWrite(int type, int value) {
+    check();
+    int code;
+    try {
+      code = (int) UcApi.Control.INT.invokeExact(handle, control(type, 1, CTL_WRITE), value);
+    } catch (Throwable t) {
+      throw NativeCalls.broken(t);
+    }
+    require("uc_ctl", code);
+  }
+
+  private void ctlLongLong(int control, long first, long second) {
+    int code;
+    try {
+      code = (int) UcApi.WideControl.LONG_LONG.invokeExact(handle, control, first, second);
+    } catch (Throwable t) {
+      throw NativeCalls.broken(t);
+    }
+    require("uc_ctl", code);
+  }
+
+  // ---- memory --------------------------------------------------------------------------------
+
+  /**
+   * Lends host memory as guest physical memory, without a copy.
+   *
+   * @param pa page-aligned guest physical address
+   * @param bytes page-aligned length, within the segment
+   * @param perms {@link UcConst} PERM bits
+   * @param memory page-aligned native memory, which must outlive the mapping: a run is refused once
+   *     its arena is closed
+   */
+  public void memMapPtr(long pa, long bytes, int perms, MemorySegment memory) {
+    check();
+    if (!memory.isNative() || memory.byteSize() < bytes || bytes <= 0) {
+      throw new IllegalArgumentException(
+          "need " + bytes + " bytes of native memory, got " + memory.byteSize());
+    }
+    int code;
+    try {
+      code = (int) UcApi.Memory.MAP_PTR.invokeExact(handle, pa, bytes, perms, memory.address());
+    } catch (Throwable t) {
+      throw NativeCalls.broken(t);
+    }
+    require("uc_mem_map_ptr", code);
+    mapped.add(memory);
+  }
+
+  /** Takes a range of guest physical memory away. */
+  public void memUnmap(long pa, long bytes) {
+    check();
+    int code;
+    try {
+      code = (int) UcApi.Unmapping.UNMAP.invokeExact(handle, pa, bytes);
+    } catch (Throwable t) {
+      throw NativeCalls.broken(t);
+    }
+    require("uc_mem_unmap", code);
+  }
+
+  /**
+   * Asks the engine's own MMU for a translation (it goes through the soft TLB; flush first).
+   *
+   * @param prot the {@link UcConst} PERM bit of the access
+   * @return the physical address, or {@code -code} of the {@link UcError}
+   */
+  public long vmemTranslate(long va, int prot) {
+    check();
+    int code;
+    try {
+      // NATIVE: may call the fill hook, so it must not be critical.
+      code = (int) UcApi.Oracle.TRANSLATE.invokeExact(handle, va, prot, scratch);
+    } catch (Throwable t) {
+      throw NativeCalls.broken(t);
+    }
+    return code == UcError.OK ? RawMemory.getLong(scratch) : -code;
+  }
+
+  // ---- running -------------------------------------------------------------------------------
+
+  /**
+   * Runs from {@code begin}.
+   *
+   * @param begin program counter
+   * @param until where to end; ignored after {@link #useExits}
+   * @param timeoutMicros leave 0: a timeout stops inexactly and costs a thread
+   * @param count instructions to run, 0 for no bound
+   * @return the {@link UcError} code
+   * @throws UpcallException when a hook threw
+   */
+  public int emuStart(long begin, long until, long timeoutMicros, long count) {
+    check();
+    if (running) {
+      throw new IllegalStateException("a hook tried to run the engine that runs it");
+    }
+    for (int i = 0; i < mapped.size(); i++) {
+      if (!mapped.get(i).scope().isAlive()) {
+        throw new IllegalStateException("memory lent to the guest was released: " + mapped.get(i));
+      }
+    }
+    running = true;
+    int code;
+    try {
+      // NATIVE: hooks run inside, on this thread; each catches every Throwable.
+      code = (int) UcApi.Engine.START.invokeExact(handle, begin, until, timeoutMicros, count);
+    } catch (Throwable t) {
+      throw NativeCalls.broken(t);
+    } finally {
+      running = false;
+    }
+    hooks.rethrow();
+    return code;
+  }
+
+  /**
+   * Asks the run to stop. From a hook on the owner's thread, or from any other; the latter is lost
+   * when the run has not begun yet and may repeat an access, so a real guest is stopped through
+   * {@link BlockCounter#kick}. Without effect once closed.
+   */
+  public void emuStop() {
+    if (Thread.currentThread() == owner) {
+      if (!closed) {
+        stop();
+      }
+      return;
+    }
+    synchronized (lifetime) {
+      if (!closed) {
+        stop();
+      }
+    }
+  }
+
+  private void stop() {
+    try {
+      int ignored = (int) UcApi.Engine.STOP.invokeExact(handle);
+    } catch (Throwable t) {
+      throw NativeCalls.broken(t);
+    }
+  }
+
+  // ---- registers -----------------------------------------------------------------------------
+
+  /** Reads a register of at most 8 bytes. */
+  public long regRead(int register) {
+    check();
+    RawMemory.putLong(scratch, 0);
+    readTo(register, scratch);
+    return RawMemory.getLong(scratch);
+  }
+
+  /** Writes a register of at most 8 bytes. */
+  public void regWrite(int register, long value) {
+    check();
+    RawMemory.putLong(scratch, value);
+    writeFrom(register, scratch);
+  }
+
+  /** Reads a 128-bit register (XMM, V) into {@code lowHigh}: index 0 is the low half. */
+  public void regRead128(int register, long[] lowHigh) {
+    check();
+    readTo(register, scratch);
+    lowHigh[0] = RawMemory.getLong(scratch);
+    lowHigh[1] = RawMemory.getLong(scratch + 8);
+  }
+
+  /** Writes a 128-bit register (XMM, V). */
+  public void regWrite128(int register, long low, long high) {
+    check();
+    RawMemory.putLong(scratch, low);
+    RawMemory.putLong(scratch + 8, high);
+    writeFrom(register, scratch);
+  }
+
+  /** Reads several registers of at most 8 bytes. */
+  public void regReadBatch(int[] registers, long[] values) {
+    batch(registers, values, false);
+  }
+
+  /** Writes several registers of at most 8 bytes. */
+  public void regWriteBatch(int[] registers, long[] values) {
+    batch(registers, values, true);
+  }
+
+  /** Reads GDTR, IDTR, LDTR or TR. */
+  public X86Mmr mmrRead(int register) {
+    check();
+    readTo(register, scratch);
+    return new X86Mmr(
+        RawMemory.getShort(scratch),
+        RawMemory.getLong(scratch + 8),
+        RawMemory.getInt(scratch + 16),
+        RawMemory.getInt(scratch + 20));
+  }
+
+  /** Writes GDTR, IDTR, LDTR or TR. */
+  public void mmrWrite(int register, X86Mmr value) {
+    check();
+    RawMemory.putShort(scratch, value.selector());
+    RawMemory.putLong(scratch + 8, value.base());
+    RawMemory.putInt(scratch + 16, value.limit());
+    RawMemory.putInt(scratch + 20, value.flags());
+    writeFrom(register, scratch);
+  }
+
+  /** Reads an x86 MSR. Never while SVM MSR interception is on: the process would crash. */
+  public long msrRead(int msr) {
+    check();
+    RawMemory.putInt(scratch, msr);
+    RawMemory.putLong(scratch + 8, 0);
+    readTo(X86Reg.MSR, scratch);
+    return RawMemory.getLong(scratch + 8);
+  }
+
+  /** Writes an x86 MSR. Never while SVM MSR interception is on: the process would crash. */
+  public void msrWrite(int msr, long value) {
+    check();
+    RawMemory.putInt(scratch, msr);
+    RawMemory.putLong(scratch + 8, value);
+    writeFrom(X86Reg.MSR, scratch);
+  }
+
+  /** Reads an arm64 system register. */
+  public long cpRead(int crn, int crm, int op0, int op1, int op2) {
+    check();
+    fillCpReg(crn, crm, op0, op1, op2, 0);
+    readTo(Arm64Reg.CP_REG, scratch);
+    return RawMemory.getLong(scratch + 24);
+  }
+
+  /** Writes an arm64 system register, never a constant one; also rebuilds the core's flags. */
+  public void cpWrite(int crn, int crm, int op0, int op1, int op2, long value) {
+    check();
+    fillCpReg(crn, crm, op0, op1, op2, value);
+    writeFrom(Arm64Reg.CP_REG, scratch);
+  }
+
+  /** Reads arm64 general register {@code index}; 31 reads as zero. */
+  public long readX(int index) {
+    return index == 31 ? 0 : regRead(Arm64Reg.x(index));
+  }
+
+  /** Writes arm64 general register {@code index}; 31 is ignored. */
+  public void writeX(int index, long value) {
+    if (index != 31) {
+      regWrite(Arm64Reg.x(index), value);
+    }
+  }
+
+  private void fillCpReg(int crn, int crm, int op0, int op1, int op2, long value) {
+    RawMemory.putInt(scratch, crn);
+    RawMemory.putInt(scratch + 4, crm);
+    RawMemory.putInt(scratch + 8, op0);
+    RawMemory.putInt(scratch + 12, op1);
+    RawMemory.putInt(scratch + 16, op2);
+    RawMemory.putLong(scratch + 24, value);
+  }
+
+  private void readTo(int register, long address) {
+    int code;
+    try {
+      code = (int) UcApi.Registers.READ.invokeExact(handle, register, address);
+    } catch (Throwable t) {
+      throw NativeCalls.broken(t);
+    }
+    require("uc_reg_read", code);
+  }
+
+  private void writeFrom(int register, long address) {
+    int code;
+    try {
+      code = (int) UcApi.Registers.WRITE.invokeExact(handle, register, address);
+    } catch (Throwable t) {
+      throw NativeCalls.broken(t);
+    }
+    require("uc_reg_write", code);
+  }
+
+  private void batch(int[] registers, long[] values, boolean write) {
+    check();
+    int count = registers.length;
+    if (values.length < count) {
+      throw new IllegalArgumentException("fewer values than registers");
+    }
+    try (Arena temporary = Arena.ofConfined()) {
+      long ids = temporary.allocate(Math.max(4L * count, 1), 8).address();
+      long pointers = temporary.allocate(Math.max(8L * count, 1), 8).address();
+      long data = temporary.allocate(Math.max(8L * count, 1), 8).address();
+      for (int i = 0; i < count; i++) {
+        RawMemory.putInt(ids + 4L * i, registers[i]);
+        RawMemory.putLong(pointers + 8L * i, data + 8L * i);
+        RawMemory.putLong(data + 8L * i, write ? values[i] : 0);
+      }
+      int code =
+          write
+              ? (int) UcApi.Batch.WRITE.invokeExact(handle, ids, pointers, count)
+              : (int) UcApi.Batch.READ.invokeExact(handle, ids, pointers, count);
+      require("uc_reg_batch", code);
+      for (int i = 0; i < count && !write; i++) {
+        values[i] = RawMemory.getLong(data + 8L * i);
+      }
+    } catch (UcException e) {
+      throw e;
+    } catch (Throwable t) {
+      throw NativeCalls.broken(t);
+    }
+  }
+
+  /** A fresh context to save this instance's CPU state in. */
+  public UcContext contextAlloc() {
+    check();
+    return new UcContext(this, scratch);
+  }
+
+  // ---- hooks ---------------------------------------------------------------------------------
+
+  /** The hooks of this instance. */
+  public UcHooks hooks() {
+    check();
+    return hooks;
+  }
+
+  // ---- for this package ----------------------------------------------------------------------
+
+  void check() {
+    if (closed) {
+      throw new IllegalStateException("this engine is closed");
+    }
+    if (Thread.currentThread() != owner) {
+      throw wrongThread();
+    }
+  }
+
+  private IllegalStateException wrongThread() {
+    return new IllegalStateException(
+        "this engine belongs to " + owner + ", not to " + Thread.currentThread());
+  }
+
+  static void require(String call, int code) {
+    if (code != UcError.OK) {
+      throw new UcException(call, code);
+    }
+  }
+}
