@@ -1,0 +1,172 @@
+package dev.quire.kernel.kvm;
+
+import dev.quire.mmu.Order;
+import java.util.Arrays;
+
+/**
+ * The memory regions of a machine with the rules of KVM_SET_USER_MEMORY_REGION (Linux v6.18
+ * virt/kvm/kvm_main.c, kvm_set_memory_region). Used on the machine's executor thread.
+ */
+public final class MemSlots {
+  public static final int LOG_DIRTY_PAGES = 1;
+  public static final int READONLY = 2;
+
+  /** KVM_MEM_MAX_NR_PAGES. */
+  private static final long MAX_SLOT_PAGES = (1L << 31) - 1;
+
+  private static final int LEGAL_FLAGS = LOG_DIRTY_PAGES | READONLY;
+
+  /** What a call did, or why it was refused; the errno is the wire's business. */
+  public enum Outcome {
+    CREATED,
+    DELETED,
+    MOVED,
+    FLAGS_CHANGED,
+    UNCHANGED,
+    /** EINVAL: misaligned, out of range, an unknown flag, or a change that is not allowed. */
+    INVALID,
+    /** EEXIST: the guest physical range overlaps another slot. */
+    OVERLAP;
+
+    public boolean refused() {
+      return this == INVALID || this == OVERLAP;
+    }
+  }
+
+  private final int slotLimit;
+  private final long gfnLimit;
+  private MemSlot[] slots = {};
+  private MemSlot recent;
+
+  /**
+   * @param slotLimit slot ids are below it (x86: 32764)
+   * @param physicalBits width of a guest physical address
+   */
+  public MemSlots(int slotLimit, int physicalBits) {
+    this.slotLimit = slotLimit;
+    this.gfnLimit = 1L << physicalBits - Order.BASE_PAGE_SHIFT;
+  }
+
+  /**
+   * Creates, changes or (with {@code bytes} 0) deletes a slot.
+   *
+   * @param gpa first guest physical address
+   * @param hva first host address
+   */
+  public Outcome set(int id, int flags, long gpa, long bytes, long hva) {
+    long mask = Order.offsetMask(0);
+    if ((flags & ~LEGAL_FLAGS) != 0
+        || ((gpa | bytes | hva) & mask) != 0
+        || id < 0
+        || id >= slotLimit
+        || Long.compareUnsigned(gpa + bytes, gpa) < 0
+        || Long.compareUnsigned(bytes >>> Order.BASE_PAGE_SHIFT, MAX_SLOT_PAGES) > 0) {
+      return Outcome.INVALID;
+    }
+    MemSlot old = byId(id);
+    if (bytes == 0) {
+      if (old == null) {
+        return Outcome.INVALID;
+      }
+      replace(old, null);
+      return Outcome.DELETED;
+    }
+    long baseGfn = gpa >>> Order.BASE_PAGE_SHIFT;
+    long pages = bytes >>> Order.BASE_PAGE_SHIFT;
+    if (old != null) {
+      if (hva != old.hva() || pages != old.pages() || ((flags ^ old.flags()) & READONLY) != 0) {
+        return Outcome.INVALID;
+      }
+      if (baseGfn == old.baseGfn() && flags == old.flags()) {
+        return Outcome.UNCHANGED;
+      }
+    }
+    if (overlaps(baseGfn, pages, old)) {
+      return Outcome.OVERLAP;
+    }
+    if (baseGfn > gfnLimit - pages) {
+      return Outcome.INVALID;
+    }
+    replace(old, new MemSlot(id, baseGfn, pages, hva, flags));
+    if (old == null) {
+      return Outcome.CREATED;
+    }
+    return baseGfn != old.baseGfn() ? Outcome.MOVED : Outcome.FLAGS_CHANGED;
+  }
+
+  /** The slot that holds {@code gfn}, or null. Allocation-free. */
+  public MemSlot find(long gfn) {
+    MemSlot last = recent;
+    if (last != null && last.contains(gfn)) {
+      return last;
+    }
+    int low = 0;
+    int high = slots.length - 1;
+    while (low <= high) {
+      int middle = low + high >>> 1;
+      MemSlot slot = slots[middle];
+      if (slot.contains(gfn)) {
+        recent = slot;
+        return slot;
+      }
+      if (gfn < slot.baseGfn()) {
+        high = middle - 1;
+      } else {
+        low = middle + 1;
+      }
+    }
+    return null;
+  }
+
+  /** The slot with this id, or null. */
+  public MemSlot byId(int id) {
+    for (MemSlot slot : slots) {
+      if (slot.id() == id) {
+        return slot;
+      }
+    }
+    return null;
+  }
+
+  /** The first gfn that no guest physical address reaches. */
+  public long gfnLimit() {
+    return gfnLimit;
+  }
+
+  public int count() {
+    return slots.length;
+  }
+
+  /** The slots by rising gfn; index below {@link #count}. */
+  public MemSlot at(int index) {
+    return slots[index];
+  }
+
+  private boolean overlaps(long baseGfn, long pages, MemSlot except) {
+    for (MemSlot slot : slots) {
+      if (slot != except
+          && baseGfn < slot.baseGfn() + slot.pages()
+          && slot.baseGfn() < baseGfn + pages) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private void replace(MemSlot old, MemSlot fresh) {
+    MemSlot[] changed = new MemSlot[slots.length + 1];
+    int length = 0;
+    for (MemSlot slot : slots) {
+      if (slot != old) {
+        changed[length++] = slot;
+      }
+    }
+    if (fresh != null) {
+      changed[length++] = fresh;
+    }
+    MemSlot[] sorted = Arrays.copyOf(changed, length);
+    Arrays.sort(sorted, (a, b) -> Long.compare(a.baseGfn(), b.baseGfn()));
+    slots = sorted;
+    recent = null;
+  }
+}

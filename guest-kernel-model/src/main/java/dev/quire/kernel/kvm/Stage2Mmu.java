@@ -1,0 +1,265 @@
+package dev.quire.kernel.kvm;
+
+import dev.quire.kernel.kvm.MemSlots.Outcome;
+import dev.quire.kernel.mm.FrameAllocator;
+import dev.quire.kernel.mm.HostAddressSpace;
+import dev.quire.kernel.mm.HostMemory;
+import dev.quire.kernel.mm.MmuNotifier;
+import dev.quire.mmu.Access;
+import dev.quire.mmu.Order;
+import dev.quire.mmu.Protection;
+import dev.quire.mmu.PteFormat;
+import dev.quire.mmu.TlbInvalidation;
+import dev.quire.mmu.Translation;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * The host's answer to second-stage faults: memory slot to host address, host address to frame,
+ * frame to a leaf of the largest size that Linux's KVM would install (Linux v6.18
+ * arch/x86/kvm/mmu/mmu.c, kvm_tdp_page_fault; arch/arm64/kvm/mmu.c, user_mem_abort).
+ *
+ * <p>Used on the machine's executor thread; {@link #fault} allocates nothing but table frames and
+ * what the host address space needs. Other threads hand their unmaps to that thread.
+ */
+public final class Stage2Mmu {
+  /** The address is mapped now (or was): run the access again. */
+  public static final int MAPPED = 0;
+
+  /** No slot holds the address: a device, or nothing. */
+  public static final int MMIO = 1;
+
+  /** A write to a read-only slot, which KVM hands out as MMIO. */
+  public static final int READONLY_MMIO = 2;
+
+  /** A host mapping went while the fault was served: run the access again. */
+  public static final int RETRY = 3;
+
+  /** Host memory has no frame left. */
+  public static final int OUT_OF_MEMORY = 4;
+
+  /** The slot's host address is not mapped (EFAULT). */
+  public static final int BAD_HOST_ADDRESS = 5;
+
+  private static final int ORDER_SHIFT = 8;
+
+  private final MemSlots slots;
+  private final HostAddressSpace space;
+  private final PteFormat format;
+  private final Stage2Counters counters = new Stage2Counters();
+  private final Stage2Tables tables;
+  private final List<Stage2Listener> listeners = new ArrayList<>();
+
+  /** As Linux's mmu_invalidate_seq and mmu_invalidate_in_progress. */
+  private long invalidationSequence;
+
+  private int invalidationsInProgress;
+
+  public Stage2Mmu(
+      MemSlots slots,
+      HostAddressSpace space,
+      HostMemory memory,
+      FrameAllocator frames,
+      PteFormat format) {
+    this.slots = slots;
+    this.space = space;
+    this.format = format;
+    this.tables = new Stage2Tables(memory, frames, format, counters);
+    if (slots.gfnLimit() > tables.gfnSpan()) {
+      throw new IllegalArgumentException(
+          "gfns up to 0x%x do not fit second-stage tables that cover 0x%x"
+              .formatted(slots.gfnLimit(), tables.gfnSpan()));
+    }
+    if (format.leafOrder(0) != 0) {
+      throw new IllegalArgumentException("host granules above 4 KiB are not modelled");
+    }
+    space.addNotifier(new Notifier());
+  }
+
+  /** The pfn of the root table, for EPTP or VTTBR_EL2. */
+  public long root() {
+    return tables.root();
+  }
+
+  public MemSlots slots() {
+    return slots;
+  }
+
+  /** Adds who must drop translations when entries go. */
+  public void addListener(Stage2Listener listener) {
+    listeners.add(listener);
+  }
+
+  public Stage2Counters.Snapshot counters() {
+    return counters.snapshot(space.residentPages());
+  }
+
+  /** The code of a {@link #fault}'s result: one of the constants above. */
+  public static int code(long result) {
+    return (int) result & 0xff;
+  }
+
+  /** The order of the leaf installed, of a result {@link #MAPPED}. */
+  public static int order(long result) {
+    return (int) (result >>> ORDER_SHIFT);
+  }
+
+  /**
+   * Serves a second-stage fault.
+   *
+   * @param access {@link Access}, also of a table entry
+   * @return a packed result, see {@link #code} and {@link #order}
+   */
+  public long fault(long gpa, int access) {
+    counters.faults++;
+    long gfn = gpa >>> Order.BASE_PAGE_SHIFT;
+    MemSlot slot = slots.find(gfn);
+    if (slot == null) {
+      counters.mmioExits++;
+      return MMIO;
+    }
+    boolean write = Access.isWrite(access);
+    if (write && slot.isReadonly()) {
+      counters.readonlyExits++;
+      return READONLY_MMIO;
+    }
+    long sequence = invalidationSequence;
+    long host = space.fault(slot.hvaOf(gfn), write);
+    if (Translation.failed(host)) {
+      counters.failures++;
+      return Translation.kind(host) == HostAddressSpace.OUT_OF_MEMORY
+          ? OUT_OF_MEMORY
+          : BAD_HOST_ADDRESS;
+    }
+    if (invalidationsInProgress != 0 || sequence != invalidationSequence) {
+      counters.retries++;
+      return RETRY;
+    }
+    return install(slot, gfn, host, write);
+  }
+
+  /** KVM_SET_USER_MEMORY_REGION: see {@link MemSlots#set}; drops the entries it makes wrong. */
+  public Outcome setRegion(int id, int flags, long gpa, long bytes, long hva) {
+    MemSlot old = slots.byId(id);
+    Outcome outcome = slots.set(id, flags, gpa, bytes, hva);
+    switch (outcome) {
+      // FLAGS_CHANGED: logging starts with write-protected base pages, and ends with large ones.
+      case DELETED, MOVED, FLAGS_CHANGED -> unmap(old.baseGfn(), old.pages());
+      case CREATED, UNCHANGED, INVALID, OVERLAP -> {}
+    }
+    return outcome;
+  }
+
+  /** Removes the leaves that map any of these gfns; the host's own mappings stay. */
+  public void unmap(long firstGfn, long pages) {
+    tables.remove(firstGfn, firstGfn + pages);
+    finishRemoval();
+  }
+
+  /**
+   * KVM_GET_DIRTY_LOG: the slot's bitmap since the last call, page n at bit n % 64 of word n / 64.
+   * Pages in it are write-protected again.
+   *
+   * @throws IllegalArgumentException if the slot does not log
+   */
+  public long[] takeDirtyLog(int id) {
+    MemSlot slot = slots.byId(id);
+    if (slot == null || !slot.logsDirtyPages()) {
+      throw new IllegalArgumentException("slot " + id + " does not log dirty pages");
+    }
+    long[] bitmap = slot.takeDirty();
+    for (int word = 0; word < bitmap.length; word++) {
+      for (long rest = bitmap[word]; rest != 0; rest &= rest - 1) {
+        int bit = Long.numberOfTrailingZeros(rest);
+        tables.writeProtect(slot.baseGfn() + 64L * word + bit);
+      }
+    }
+    finishRemoval();
+    return bitmap;
+  }
+
+  private long install(MemSlot slot, long gfn, long host, boolean write) {
+    int rights = Translation.rights(host);
+    if (slot.isReadonly() || slot.logsDirtyPages() && !write) {
+      rights &= ~Protection.WRITE;
+    }
+    int level = leafLevel(slot, gfn, Translation.order(host));
+    int outcome = tables.install(gfn, Translation.pfn(host), level, rights);
+    finishRemoval();
+    if (outcome == Stage2Tables.OUT_OF_MEMORY) {
+      counters.failures++;
+      return OUT_OF_MEMORY;
+    }
+    if (outcome == Stage2Tables.SPURIOUS) {
+      counters.spuriousFaults++;
+    }
+    if (write) {
+      slot.markDirty(gfn);
+    }
+    return MAPPED | (long) format.leafOrder(level) << ORDER_SHIFT;
+  }
+
+  /**
+   * The largest leaf that the host's own mapping, the slot's ends and the offset of gfn to host
+   * address allow; base pages while dirty pages are logged.
+   */
+  private int leafLevel(MemSlot slot, long gfn, int hostOrder) {
+    if (slot.logsDirtyPages()) {
+      return 0;
+    }
+    long offset = gfn ^ slot.hvaOf(gfn) >>> Order.BASE_PAGE_SHIFT;
+    for (int level = format.rootLevel(); level > 0; level--) {
+      int order = format.leafOrder(level);
+      long mask = (1L << order) - 1;
+      if (format.leafAllowed(level)
+          && order <= hostOrder
+          && (offset & mask) == 0
+          && slot.contains(gfn & ~mask)
+          && slot.contains(gfn | mask)) {
+        return level;
+      }
+    }
+    return 0;
+  }
+
+  /** First every vCPU drops what was removed, then its tables are given back. */
+  private void finishRemoval() {
+    if (tables.hasRemoved()) {
+      long first = tables.removedFirstGfn();
+      long pages = tables.removedEndGfn() - first;
+      counters.invalidations++;
+      TlbInvalidation.GuestPhysical range =
+          new TlbInvalidation.GuestPhysical(
+              first << Order.BASE_PAGE_SHIFT, pages << Order.BASE_PAGE_SHIFT);
+      for (Stage2Listener listener : listeners) {
+        listener.invalidated(range);
+      }
+    }
+    tables.freeRemovedTables();
+  }
+
+  /** Keeps the tables in step with the host's mappings. */
+  private final class Notifier implements MmuNotifier {
+    @Override
+    public void invalidateStart(long hva, long bytes) {
+      invalidationsInProgress++;
+      for (int i = 0; i < slots.count(); i++) {
+        MemSlot slot = slots.at(i);
+        long slotBytes = slot.pages() << Order.BASE_PAGE_SHIFT;
+        long first = Math.max(hva, slot.hva());
+        long end = Math.min(hva + bytes, slot.hva() + slotBytes);
+        if (first < end) {
+          long firstGfn = slot.baseGfn() + (first - slot.hva() >>> Order.BASE_PAGE_SHIFT);
+          tables.remove(firstGfn, firstGfn + (end - first >>> Order.BASE_PAGE_SHIFT));
+        }
+      }
+      finishRemoval();
+    }
+
+    @Override
+    public void invalidateEnd(long hva, long bytes) {
+      invalidationSequence++;
+      invalidationsInProgress--;
+    }
+  }
+}

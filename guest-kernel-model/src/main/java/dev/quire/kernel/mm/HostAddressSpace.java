@@ -1,0 +1,31 @@
+package dev.quire.kernel.mm;
+
+/**
+ * The host process whose memory a guest lives in, as KVM needs it. Used on the machine's executor
+ * thread.
+ */
+public interface HostAddressSpace {
+  /** {@link #fault} failed: no frame is left. */
+  int OUT_OF_MEMORY = 1;
+
+  /** {@link #fault} failed: nothing is mapped at the address. */
+  int NOT_MAPPED = 2;
+
+  /**
+   * Finds the page at {@code hva}, or brings it in.
+   *
+   * @return a {@link dev.quire.mmu.Translation}: the pfn of the 4 KiB page asked for, the rights of
+   *     the host mapping, and as both orders the size of the host's own leaf, aligned in hva and
+   *     pfn; or a failure of a kind above
+   */
+  long fault(long hva, boolean write);
+
+  /** As {@link #fault} for a page that is there already; {@link #NOT_MAPPED} if it is not. */
+  long lookup(long hva);
+
+  /** Base pages of host memory that hold guest bytes. */
+  long residentPages();
+
+  /** Tells {@code notifier} of every mapping that goes from now on. */
+  void addNotifier(MmuNotifier notifier);
+}
