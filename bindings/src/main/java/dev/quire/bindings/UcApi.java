@@ -134,8 +134,6 @@ final class UcApi {
 
   /** Whole-CPU contexts. */
   static final class Context {
-    static final MethodHandle SIZE =
-        of("uc_context_size", FunctionDescriptor.of(JAVA_LONG, JAVA_LONG));
     static final MethodHandle ALLOC = of("uc_context_alloc", HANDLE_LONG);
     static final MethodHandle SAVE = of("uc_context_save", HANDLE_LONG);
     static final MethodHandle RESTORE = of("uc_context_restore", HANDLE_LONG);

@@ -12,15 +12,14 @@ public final class UcArm64State {
   private final long env;
   private final long invalidAddr;
 
-  private UcArm64State(Uc uc, Arm64Layout layout) {
+  UcArm64State(Uc uc, Arm64Layout layout) {
     this.layout = layout;
     env = layout.envOf(uc);
     invalidAddr = uc.handle() + layout.invalidAddrInEngine();
   }
 
   /**
-   * The state of a fresh engine: page size, CPU model and TLB type chosen, nothing run. The first
-   * call in a process calibrates on it and leaves it as it was.
+   * The state of an engine. The first call in a process calibrates, on an engine of its own.
    *
    * @throws NativeLibraryException when the library's layout is not the one known
    */
@@ -28,7 +27,7 @@ public final class UcArm64State {
     if (uc.arch() != UcConst.ARCH_ARM64) {
       throw new IllegalArgumentException("not an arm64 engine");
     }
-    Arm64Layout layout = Arm64Calibration.layout(uc);
+    Arm64Layout layout = Arm64Calibration.layout();
     UcArm64State state = new UcArm64State(uc, layout);
     Arm64Calibration.verifyInstance(uc, state);
     return state;
@@ -149,34 +148,39 @@ public final class UcArm64State {
 
   /** EL1 system registers kept as plain fields of the state (Arm ARM names). */
   public enum SystemRegister {
-    SCTLR_EL1(1, 0, 3, 0, 0),
-    CPACR_EL1(1, 0, 3, 0, 2),
-    TTBR0_EL1(2, 0, 3, 0, 0),
-    TTBR1_EL1(2, 0, 3, 0, 1),
-    TCR_EL1(2, 0, 3, 0, 2),
-    SPSR_EL1(4, 0, 3, 0, 0),
-    ESR_EL1(5, 2, 3, 0, 0),
-    FAR_EL1(6, 0, 3, 0, 0),
-    PAR_EL1(7, 4, 3, 0, 0),
-    MAIR_EL1(10, 2, 3, 0, 0),
-    VBAR_EL1(12, 0, 3, 0, 0),
-    CONTEXTIDR_EL1(13, 0, 3, 0, 1),
-    TPIDR_EL1(13, 0, 3, 0, 4),
-    TPIDR_EL0(13, 0, 3, 3, 2),
-    HCR_EL2(1, 1, 3, 4, 0);
+    SCTLR_EL1(1, 0, 3, 0, 0, 1 << 19, 1 << 12),
+    CPACR_EL1(1, 0, 3, 0, 2, 3 << 20, 1 << 20),
+    TTBR0_EL1(2, 0, 3, 0, 0, 0x5a17000, 0x3c2b000),
+    TTBR1_EL1(2, 0, 3, 0, 1, 0x5a27000, 0x3c3b000),
+    TCR_EL1(2, 0, 3, 0, 2, 0x19, 0x190019),
+    SPSR_EL1(4, 0, 3, 0, 0, 0x600003c5, 0x90000345),
+    ESR_EL1(5, 2, 3, 0, 0, 0x5a17001, 0x3c2b002),
+    FAR_EL1(6, 0, 3, 0, 0, 0x5a17003, 0x3c2b004),
+    PAR_EL1(7, 4, 3, 0, 0, 0x5a17005, 0x3c2b006),
+    MAIR_EL1(10, 2, 3, 0, 0, 0x5a17007, 0x3c2b008),
+    VBAR_EL1(12, 0, 3, 0, 0, 0x5a17800, 0x3c2b000),
+    CONTEXTIDR_EL1(13, 0, 3, 0, 1, 0x5a17009, 0x3c2b00a),
+    TPIDR_EL1(13, 0, 3, 0, 4, 0x5a1700b, 0x3c2b00c),
+    TPIDR_EL0(13, 0, 3, 3, 2, 0x5a1700d, 0x3c2b00e),
+    HCR_EL2(1, 1, 3, 4, 0, 1 << 31, 1 << 4);
 
     final int crn;
     final int crm;
     final int op0;
     final int op1;
     final int op2;
+    // Bits that calibration flips in turn: all implemented and harmless while nothing runs.
+    final long probe1;
+    final long probe2;
 
-    SystemRegister(int crn, int crm, int op0, int op1, int op2) {
+    SystemRegister(int crn, int crm, int op0, int op1, int op2, long probe1, long probe2) {
       this.crn = crn;
       this.crm = crm;
       this.op0 = op0;
       this.op1 = op1;
       this.op2 = op2;
+      this.probe1 = probe1 & 0xffffffffL;
+      this.probe2 = probe2 & 0xffffffffL;
     }
   }
 }

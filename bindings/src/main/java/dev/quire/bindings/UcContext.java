@@ -57,9 +57,10 @@ public final class UcContext implements AutoCloseable {
     }
   }
 
-  /** Address of the native struct, valid until closed; its first word is the state's length. */
-  long address() {
-    return context;
+  /** The length of the CPU state proper: the struct's first word. */
+  long stateBytes() {
+    check();
+    return RawMemory.getLong(context);
   }
 
   private void check() {

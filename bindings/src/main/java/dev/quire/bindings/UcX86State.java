@@ -40,7 +40,7 @@ public final class UcX86State {
   private final long end;
   private final long invalidAddr;
 
-  private UcX86State(Uc uc, X86Layout layout) {
+  UcX86State(Uc uc, X86Layout layout) {
     this.uc = uc;
     this.layout = layout;
     env = layout.envOf(uc);
@@ -49,8 +49,8 @@ public final class UcX86State {
   }
 
   /**
-   * The state of a fresh 64-bit-mode engine: its CPU model and TLB type chosen, nothing run, no
-   * interception on. The first call in a process calibrates on it and leaves it as it was.
+   * The state of an engine at rest: no exception in flight, no interception on. The first call in a
+   * process calibrates, on an engine of its own.
    *
    * @throws NativeLibraryException when the library's layout is not the one known
    */
@@ -58,7 +58,7 @@ public final class UcX86State {
     if (uc.arch() != UcConst.ARCH_X86) {
       throw new IllegalArgumentException("not an x86 engine");
     }
-    X86Layout layout = X86Calibration.layout(uc);
+    X86Layout layout = X86Calibration.layout();
     UcX86State state = new UcX86State(uc, layout);
     X86Calibration.verifyInstance(uc, state);
     return state;

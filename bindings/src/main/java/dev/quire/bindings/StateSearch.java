@@ -1,0 +1,127 @@
+package dev.quire.bindings;
+
+import java.nio.ByteBuffer;
+
+/**
+ * Searches a library's private structs for values put there through its public API. A hit counts
+ * only if it follows the value through two changes and is the only one.
+ */
+final class StateSearch implements AutoCloseable {
+  /** Known position of the CPU state in Unicorn 2.1.4; tried first, proven like any other. */
+  private static final int ENV_IN_CPU_HINT = 0x8a50;
+
+  private static final int ENGINE_BYTES = 4096;
+  private static final int CPU_BYTES = 0x12000;
+  private static final int NONE = -1;
+  private static final int AMBIGUOUS = -2;
+
+  private final ProcessMemory memory = ProcessMemory.open();
+  private final Uc uc;
+
+  StateSearch(Uc uc) {
+    this.uc = uc;
+  }
+
+  /** Where the state was found: the pointer's offset in uc_struct, the state's in the CPU. */
+  record Place(int cpuInEngine, int envInCpu) {}
+
+  /**
+   * Finds the pointer to the CPU object whose state holds {@code pattern} at {@code offset}.
+   *
+   * @throws NativeLibraryException when nothing holds it
+   */
+  Place findCpu(long[] pattern, int offset) {
+    ByteBuffer engine = memory.read(uc.handle(), ENGINE_BYTES);
+    for (int at = 0; at + 8 <= engine.limit(); at += 8) {
+      long pointer = engine.getLong(at);
+      if (plausible(pointer) && holds(pointer + ENV_IN_CPU_HINT + offset, pattern)) {
+        return new Place(at, ENV_IN_CPU_HINT);
+      }
+    }
+    for (int at = 0; at + 8 <= engine.limit(); at += 8) {
+      long pointer = engine.getLong(at);
+      int found = plausible(pointer) ? indexOf(memory.read(pointer, CPU_BYTES), pattern) : NONE;
+      if (found >= offset) {
+        return new Place(at, found - offset);
+      }
+    }
+    throw unknown("its registers were not found");
+  }
+
+  private static boolean plausible(long pointer) {
+    return pointer > 0xffff && (pointer & 7) == 0 && pointer < 1L << 56;
+  }
+
+  private boolean holds(long address, long[] pattern) {
+    ByteBuffer bytes = memory.read(address, 8 * pattern.length);
+    return bytes.limit() == 8 * pattern.length && indexOf(bytes, pattern) == 0;
+  }
+
+  private static int indexOf(ByteBuffer bytes, long[] pattern) {
+    for (int at = 0; at + 8 * pattern.length <= bytes.limit(); at += 8) {
+      int i = 0;
+      while (i < pattern.length && bytes.getLong(at + 8 * i) == pattern[i]) {
+        i++;
+      }
+      if (i == pattern.length) {
+        return at;
+      }
+    }
+    return NONE;
+  }
+
+  ByteBuffer read(long address, int bytes) {
+    return memory.read(address, bytes);
+  }
+
+  ByteBuffer readEngine() {
+    return memory.read(uc.handle(), ENGINE_BYTES);
+  }
+
+  /**
+   * The one offset whose word of {@code width} bytes is first in one image, second in the other.
+   */
+  static int follow(
+      String what, ByteBuffer first, long value1, ByteBuffer second, long value2, int width) {
+    int found = NONE;
+    for (int at = 0; at + width <= Math.min(first.limit(), second.limit()); at += width) {
+      if (word(first, at, width) == value1 && word(second, at, width) == value2) {
+        found = found == NONE ? at : AMBIGUOUS;
+      }
+    }
+    if (found < 0 || value1 == value2) {
+      throw unknown(what + (found == NONE ? " was not found" : " is ambiguous"));
+    }
+    return found;
+  }
+
+  private static long word(ByteBuffer bytes, int at, int width) {
+    return width == 4 ? bytes.getInt(at) & 0xffffffffL : bytes.getLong(at);
+  }
+
+  /** Refuses the library unless what was seen is what the known layout says. */
+  static void expect(String what, long seen, long expected) {
+    if (seen != expected) {
+      throw unknown(
+          what
+              + " reads 0x"
+              + Long.toHexString(seen)
+              + " where 0x"
+              + Long.toHexString(expected)
+              + " was put");
+    }
+  }
+
+  static NativeLibraryException unknown(String why) {
+    return new NativeLibraryException(
+        NativeLibraries.unicorn()
+            + " keeps its CPU state in a way Quire does not know ("
+            + why
+            + "); install libunicorn 2.1.4, for example by './quire setup'");
+  }
+
+  @Override
+  public void close() {
+    memory.close();
+  }
+}
