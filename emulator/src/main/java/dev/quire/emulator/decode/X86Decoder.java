@@ -194,6 +194,7 @@ public final class X86Decoder {
   }
 
   private void operands(int cell) {
+    out.undefined = X86OpcodeMaps.isUndefined(cell);
     switch (X86OpcodeMaps.form(cell)) {
       case '-', 'x' -> {}
       case 'u' -> out.undefined = true;

@@ -10,14 +10,14 @@ package dev.quire.emulator.decode;
  *         b imm8           z imm16/32           w imm16          v imm16/32/64
  *         j rel16/32       e imm16 imm8         f far pointer    o address-size offset
  *         R ModRM, always a register            D ModRM imm8 imm8
- *         x prefix or escape                    ? ModRM, undefined    u undefined
+ *         x prefix or escape                    u undefined          ? ModRM, undefined
  * access  . none   r read   w write   m read-modify-write   g by the ModRM reg field
  * size    b 1  w 2  d 4  q 8  x 16 (vector)   v operand size   y 4, REX.W 8   l 4, 64-bit mode 8
  *         p far pointer   n two operands (BOUND)   s MOVSXD or ARPL
  * </pre>
  *
  * The maps behind 0F depend on the mandatory prefix; rows left out of a prefix's grid are those of
- * the grid without prefix.
+ * the grid without prefix, and an encoding undefined with a prefix keeps the form it has without.
  */
 final class X86OpcodeMaps {
   static final int NO_PREFIX = 0;
@@ -153,6 +153,7 @@ final class X86OpcodeMaps {
       D ?.. ?.. ?.. ?.. ?.. ?.. ?.. ?.. ?.. ?.. ?.. ?.. ?.. ?.. ?.. Brx
       """;
 
+  private static final int UNDEFINED = 1 << 24;
   private static final int CELLS = 256;
   private static final int ROW_CHARS = 66;
 
@@ -193,7 +194,11 @@ final class X86OpcodeMaps {
   }
 
   static int size(int cell) {
-    return cell >>> 16;
+    return cell >>> 16 & 0xff;
+  }
+
+  static boolean isUndefined(int cell) {
+    return (cell & UNDEFINED) != 0;
   }
 
   private static void lay(int map, int prefix, String grid) {
@@ -201,7 +206,9 @@ final class X86OpcodeMaps {
       int row = Character.digit(grid.charAt(at), 16);
       for (int column = 0; column < 16; column++) {
         int index = (map * 4 + prefix) * CELLS + row * 16 + column;
-        TABLE[index] = pack(grid, at + 2 + 4 * column);
+        int cell = pack(grid, at + 2 + 4 * column);
+        boolean refines = prefix != NO_PREFIX && form(cell) == '?' && TABLE[index] != 0;
+        TABLE[index] = refines ? TABLE[index] | UNDEFINED : cell;
       }
     }
   }

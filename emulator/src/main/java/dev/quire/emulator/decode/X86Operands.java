@@ -76,11 +76,13 @@ final class X86Operands {
       in.undefined = true;
       return;
     }
-    int near = in.mode == CodeMode.BITS_64 && in.operandBytes != 2 ? 8 : in.operandBytes;
+    boolean wide = in.mode == CodeMode.BITS_64;
     switch (digit) {
       case 0, 1 -> set(in, AccessKind.READ_WRITE, bytes);
       case 3, 5 -> set(in, AccessKind.READ, in.operandBytes + 2);
-      default -> set(in, AccessKind.READ, near);
+      case 6 -> set(in, AccessKind.READ, wide && in.operandBytes != 2 ? 8 : in.operandBytes);
+      // Near branches read 8 bytes in 64-bit mode, whatever the prefix.
+      default -> set(in, AccessKind.READ, wide ? 8 : in.operandBytes);
     }
   }
 
