@@ -1,0 +1,317 @@
+package dev.quire.mmu.arm64;
+
+import dev.quire.mmu.Access;
+import dev.quire.mmu.ArchitecturalTlb;
+import dev.quire.mmu.FaultRecord;
+import dev.quire.mmu.FillCache;
+import dev.quire.mmu.Mmu;
+import dev.quire.mmu.MmuCounters;
+import dev.quire.mmu.MmuEvent;
+import dev.quire.mmu.Order;
+import dev.quire.mmu.PhysicalMemory;
+import dev.quire.mmu.Protection;
+import dev.quire.mmu.SecondStage;
+import dev.quire.mmu.TlbInvalidation;
+import dev.quire.mmu.Translation;
+
+/**
+ * The MMU of one arm64 vCPU: the EL1&0 regime over a second stage. Owned by the vCPU's thread;
+ * {@link #translate} allocates nothing.
+ *
+ * <p>The privilege of an access is in {@link Access}: {@code USER} for EL0 and LDTR/STTR, {@code
+ * USER_DATA_ALLOWED} for PSTATE.PAN clear.
+ *
+ * <p>Addresses enter with their tags, as the program used them. The TLB holds untagged ones.
+ *
+ * <p>A TLB entry that denies an access is not trusted: the tables are walked again, and the entry
+ * is replaced if they now allow it. Rights granted are never EXEC for data, nor WRITE for a fetch.
+ *
+ * <p>Its {@link FillCache} may be called from within any method here, {@link #translate} included.
+ */
+public final class Arm64Mmu implements Mmu {
+  private static final TlbInvalidation EVERYTHING = new TlbInvalidation.All();
+  private static final int DATA_RIGHTS = Protection.READ | Protection.WRITE;
+  private static final int FETCH_RIGHTS = Protection.READ | Protection.EXEC;
+
+  private final TranslationRegime regime;
+  private final S1Walker walker;
+  private final ArchitecturalTlb tlb = new ArchitecturalTlb();
+  private final FillCache fills;
+  private final MmuCounters counters;
+  private final FaultRecord fault = new FaultRecord();
+  private final FaultRecord scratch = new FaultRecord();
+
+  /** A fill may be cached under a tagged address, which no flush by page would find. */
+  private boolean taggedFills;
+
+  /**
+   * @param implementedBits bits of a physical address, as ID_AA64MMFR0_EL1.PARange tells the guest
+   * @param counters the vCPU's, shared with its {@link S2Walker}
+   */
+  public Arm64Mmu(
+      PhysicalMemory memory,
+      SecondStage secondStage,
+      FillCache fills,
+      int implementedBits,
+      MmuCounters counters) {
+    this.regime = new TranslationRegime(implementedBits);
+    this.walker = new S1Walker(memory, secondStage, regime, counters);
+    this.fills = fills;
+    this.counters = counters;
+  }
+
+  /** A write of TTBR0_EL1. Drops no entry; see {@link #writeTtbr1}. */
+  public void writeTtbr0(long value) {
+    writeTtbr(0, value);
+  }
+
+  /**
+   * A write of TTBR1_EL1. The architecture drops no TLB entry; entries of another ASID stop to
+   * match, so an engine's fills go.
+   */
+  public void writeTtbr1(long value) {
+    writeTtbr(1, value);
+  }
+
+  private void writeTtbr(int half, long value) {
+    if (regime.setTtbr(half, value)) {
+      flushFills();
+    }
+  }
+
+  /**
+   * A write of TCR_EL1. Its fields may be cached in a TLB, so a guest must invalidate after a
+   * change; dropping everything at once is one of the behaviours allowed, chosen here.
+   */
+  public void writeTcr(long value) {
+    if (regime.setTcr(value)) {
+      dropEverything();
+    }
+  }
+
+  /** A write of SCTLR_EL1; a change of M, WXN or EE drops everything, as for {@link #writeTcr}. */
+  public void writeSctlr(long value) {
+    if (regime.setSctlr(value)) {
+      dropEverything();
+    }
+  }
+
+  /** A write of MAIR_EL1: memory types, which only {@link #addressTranslate} reports. */
+  public void writeMair(long value) {
+    regime.setMair(value);
+  }
+
+  @Override
+  public long translate(long va, int access) {
+    if (!SctlrEl1.m(regime.sctlr())) {
+      long answer = walker.walk(va, access, fault);
+      return Translation.failed(answer) ? countFault(answer) : grant(answer, access);
+    }
+    long untagged = regime.half(va).withoutTag(va, access);
+    taggedFills |= untagged != va;
+    int slot = tlb.find(untagged, regime.asid());
+    if (slot >= 0) {
+      int rights = S1Permissions.rights(tlb.attributes(slot), access);
+      if ((rights & Protection.neededBy(access)) != 0) {
+        return tlb.translation(slot, untagged, rights & grantable(access));
+      }
+    }
+    return walkAndInsert(va, untagged, access, slot >= 0);
+  }
+
+  private long walkAndInsert(long va, long untagged, int access, boolean denied) {
+    long answer = walker.walk(va, access, fault);
+    if (Translation.failed(answer)) {
+      return countFault(answer);
+    }
+    long permissions = walker.permissions();
+    int order = Translation.order(answer);
+    long firstPfn = Translation.pfn(answer) & -1L << order;
+    boolean othersReplaced =
+        tlb.insert(
+            untagged,
+            regime.asid(),
+            S1Permissions.isGlobal(permissions),
+            Translation.stage1Order(answer),
+            order,
+            firstPfn,
+            permissions);
+    if (othersReplaced || denied && taggedFills) {
+      flushFills();
+      taggedFills |= untagged != va;
+    } else if (denied) {
+      // Another privilege may hold a fill of the entry replaced.
+      fills.flushPage(untagged);
+    }
+    return grant(answer, access);
+  }
+
+  private static int grantable(int access) {
+    return Access.isFetch(access) ? FETCH_RIGHTS : DATA_RIGHTS;
+  }
+
+  private static long grant(long answer, int access) {
+    return Translation.of(
+        Translation.pfn(answer),
+        Translation.rights(answer) & grantable(access),
+        Translation.order(answer),
+        Translation.stage1Order(answer));
+  }
+
+  private long countFault(long failure) {
+    int kind = Translation.kind(failure);
+    boolean secondStage = kind == FaultRecord.STAGE2 || kind == FaultRecord.STAGE2_MISCONFIGURED;
+    counters.increment(secondStage ? MmuEvent.STAGE2_FAULT : MmuEvent.GUEST_FAULT);
+    return failure;
+  }
+
+  /** Finds what {@link #translate} would, the TLB first, and leaves no trace but the record. */
+  @Override
+  public long probe(long va, int access) {
+    return probe(va, access, fault);
+  }
+
+  /**
+   * Whether the read of an atomic access would fault by itself: then its syndrome reports a read
+   * ({@link Arm64Syndrome#ATOMIC_READ_FAULTS}). Leaves {@link #fault()} as it is.
+   */
+  public boolean readWouldFault(long va, int access) {
+    return Translation.failed(probe(va, Access.withType(access, Access.READ), scratch));
+  }
+
+  private long probe(long va, int access, FaultRecord record) {
+    if (SctlrEl1.m(regime.sctlr())) {
+      long untagged = regime.half(va).withoutTag(va, access);
+      int slot = tlb.find(untagged, regime.asid());
+      int rights = slot < 0 ? 0 : S1Permissions.rights(tlb.attributes(slot), access);
+      if ((rights & Protection.neededBy(access)) != 0) {
+        return tlb.translation(slot, untagged, rights & grantable(access));
+      }
+    }
+    long walks = counters.get(MmuEvent.WALK);
+    long stage1 = counters.get(MmuEvent.STAGE1_REFERENCE);
+    long stage2 = counters.get(MmuEvent.STAGE2_REFERENCE);
+    long answer = walker.walk(va, access, record);
+    counters.add(MmuEvent.WALK, walks - counters.get(MmuEvent.WALK));
+    counters.add(MmuEvent.STAGE1_REFERENCE, stage1 - counters.get(MmuEvent.STAGE1_REFERENCE));
+    counters.add(MmuEvent.STAGE2_REFERENCE, stage2 - counters.get(MmuEvent.STAGE2_REFERENCE));
+    return Translation.failed(answer) ? answer : grant(answer, access);
+  }
+
+  /**
+   * An AT instruction: a walk of its own, the TLB neither asked nor filled.
+   *
+   * <p>If {@link #fault()} then has a kind other than {@link FaultRecord#NONE}, there is no answer:
+   * a second stage or the bus refused a table of a stage-1 instruction, which is an exception and
+   * not a PAR_EL1 (AArch64.AT).
+   *
+   * @param pan PSTATE.PAN
+   * @return PAR_EL1
+   */
+  public long addressTranslate(AtOp op, long va, boolean pan) {
+    fault.clear();
+    int access = op.access(pan);
+    long failure =
+        op.bothStages() ? walker.walk(va, access, fault) : walker.walkStage1(va, access, fault);
+    if (Translation.failed(failure)) {
+      boolean guest = fault.kind() == FaultRecord.GUEST;
+      if (!guest && (!op.bothStages() || fault.kind() == FaultRecord.EXTERNAL)) {
+        countFault(failure);
+        return 0;
+      }
+      long par = ParEl1.failure(fault.syndrome(), !guest, Access.isTableWalk(fault.access()));
+      fault.clear();
+      return par;
+    }
+    long pa = op.bothStages() ? Translation.pa(failure) | va & Order.offsetMask(0) : walker.ipa();
+    if (!SctlrEl1.m(regime.sctlr())) {
+      return ParEl1.success(pa, 0, 0);
+    }
+    long permissions = walker.permissions();
+    int index = S1Permissions.attrIndex(permissions);
+    int attributes = (int) (regime.mair() >>> index * Byte.SIZE) & 0xff;
+    return ParEl1.success(pa, attributes, S1Permissions.shareability(permissions));
+  }
+
+  /** A TLBI of this vCPU; broadcasting it to the others is the caller's ({@link #invalidate}). */
+  public void tlbi(TlbiOp op, long operand) {
+    TlbInvalidation invalidation = op.invalidation(operand, regime.tcr());
+    if (invalidation != null) {
+      invalidate(invalidation);
+    }
+  }
+
+  @Override
+  public void invalidate(TlbInvalidation invalidation) {
+    counters.increment(MmuEvent.INVALIDATION);
+    switch (invalidation) {
+      case TlbInvalidation.Page page -> {
+        boolean current = page.asid() == regime.asid();
+        int largest = removeCovering(page.va(), page.asid(), current);
+        tlb.invalidate(page);
+        flushPageFills(page.va(), largest);
+      }
+      case TlbInvalidation.PageEveryAsid page -> {
+        int largest = removeCovering(page.va(), regime.asid(), true);
+        tlb.invalidate(page);
+        flushPageFills(page.va(), largest);
+      }
+      case TlbInvalidation.Asid space -> {
+        tlb.invalidate(space);
+        if (space.asid() == regime.asid()) {
+          flushFills();
+        }
+      }
+      default -> {
+        tlb.invalidate(invalidation);
+        flushFills();
+      }
+    }
+  }
+
+  /**
+   * Removes the entries that {@code asid} has for {@code va}, global ones included as for every
+   * TLBI by address. The engine's fills are a subset of the current ASID's and the global entries,
+   * so the largest page among those tells what to flush.
+   *
+   * @return its order, that of the guest's leaf or of the entry; -1 if there was none
+   */
+  private int removeCovering(long va, int asid, boolean current) {
+    int largest = -1;
+    for (int slot = tlb.find(va, asid); slot >= 0; slot = tlb.find(va, asid)) {
+      if (current || tlb.isGlobal(slot)) {
+        largest = Math.max(largest, Math.max(tlb.order(slot), tlb.stage1Order(slot)));
+      }
+      tlb.remove(slot);
+    }
+    return largest;
+  }
+
+  private void flushPageFills(long va, int largestOrder) {
+    if (largestOrder > 0 || largestOrder == 0 && taggedFills) {
+      flushFills();
+    } else if (largestOrder == 0) {
+      fills.flushPage(va);
+    }
+  }
+
+  private void dropEverything() {
+    tlb.invalidate(EVERYTHING);
+    flushFills();
+  }
+
+  private void flushFills() {
+    taggedFills = false;
+    fills.flushAll();
+  }
+
+  @Override
+  public FaultRecord fault() {
+    return fault;
+  }
+
+  @Override
+  public MmuCounters counters() {
+    return counters;
+  }
+}

@@ -1,0 +1,190 @@
+package dev.quire.mmu.arm64;
+
+import dev.quire.mmu.Access;
+import dev.quire.mmu.FaultRecord;
+import dev.quire.mmu.MmuCounters;
+import dev.quire.mmu.MmuEvent;
+import dev.quire.mmu.Order;
+import dev.quire.mmu.PhysicalMemory;
+import dev.quire.mmu.Protection;
+import dev.quire.mmu.SecondStage;
+import dev.quire.mmu.Translation;
+
+/**
+ * The stage-1 walk of the EL1&0 regime, every table address and the result going through the second
+ * stage. Written in the order of the Arm ARM's AArch64.S1Translate and S1Walk (DDI 0487, shared
+ * pseudocode, aarch64/translation), whose names stand beside the lines.
+ *
+ * <p>Owned by the vCPU's thread; allocates nothing. After a successful walk {@link #permissions}
+ * and {@link #ipa} tell more than the packed answer; both are valid until the next walk.
+ */
+final class S1Walker {
+  /** A disabled stage 1 has no leaf: its "page" is as large as any. */
+  private static final int FLAT_ORDER = 36;
+
+  private static final long DESCRIPTOR_BYTES = 8;
+
+  private final PhysicalMemory memory;
+  private final SecondStage secondStage;
+  private final TranslationRegime regime;
+  private final MmuCounters counters;
+
+  private long permissions;
+  private long ipa;
+  private int stage1Order;
+  private long readFailure;
+
+  S1Walker(
+      PhysicalMemory memory,
+      SecondStage secondStage,
+      TranslationRegime regime,
+      MmuCounters counters) {
+    this.memory = memory;
+    this.secondStage = secondStage;
+    this.regime = regime;
+    this.counters = counters;
+  }
+
+  /** Both stages' permissions of the last page found, {@link S1Permissions}. */
+  long permissions() {
+    return permissions;
+  }
+
+  /** Stage 1's own answer: the intermediate physical address. */
+  long ipa() {
+    return ipa;
+  }
+
+  /** Both stages. The rights of the answer are all that this privilege has. */
+  long walk(long va, int access, FaultRecord fault) {
+    long failure = walkStage1(va, access, fault);
+    if (failure != 0) {
+      return failure;
+    }
+    long second = secondStage.translate(ipa, access, fault);
+    if (Translation.failed(second)) {
+      fault.setVa(va);
+      return second;
+    }
+    permissions = S1Permissions.restrict(permissions, Translation.rights(second));
+    int order = Math.min(stage1Order, Translation.order(second));
+    int rights = S1Permissions.rights(permissions, access);
+    return Translation.of(Translation.pfn(second), rights, order, stage1Order);
+  }
+
+  /** AArch64.S1Translate: {@link #ipa} is the answer. Gives 0, or a failure. */
+  long walkStage1(long va, int access, FaultRecord fault) {
+    S1WalkParams params = regime.half(va);
+    if (!SctlrEl1.m(regime.sctlr())) {
+      return disabledOutput(params, va, access, fault);
+    }
+    counters.increment(MmuEvent.WALK);
+    // AArch64.VAIsOutOfRange, then EPD
+    long untagged = params.withoutTag(va, access);
+    if (params.outOfRange(untagged) || params.disabled()) {
+      return refuse(FaultStatus.TRANSLATION, va, access, 0, fault);
+    }
+    // AArch64.S1TTBaseAddress
+    long table = params.tableIpa();
+    if (params.addressTooLarge(table)) {
+      return refuse(FaultStatus.ADDRESS_SIZE, va, access, 0, fault);
+    }
+    Granule granule = params.granule();
+    int level = params.startLevel();
+    long index = (untagged & (1L << params.inputBits()) - 1) >>> granule.shift(level);
+    long hierarchical = 0;
+    while (true) {
+      // AArch64.S1SLTTEntryAddress, AArch64.S1TTEntryAddress
+      long descriptor = read(table + index * DESCRIPTOR_BYTES, va, access, level, fault);
+      if (readFailure != 0) {
+        return readFailure;
+      }
+      // AArch64.DecodeDescriptorType
+      boolean tableOrPage = (descriptor & VmsaDescriptor.TABLE_OR_PAGE) != 0;
+      boolean isLeaf = level == Granule.FINAL_LEVEL || !tableOrPage;
+      boolean reserved =
+          isLeaf && (level == Granule.FINAL_LEVEL ? !tableOrPage : !granule.leafAllowed(level));
+      if ((descriptor & VmsaDescriptor.VALID) == 0 || reserved) {
+        return refuse(FaultStatus.TRANSLATION, va, access, level, fault);
+      }
+      if (isLeaf) {
+        return leaf(params, descriptor, hierarchical, va, access, level, fault);
+      }
+      // AArch64.S1NextWalkStateTable
+      table = VmsaDescriptor.address(descriptor, granule.log2Bytes());
+      if (params.addressTooLarge(table)) {
+        return refuse(FaultStatus.ADDRESS_SIZE, va, access, level, fault);
+      }
+      if (!params.hpd()) {
+        hierarchical |= descriptor & VmsaDescriptor.HIERARCHICAL;
+      }
+      level++;
+      index = untagged >>> granule.shift(level) & (1L << granule.indexBits()) - 1;
+    }
+  }
+
+  /** AArch64.S1NextWalkStateLeaf and the checks that follow it, in the manual's order. */
+  private long leaf(
+      S1WalkParams params,
+      long descriptor,
+      long hierarchical,
+      long va,
+      int access,
+      int level,
+      FaultRecord fault) {
+    int shift = params.granule().shift(level);
+    long output = VmsaDescriptor.address(descriptor, shift);
+    if (params.addressTooLarge(output)) {
+      return refuse(FaultStatus.ADDRESS_SIZE, va, access, level, fault);
+    }
+    if ((descriptor & VmsaDescriptor.AF) == 0) {
+      return refuse(FaultStatus.ACCESS_FLAG, va, access, level, fault);
+    }
+    // AArch64.S1HasPermissionsFault
+    permissions = S1Permissions.of(descriptor, hierarchical, SctlrEl1.wxn(regime.sctlr()));
+    if ((S1Permissions.rights(permissions, access) & Protection.neededBy(access)) == 0) {
+      return refuse(FaultStatus.PERMISSION, va, access, level, fault);
+    }
+    ipa = output | va & (1L << shift) - 1;
+    stage1Order = shift - Order.BASE_PAGE_SHIFT;
+    return 0;
+  }
+
+  /** AArch64.S1DisabledOutput: the address itself, if the machine has as many bits. */
+  private long disabledOutput(S1WalkParams params, long va, int access, FaultRecord fault) {
+    if (params.flatAddressTooLarge(va, access, regime.implementedBits())) {
+      return refuse(FaultStatus.ADDRESS_SIZE, va, access, 0, fault);
+    }
+    ipa = va & (1L << regime.implementedBits()) - 1;
+    permissions = S1Permissions.DISABLED;
+    stage1Order = FLAT_ORDER;
+    return 0;
+  }
+
+  /** FetchDescriptor: 0 with {@link #readFailure} set if a second stage or the bus refuses. */
+  private long read(long entryIpa, long va, int access, int level, FaultRecord fault) {
+    long second = secondStage.translate(entryIpa, Access.READ | Access.TABLE_WALK, fault);
+    if (Translation.failed(second)) {
+      // The host sees the table's read, whatever the instruction wanted.
+      long syndrome = FaultStatus.withWalkingLevel(fault.syndrome(), level);
+      int tableRead = Access.READ | Access.TABLE_WALK;
+      readFailure = fault.set(fault.kind(), va, fault.gpa(), tableRead, fault.level(), syndrome);
+      return 0;
+    }
+    counters.increment(MmuEvent.STAGE1_REFERENCE);
+    long pa = Translation.pa(second) | entryIpa & Order.offsetMask(0);
+    if (!memory.contains(pa, DESCRIPTOR_BYTES)) {
+      int asked = access | Access.TABLE_WALK;
+      int status = FaultStatus.EXTERNAL_ON_WALK | level;
+      readFailure = fault.set(FaultRecord.EXTERNAL, va, entryIpa, asked, level, status);
+      return 0;
+    }
+    readFailure = 0;
+    long descriptor = memory.readLong(pa);
+    return SctlrEl1.ee(regime.sctlr()) ? Long.reverseBytes(descriptor) : descriptor;
+  }
+
+  private static long refuse(int status, long va, int access, int level, FaultRecord fault) {
+    return fault.set(FaultRecord.GUEST, va, 0, access, level, status | level);
+  }
+}
