@@ -53,6 +53,7 @@ static inline void mmio_write(u64 pa, u32 value) { *(volatile u32 *)pa = value; 
 #define FSC_ACCESS_FLAG 0x08
 #define FSC_PERMISSION 0x0c
 #define FSC_EXTERNAL 0x10
+#define FSC_EXTERNAL_WALK 0x14
 
 #define PSR_I BIT(7)
 #define PSR_PAN BIT(22)

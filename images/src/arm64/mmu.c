@@ -87,6 +87,8 @@ u64 *entry_at(u64 top, u64 va, const struct leaf *leaf, bool create) {
       }
       *entry = new_root(granule) | D_TABLE | D_VALID;
       dsb();
+    } else if (!(*entry & D_TABLE)) {
+      fail("a block stands in the way of %lx at level %u", va, 3 - level);
     }
     table = (u64 *)(*entry & D_ADDR);
   }

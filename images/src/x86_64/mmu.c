@@ -45,6 +45,8 @@ u64 *entry_at(u64 top, u64 va, const struct leaf *leaf, bool create) {
         return NULL;
       }
       *entry = alloc_page() | PTE_P | PTE_W | PTE_U;
+    } else if (*entry & PTE_PS) {
+      fail("a large page stands in the way of %lx at level %u", va, level);
     }
     table = (u64 *)(*entry & PTE_ADDR);
   }
