@@ -232,11 +232,20 @@ public final class BlockCounter implements AutoCloseable {
     RawMemory.putInt(state + GENERATION, Integer.expand(generation, KEY_GENERATION));
   }
 
+  /** Forgets the scanned block that starts at {@code address}: its code was translated anew. */
+  public void forgetBlock(long address) {
+    RawMemory.putInt(entryOf(address) + 8, 0);
+  }
+
+  private long entryOf(long address) {
+    return table + ((address ^ address >>> HASH_SHIFT) & (ENTRIES - 1)) * ENTRY_BYTES;
+  }
+
   /** Forgets the scanned blocks that touch the 4 KiB page of virtual address {@code va}. */
   public void clearPage(long va) {
     long page = va & -4096L;
     for (long address = page - 4096; address != page + 4096; address++) {
-      long entry = table + ((address ^ address >>> HASH_SHIFT) & (ENTRIES - 1)) * ENTRY_BYTES;
+      long entry = entryOf(address);
       long start = RawMemory.getLong(entry);
       int size = RawMemory.getInt(entry + 8) >>> KEY_SIZE_SHIFT & 0x1fff;
       if (start - page + size > 0 && start - page < 4096) {

@@ -119,7 +119,8 @@ public final class NativeMemory implements AutoCloseable {
     }
     if (code != 0) {
       throw new NativeLibraryException(
-          "the host refuses executable memory (mprotect PROT_EXEC); allow it in its security policy");
+          "the host refuses executable memory (mprotect PROT_EXEC); allow it in its security"
+              + " policy");
     }
   }
 

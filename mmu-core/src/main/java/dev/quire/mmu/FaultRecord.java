@@ -54,6 +54,11 @@ public final class FaultRecord {
     this.va = va;
   }
 
+  /** Takes over another record's contents. */
+  public void copyFrom(FaultRecord other) {
+    set(other.kind, other.va, other.gpa, other.access, other.level, other.syndrome);
+  }
+
   public void clear() {
     kind = NONE;
   }

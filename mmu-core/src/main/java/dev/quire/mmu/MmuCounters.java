@@ -9,6 +9,7 @@ import java.util.Arrays;
 public final class MmuCounters {
   private static final MmuEvent[] EVENTS = MmuEvent.values();
   private final long[] counts = new long[EVENTS.length];
+  private final long[] marked = new long[EVENTS.length];
 
   public void add(MmuEvent event, long amount) {
     counts[event.ordinal()] += amount;
@@ -20,6 +21,16 @@ public final class MmuCounters {
 
   public long get(MmuEvent event) {
     return counts[event.ordinal()];
+  }
+
+  /** Remembers the counts, for {@link #rollback}. */
+  public void mark() {
+    System.arraycopy(counts, 0, marked, 0, counts.length);
+  }
+
+  /** Forgets what was counted since {@link #mark}: an attempt that is about to be made anew. */
+  public void rollback() {
+    System.arraycopy(marked, 0, counts, 0, counts.length);
   }
 
   public void reset() {

@@ -1,0 +1,54 @@
+package dev.quire.emulator.exec;
+
+import dev.quire.mmu.FillCache;
+import dev.quire.mmu.Mmu;
+
+/**
+ * Executes one vCPU's instructions. Owned by the machine's executor thread, except {@link #kick}.
+ *
+ * <p>Time is the number of retired instructions: an instruction that faults has not retired, a
+ * repeated string instruction retires once per finished iteration (once if it has none).
+ */
+public interface ExecutionEngine extends FillCache, AutoCloseable {
+  /** Connects the MMU that answers fills; once, before the first run. */
+  void attach(Mmu mmu);
+
+  /**
+   * Runs until something needs the host, at most until {@link #retired} equals {@code deadline}.
+   * Never runs past it.
+   */
+  EngineExit run(long deadline);
+
+  /** Instructions retired so far; exact between runs and inside every callback of a run. */
+  long retired();
+
+  /** Counts an instruction that the host performed in the core's stead. */
+  void retireOne();
+
+  /**
+   * Makes a run end with {@link EngineExit.Kicked} soon: any thread, any time; a kick before a run
+   * ends that run at once.
+   */
+  void kick();
+
+  /**
+   * Performs exactly the instruction at the program counter while the page at {@code va} is backed
+   * by {@link #bounce}: how an access to a device is carried out by the core itself, whatever the
+   * instruction.
+   *
+   * @return null when the instruction retired, else why it did not
+   */
+  EngineExit stepThroughBounce(long va);
+
+  /** The 4 KiB window that {@link #stepThroughBounce} shows to the instruction. */
+  BouncePage bounce();
+
+  /** Figures that describe the engine, not the guest. */
+  EngineCounters counters();
+
+  /** Drops every translated block, after the host changed code under the guest. */
+  void flushCode();
+
+  @Override
+  void close();
+}

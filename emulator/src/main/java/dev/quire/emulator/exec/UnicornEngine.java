@@ -1,0 +1,356 @@
+package dev.quire.emulator.exec;
+
+import dev.quire.bindings.BlockCounter;
+import dev.quire.bindings.Uc;
+import dev.quire.bindings.UcError;
+import dev.quire.mmu.Access;
+import dev.quire.mmu.FaultRecord;
+import dev.quire.mmu.Mmu;
+import dev.quire.mmu.Order;
+import dev.quire.mmu.Protection;
+import dev.quire.mmu.Translation;
+
+/**
+ * What both architectures' engines share: fills, exact counting, exact stops.
+ *
+ * <p>A native block hook counts every translated block before it runs and stops at the start of one
+ * that would pass the deadline; the rest of the way is stepped one instruction at a time. When the
+ * core leaves a block early, the instructions it did not reach are taken back.
+ */
+abstract class UnicornEngine implements ExecutionEngine {
+  static final int NO_TRAP = -1;
+  private static final long REFUSED = -1L;
+  private static final long NO_PAGE = 1;
+  private static final int PAGE_BYTES = 1 << Order.BASE_PAGE_SHIFT;
+  private static final long PAGE_MASK = -PAGE_BYTES;
+
+  final Uc uc;
+  final BlockCounter blocks;
+  final EngineCounters counters = new EngineCounters();
+  Mmu mmu;
+
+  private final CodeCoherence coherence;
+  private final BouncePage bounce;
+  private int core;
+  private long bouncedVa = NO_PAGE;
+  private boolean faulted;
+  private int trap = NO_TRAP;
+  private final FaultRecord refusal = new FaultRecord();
+  private boolean running;
+
+  UnicornEngine(Uc uc, BlockCounter blocks, CodeCoherence coherence, BouncePage bounce) {
+    this.uc = uc;
+    this.blocks = blocks;
+    this.coherence = coherence;
+    this.bounce = bounce;
+  }
+
+  /** Called once by the subclass's factory when the object is complete. */
+  final void start() {
+    core = coherence.join(this);
+    uc.hooks().tlbFill(this::fill);
+  }
+
+  // What differs by architecture.
+
+  /** The program counter to start at, as {@code uc_emu_start} wants it. */
+  abstract long entryPc();
+
+  /** The linear address of the next instruction. */
+  abstract long linearPc();
+
+  /** The exact address of the last refused access. */
+  abstract long faultAddress();
+
+  /** The access that a fill stands for: adds the privilege the core does not tell. */
+  abstract int accessOf(long va, int type);
+
+  /** The access that a refused read really is: a write when the instruction also stores. */
+  abstract int accessIntended(long va, int access);
+
+  /** Instructions of the block at {@code blockPc} that start before {@code offsetBytes}. */
+  abstract int instructionsBefore(long blockPc, int sizeBytes, int offsetBytes);
+
+  /** Whether the host performs the instruction at the program counter. */
+  abstract boolean hostPerformsNext();
+
+  abstract boolean interruptDeliverable();
+
+  /** Makes the core stop after one instruction. */
+  abstract void beginStep();
+
+  /** Undoes {@link #beginStep}; tells whether the instruction ended by the step itself. */
+  abstract boolean endStep(int trap);
+
+  /** Whether the run ended because the guest waits, and not because the core gave up. */
+  abstract boolean haltedNatively();
+
+  /** A fill was granted. */
+  void granted(long va, long pfn, int type) {}
+
+  /** Whether the instruction just stepped was one that waits, which a step does not. */
+  boolean steppedIntoHalt() {
+    return false;
+  }
+
+  @Override
+  public void attach(Mmu newMmu) {
+    mmu = newMmu;
+  }
+
+  @Override
+  public final EngineExit run(long deadline) {
+    while (true) {
+      if (blocks.icount() >= deadline) {
+        return EngineExit.DEADLINE;
+      }
+      EngineExit exit = runBlocks(deadline);
+      if (exit != null) {
+        return exit;
+      }
+    }
+  }
+
+  private EngineExit runBlocks(long deadline) {
+    blocks.step(false);
+    int error = enter(deadline);
+    if (faulted) {
+      return afterFault(deadline);
+    }
+    if (trap != NO_TRAP) {
+      settle(false);
+      return new EngineExit.Trap(trap);
+    }
+    return switch (blocks.reason()) {
+      case BlockCounter.REASON_DEADLINE -> stepUntil(deadline);
+      case BlockCounter.REASON_SENSITIVE -> stepThroughBlock(deadline);
+      case BlockCounter.REASON_IRQ_WINDOW -> EngineExit.INTERRUPT_WINDOW;
+      case BlockCounter.REASON_KICK -> {
+        blocks.clearKick();
+        yield EngineExit.KICKED;
+      }
+      case BlockCounter.REASON_SCAN ->
+          new EngineExit.Failed("code that executes cannot be read through the MMU");
+      default -> ended(error);
+    };
+  }
+
+  private EngineExit ended(int error) {
+    settle(false);
+    return error == UcError.OK && haltedNatively() ? EngineExit.HALTED : failed(error);
+  }
+
+  private static EngineExit failed(int error) {
+    return new EngineExit.Failed("Unicorn stopped: " + UcError.name(error));
+  }
+
+  private EngineExit afterFault(long deadline) {
+    boolean fetch = Access.isFetch(mmu.fault().access());
+    settle(fetch);
+    long va = faultAddress();
+    if (fetch && (va & PAGE_MASK) != (linearPc() & PAGE_MASK)) {
+      // The block was refused at translation because one of its instructions crosses into an
+      // absent page; the ones before it have not executed yet.
+      return stepThroughBlock(deadline);
+    }
+    mmu.fault().setVa(va);
+    return EngineExit.FAULT;
+  }
+
+  /** Steps until the deadline or something happens. */
+  private EngineExit stepUntil(long deadline) {
+    while (blocks.icount() < deadline) {
+      EngineExit exit = stepChecked();
+      if (exit != null) {
+        return exit;
+      }
+    }
+    return EngineExit.DEADLINE;
+  }
+
+  /** Steps along the straight line ahead; null when the instruction stream leaves it. */
+  private EngineExit stepThroughBlock(long deadline) {
+    long end = linearPc() + PAGE_BYTES;
+    long before;
+    do {
+      if (blocks.icount() >= deadline) {
+        return EngineExit.DEADLINE;
+      }
+      before = linearPc();
+      EngineExit exit = stepChecked();
+      if (exit != null) {
+        return exit;
+      }
+    } while (Long.compareUnsigned(linearPc(), before) > 0
+        && Long.compareUnsigned(linearPc(), end) < 0);
+    return null;
+  }
+
+  private EngineExit stepChecked() {
+    if (interruptDeliverable()) {
+      return EngineExit.INTERRUPT_WINDOW;
+    }
+    return hostPerformsNext() ? EngineExit.INTERCEPT : step();
+  }
+
+  /** Executes one instruction; null when it retired and nothing else happened. */
+  private EngineExit step() {
+    counters.steps++;
+    long before = linearPc();
+    blocks.step(true);
+    beginStep();
+    int error = enter(Long.MAX_VALUE);
+    boolean stepped = endStep(trap);
+    if (faulted) {
+      mmu.fault().setVa(faultAddress());
+      return EngineExit.FAULT;
+    }
+    if (stepped) {
+      retireOne();
+      return steppedIntoHalt() ? EngineExit.HALTED : null;
+    }
+    if (trap != NO_TRAP) {
+      if (linearPc() != before) {
+        retireOne();
+      }
+      return new EngineExit.Trap(trap);
+    }
+    if (error != UcError.OK || !haltedNatively()) {
+      return failed(error);
+    }
+    retireOne();
+    return EngineExit.HALTED;
+  }
+
+  private int enter(long deadline) {
+    counters.runs++;
+    faulted = false;
+    trap = NO_TRAP;
+    blocks.setDeadline(deadline);
+    blocks.takeReason();
+    blocks.forgetLast();
+    running = true;
+    try {
+      return uc.emuStart(entryPc(), 0, 0, 0);
+    } finally {
+      running = false;
+    }
+  }
+
+  /** Called by the subclass's hooks: ends the run with a trap. */
+  final void trap(int number) {
+    trap = number;
+    uc.emuStop();
+  }
+
+  /** Takes back the instructions of the last block that the core did not reach. */
+  private void settle(boolean fetchFault) {
+    if (!fetchFault) {
+      blocks.takeBack(unreached());
+    }
+  }
+
+  private int unreached() {
+    long offset = linearPc() - blocks.lastPc();
+    int size = blocks.lastSize();
+    if (offset < 0 || offset >= size || blocks.lastCount() == 0) {
+      return 0;
+    }
+    return blocks.lastCount() - instructionsBefore(blocks.lastPc(), size, (int) offset);
+  }
+
+  @Override
+  public final long retired() {
+    return running ? blocks.icount() - unreached() : blocks.icount();
+  }
+
+  @Override
+  public final void retireOne() {
+    blocks.takeBack(-1);
+  }
+
+  @Override
+  public final void kick() {
+    blocks.kick();
+  }
+
+  private long fill(long va, int type) {
+    counters.fills++;
+    if (va == bouncedVa && type != Access.FETCH) {
+      return bounce.pa() | Protection.READ | Protection.WRITE;
+    }
+    int access = accessOf(va, type);
+    mmu.counters().mark();
+    long translation = mmu.translate(va, access);
+    if (Translation.failed(translation)) {
+      translation = refused(va, access, translation);
+      if (Translation.failed(translation)) {
+        faulted = true;
+        return REFUSED;
+      }
+    }
+    int rights = Translation.rights(translation);
+    if ((rights & Protection.EXEC) != 0) {
+      coherence.grantExecute(core, Translation.pfn(translation));
+    }
+    if ((rights & Protection.WRITE) != 0) {
+      coherence.grantWrite(core, Translation.pfn(translation));
+    }
+    granted(va, Translation.pfn(translation), type);
+    return Translation.pa(translation) | rights;
+  }
+
+  /** A read that is half of a read-modify-write is one fault, a write: asks again as that. */
+  private long refused(long va, int access, long failure) {
+    if (Access.type(access) != Access.READ) {
+      return failure;
+    }
+    refusal.copyFrom(mmu.fault());
+    int intended = accessIntended(va, access);
+    if (intended == access) {
+      mmu.fault().copyFrom(refusal);
+      return failure;
+    }
+    mmu.counters().rollback();
+    return mmu.translate(va, intended);
+  }
+
+  @Override
+  public final EngineExit stepThroughBounce(long va) {
+    bouncedVa = va & PAGE_MASK;
+    try {
+      return step();
+    } finally {
+      bouncedVa = NO_PAGE;
+      flushAll();
+    }
+  }
+
+  @Override
+  public final BouncePage bounce() {
+    return bounce;
+  }
+
+  @Override
+  public final EngineCounters counters() {
+    return counters;
+  }
+
+  @Override
+  public void flushAll() {
+    counters.softTlbFlushes++;
+    uc.tlbFlush();
+  }
+
+  @Override
+  public final void flushCode() {
+    counters.codeFlushes++;
+    uc.tbFlush();
+  }
+
+  @Override
+  public void close() {
+    uc.close();
+    blocks.close();
+  }
+}

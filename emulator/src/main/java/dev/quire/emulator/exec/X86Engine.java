@@ -1,0 +1,242 @@
+package dev.quire.emulator.exec;
+
+import dev.quire.bindings.BlockCounter;
+import dev.quire.bindings.Uc;
+import dev.quire.bindings.UcConst;
+import dev.quire.bindings.UcX86State;
+import dev.quire.emulator.decode.AccessKind;
+import dev.quire.emulator.decode.X86Instruction;
+import dev.quire.emulator.decode.X86InstructionClass;
+import dev.quire.emulator.decode.X86RegisterView;
+import dev.quire.mmu.Access;
+
+/**
+ * Unicorn's x86-64 core. What the guest may not do on its own is intercepted the way a hypervisor
+ * does it: the core believes it runs an SVM guest whose intercepts end the run.
+ *
+ * <p>Stepping uses the core's interrupt shadow: a block translated under it is one instruction
+ * long.
+ */
+public final class X86Engine extends UnicornEngine {
+  /** Numbers of {@link EngineExit.Trap} above the architectural vectors. */
+  public static final int TRAP_INVALID_OPCODE = 6;
+
+  /** SYSCALL; the program counter is behind it. */
+  public static final int TRAP_SYSCALL = 0x80_0000;
+
+  /** SYSENTER; the program counter is behind it. */
+  public static final int TRAP_SYSENTER = 0x80_0001;
+
+  /** First number of SVM intercepts: this plus AMD's exit code. */
+  public static final int TRAP_INTERCEPT = 0x100;
+
+  private static final int CPU_MODEL_SKYLAKE_SERVER = 22;
+  private static final int TCG_BUFFER_BYTES = 64 << 20;
+  private static final int HFLAG_CPL_MASK = 3;
+  private static final int HFLAG_INHIBIT_IRQ = 1 << 3;
+  private static final int RFLAGS_IF = 1 << 9;
+  private static final int RFLAGS_AC = 1 << 18;
+  private static final int HALT_BYTES = 1;
+
+  private final X86Core core;
+  private final X86CodeReader code;
+  private final CodePages codePages;
+  private final CoreInstructions instructions;
+  private boolean interruptPending;
+  private boolean shadowAfterStep;
+
+  private X86Engine(Uc uc, X86Core core, BlockCounter blocks, EngineMemory shared, Wiring wiring) {
+    super(uc, blocks, shared.coherence(), shared.bounce());
+    this.core = core;
+    this.code = wiring.code;
+    this.codePages = new CodePages(blocks);
+    this.instructions = wiring.instructions;
+  }
+
+  /** What the core asks of the host inside a run. */
+  public interface CoreInstructions {
+    /** CPUID: leaf in EAX, subleaf in ECX; sets EAX to EDX. */
+    void cpuid();
+
+    /** The time-stamp counter now. */
+    long timeStamp();
+  }
+
+  private record Wiring(X86CodeReader code, CoreInstructions instructions) {}
+
+  /** Opens a core on the machine's memory; the calling thread owns it. */
+  public static X86Engine open(EngineMemory shared, CoreInstructionsFactory factory) {
+    Uc uc = Uc.open(UcConst.ARCH_X86, UcConst.MODE_64);
+    uc.cpuModel(CPU_MODEL_SKYLAKE_SERVER);
+    uc.setTcgBufferSize(TCG_BUFFER_BYTES);
+    uc.tlbTypeVirtual();
+    uc.useExits(true);
+    shared.map(uc);
+    UcX86State state = UcX86State.of(uc);
+    X86Core core = new X86Core(uc, state);
+    X86CodeReader code = new X86CodeReader(core, shared.memory());
+    BlockCounter blocks = BlockCounter.forX86(uc, state, code::scanBlock);
+    X86Engine engine =
+        new X86Engine(uc, core, blocks, shared, new Wiring(code, factory.create(core)));
+    SvmIntercepts.install(state, shared);
+    engine.hook();
+    engine.start();
+    return engine;
+  }
+
+  /** Makes the answers for a core from its registers. */
+  public interface CoreInstructionsFactory {
+    CoreInstructions create(X86Core core);
+  }
+
+  private void hook() {
+    uc.hooks().interrupt(this::trap);
+    uc.hooks().invalidInsn(this::invalidInstruction);
+    uc.hooks().syscall(() -> trap(TRAP_SYSCALL));
+    uc.hooks().sysenter(() -> trap(TRAP_SYSENTER));
+    uc.hooks().cpuid(this::cpuid);
+    uc.hooks().rdtsc(this::rdtsc);
+    uc.hooks().rdtscp(this::rdtscp);
+    uc.hooks().translation((pc, sizeBytes, count) -> blocks.forgetBlock(pc));
+  }
+
+  /** The registers. */
+  public X86Core core() {
+    return core;
+  }
+
+  /** Decodes the instruction at the program counter. */
+  public X86CodeReader code() {
+    return code;
+  }
+
+  private boolean invalidInstruction() {
+    trap(TRAP_INVALID_OPCODE);
+    return true;
+  }
+
+  private boolean cpuid() {
+    instructions.cpuid();
+    return true;
+  }
+
+  private boolean rdtsc() {
+    setTimeStamp(instructions.timeStamp());
+    return true;
+  }
+
+  private boolean rdtscp() {
+    setTimeStamp(instructions.timeStamp());
+    core.setGpr(X86RegisterView.RCX, core.msr(UcX86State.MsrField.TSC_AUX) & 0xffff_ffffL);
+    return true;
+  }
+
+  private void setTimeStamp(long ticks) {
+    core.setGpr(X86RegisterView.RAX, ticks & 0xffff_ffffL);
+    core.setGpr(X86RegisterView.RDX, ticks >>> 32);
+  }
+
+  /** Tells whether an interrupt waits; a run then ends where it can be delivered. */
+  public void setInterruptPending(boolean pending) {
+    interruptPending = pending;
+    blocks.setIrqPending(pending);
+  }
+
+  @Override
+  public void attach(dev.quire.mmu.Mmu newMmu) {
+    super.attach(newMmu);
+    code.attach(newMmu);
+  }
+
+  @Override
+  long entryPc() {
+    return core.rip();
+  }
+
+  @Override
+  long linearPc() {
+    return core.linearPc();
+  }
+
+  @Override
+  long faultAddress() {
+    return core.state().invalidAddr();
+  }
+
+  @Override
+  int accessOf(long va, int type) {
+    int privilege = (core.state().hflags() & HFLAG_CPL_MASK) == 3 ? Access.USER : 0;
+    if (type == Access.FETCH) {
+      return type | privilege;
+    }
+    boolean alignmentFlag = (core.state().eflags() & RFLAGS_AC) != 0;
+    return type | privilege | (alignmentFlag ? Access.USER_DATA_ALLOWED : 0);
+  }
+
+  @Override
+  int accessIntended(long va, int access) {
+    X86Instruction instruction = code.current();
+    boolean readsAndWrites =
+        instruction != null
+            && instruction.memoryKind() == AccessKind.READ_WRITE
+            && instruction.kindOnPage(va, core, core.rip()) == AccessKind.READ_WRITE;
+    return readsAndWrites ? Access.withType(access, Access.WRITE) : access;
+  }
+
+  @Override
+  void granted(long va, long pfn, int type) {
+    if (type == Access.FETCH) {
+      codePages.executes(va, pfn);
+    }
+  }
+
+  @Override
+  int instructionsBefore(long blockPc, int sizeBytes, int offsetBytes) {
+    return code.instructionsBefore(blockPc, sizeBytes, offsetBytes);
+  }
+
+  @Override
+  boolean hostPerformsNext() {
+    X86Instruction instruction = code.current();
+    return instruction != null && X86CodeReader.isHostPerformed(instruction);
+  }
+
+  @Override
+  boolean interruptDeliverable() {
+    return interruptPending
+        && (core.state().eflags() & RFLAGS_IF) != 0
+        && (core.state().hflags() & HFLAG_INHIBIT_IRQ) == 0;
+  }
+
+  @Override
+  void beginStep() {
+    X86Instruction instruction = code.current();
+    shadowAfterStep = instruction != null && beginsShadow(instruction.instructionClass());
+    core.state().setHflags(core.state().hflags() | HFLAG_INHIBIT_IRQ);
+  }
+
+  private boolean beginsShadow(X86InstructionClass what) {
+    boolean enables = what == X86InstructionClass.STI && (core.state().eflags() & RFLAGS_IF) == 0;
+    return enables || what == X86InstructionClass.LOAD_SS;
+  }
+
+  @Override
+  boolean endStep(int trap) {
+    boolean stepped = trap == NO_TRAP && blocks.reason() == BlockCounter.REASON_STEP;
+    int hflags = core.state().hflags();
+    core.state()
+        .setHflags(
+            stepped && shadowAfterStep ? hflags | HFLAG_INHIBIT_IRQ : hflags & ~HFLAG_INHIBIT_IRQ);
+    return stepped;
+  }
+
+  @Override
+  boolean haltedNatively() {
+    return code.isHalt(core.linearPc() - HALT_BYTES);
+  }
+
+  @Override
+  public void flushPage(long va) {
+    flushAll();
+  }
+}

@@ -1,0 +1,131 @@
+package dev.quire.emulator.machine;
+
+import dev.quire.emulator.device.DeviceBus;
+import dev.quire.emulator.device.EventQueue;
+import dev.quire.emulator.vcpu.Vcpu;
+import dev.quire.emulator.vcpu.VcpuExit;
+import java.util.List;
+
+/**
+ * Gives vCPUs their turns, in order, in slices of virtual time that end exactly at the next event.
+ * All on one thread: the core's atomics are not atomic across instances, and order is part of the
+ * result.
+ */
+final class MachineLoop {
+  /** Long enough to amortise a switch, short enough that a spinning vCPU costs others little. */
+  static final long SLICE_INSTRUCTIONS = 10_000;
+
+  private static final int IDLE_EVENTS_BEFORE_HANG = 1_000_000;
+
+  private final List<Vcpu> vcpus;
+  private final PowerStates power;
+  private final MachineClock clock;
+  private final EventQueue events;
+  private final DeviceBus bus;
+  private final Outcome outcome;
+  private final long maxInstructions;
+  private int turn;
+  private int idleEvents;
+
+  MachineLoop(
+      List<Vcpu> vcpus,
+      PowerStates power,
+      MachineClock clock,
+      EventQueue events,
+      DeviceBus bus,
+      Outcome outcome,
+      long maxInstructions) {
+    this.vcpus = vcpus;
+    this.power = power;
+    this.clock = clock;
+    this.events = events;
+    this.bus = bus;
+    this.outcome = outcome;
+    this.maxInstructions = maxInstructions;
+  }
+
+  void run() {
+    while (!outcome.decided()) {
+      events.runDue(clock.nowNanos());
+      if (clock.retired() >= maxInstructions) {
+        outcome.decide(RunStatus.LIMIT, "%d instructions retired".formatted(clock.retired()));
+        return;
+      }
+      Vcpu next = nextRunnable();
+      if (next == null) {
+        idle();
+      } else {
+        idleEvents = 0;
+        runSlice(next);
+      }
+    }
+  }
+
+  private Vcpu nextRunnable() {
+    for (int i = 0; i < vcpus.size(); i++) {
+      Vcpu candidate = vcpus.get((turn + i) % vcpus.size());
+      if (power.runnable(candidate)) {
+        turn = candidate.index() + 1;
+        return candidate;
+      }
+    }
+    return null;
+  }
+
+  private void idle() {
+    long next = events.nextDeadlineNanos();
+    if (next == EventQueue.NEVER || ++idleEvents > IDLE_EVENTS_BEFORE_HANG) {
+      outcome.decide(
+          RunStatus.HANG,
+          "every vCPU waits and nothing is left to wake one (vCPU 0 at pc 0x%x)"
+              .formatted(vcpus.getFirst().cpu().pc()));
+      return;
+    }
+    clock.skipTo(next);
+  }
+
+  /** Runs a vCPU until its slice ends; device accesses are answered inside the slice. */
+  private void runSlice(Vcpu vcpu) {
+    power.enter(vcpu);
+    clock.enter(vcpu.engine());
+    try {
+      long sliceEnd = vcpu.engine().retired() + SLICE_INSTRUCTIONS;
+      boolean goesOn = true;
+      while (goesOn && !outcome.decided()) {
+        events.runDue(clock.nowNanos());
+        goesOn = power.runnable(vcpu) && handle(vcpu, vcpu.run(deadline(vcpu, sliceEnd)), sliceEnd);
+      }
+    } finally {
+      clock.leave();
+    }
+  }
+
+  private long deadline(Vcpu vcpu, long sliceEnd) {
+    long retired = vcpu.engine().retired();
+    long deadline = Math.min(sliceEnd, retired + maxInstructions - clock.retired());
+    long event = events.nextDeadlineNanos();
+    return event == EventQueue.NEVER
+        ? deadline
+        : Math.min(deadline, retired + Math.max(0, event - clock.nowNanos()));
+  }
+
+  private boolean handle(Vcpu vcpu, VcpuExit exit, long sliceEnd) {
+    switch (exit) {
+      case VcpuExit.Io io when io.in() -> vcpu.complete(bus.readPort(io.port(), io.bytes()));
+      case VcpuExit.Io io -> bus.writePort(io.port(), io.bytes(), io.data());
+      case VcpuExit.Mmio mmio when mmio.write() -> bus.write(mmio.gpa(), mmio.bytes(), mmio.data());
+      case VcpuExit.Mmio mmio -> vcpu.complete(bus.read(mmio.gpa(), mmio.bytes()));
+      case VcpuExit.Hlt() -> {
+        power.halt(vcpu);
+        return false;
+      }
+      case VcpuExit.Intr() -> outcome.kicked();
+      case VcpuExit.Shutdown(String reason) -> outcome.decide(RunStatus.TRIPLE_FAULT, reason);
+      case VcpuExit.InternalError(String reason) -> outcome.decide(RunStatus.PANIC, reason);
+      case VcpuExit.SliceEnd() -> {
+        return vcpu.engine().retired() < sliceEnd && clock.retired() < maxInstructions;
+      }
+    }
+    return true;
+  }
+}

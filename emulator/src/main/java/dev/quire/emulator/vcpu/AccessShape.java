@@ -1,0 +1,46 @@
+package dev.quire.emulator.vcpu;
+
+/**
+ * The part of a data access that falls into the faulting page, packed: its address is the fault's.
+ *
+ * <pre>
+ *  63..10  9       8      7..0
+ * +------+-------+------+-------+
+ * |  0   | write | read | bytes |
+ * +------+-------+------+-------+
+ * </pre>
+ */
+public final class AccessShape {
+  public static final long UNKNOWN = 0;
+  private static final int READ = 1 << 8;
+  private static final int WRITE = 1 << 9;
+
+  private AccessShape() {}
+
+  public static long of(int bytes, boolean read, boolean write) {
+    return bytes | (read ? READ : 0) | (write ? WRITE : 0);
+  }
+
+  public static int bytes(long shape) {
+    return (int) (shape & 0xff);
+  }
+
+  public static boolean reads(long shape) {
+    return (shape & READ) != 0;
+  }
+
+  public static boolean writes(long shape) {
+    return (shape & WRITE) != 0;
+  }
+
+  /**
+   * The shape of an access of {@code bytes} at {@code va} whose fault was reported at {@code
+   * faultVa}: what of it lies in the fault's page.
+   */
+  public static long inFaultingPage(long va, int bytes, long faultVa, boolean read, boolean write) {
+    long pageEnd = (faultVa | 0xfff) + 1;
+    long end = Long.compareUnsigned(va + bytes, pageEnd) < 0 || pageEnd == 0 ? va + bytes : pageEnd;
+    long here = end - faultVa;
+    return here <= 0 || here > bytes ? UNKNOWN : of((int) here, read, write);
+  }
+}

@@ -1,0 +1,27 @@
+package dev.quire.emulator.vcpu;
+
+import dev.quire.mmu.FaultRecord;
+
+/**
+ * The host's side of a second-stage fault, as a vCPU and its exception delivery need it. Machine
+ * thread only.
+ */
+public interface HostFaults {
+  /** Mapped: the access can be retried. */
+  int MAPPED = 0;
+
+  /** A device claims the address. */
+  int DEVICE = 1;
+
+  /** Neither memory nor a device. */
+  int UNCLAIMED = 2;
+
+  /** The host could not provide memory; {@link #problem} says why. */
+  int FAILED = 3;
+
+  /** Resolves the fault's {@code gpa} for its access. */
+  int resolve(FaultRecord fault);
+
+  /** What went wrong after {@link #FAILED}. */
+  String problem();
+}

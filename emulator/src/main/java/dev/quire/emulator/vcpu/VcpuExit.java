@@ -1,0 +1,32 @@
+package dev.quire.emulator.vcpu;
+
+/**
+ * Why a vCPU gives control to its machine, named after KVM's exit reasons. An {@link Io} or {@link
+ * Mmio} read must be answered with {@link Vcpu#complete} before the next run.
+ */
+public sealed interface VcpuExit {
+  VcpuExit HLT = new Hlt();
+  VcpuExit INTR = new Intr();
+  VcpuExit SLICE_END = new SliceEnd();
+
+  /** A port access of {@code bytes} (1, 2, 4); {@code data} is what is written. */
+  record Io(boolean in, int port, int bytes, long data) implements VcpuExit {}
+
+  /** A device access of {@code bytes} (1 to 8); {@code data} is what is written. */
+  record Mmio(long gpa, int bytes, boolean write, long data) implements VcpuExit {}
+
+  /** HLT or WFI: nothing to do until an interrupt. */
+  record Hlt() implements VcpuExit {}
+
+  /** The architecture gave up: a triple fault. */
+  record Shutdown(String reason) implements VcpuExit {}
+
+  /** Kicked by another thread. */
+  record Intr() implements VcpuExit {}
+
+  /** The deadline of the run is reached; not an exit a KVM client sees. */
+  record SliceEnd() implements VcpuExit {}
+
+  /** Nothing the model can do for this guest: what and where. */
+  record InternalError(String reason) implements VcpuExit {}
+}
