@@ -1,0 +1,91 @@
+package dev.quire.emulator.device.x86;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.IntConsumer;
+
+/**
+ * The bus between the local APICs, the IOAPICs and message-signalled interrupts. It knows every
+ * local APIC of the machine and resolves destinations (Intel SDM volume 3, "Determining IPI
+ * Destination"). Lowest priority, whose arbitration the SDM leaves to the model, picks the receiver
+ * with the lowest processor priority and among equals the one with the lowest index.
+ */
+public final class ApicBus {
+  private static final int BROADCAST = 0xff;
+
+  private final List<LocalApic> locals = new ArrayList<>();
+  private final List<IntConsumer> endOfInterruptListeners = new ArrayList<>();
+
+  void attach(LocalApic local) {
+    locals.add(local);
+  }
+
+  /** Registers who wants to know of the end of a level-triggered interrupt; gets the vector. */
+  void onEndOfInterrupt(IntConsumer listener) {
+    endOfInterruptListeners.add(listener);
+  }
+
+  /** Delivers a message to whoever it addresses; false when nobody accepted it. */
+  public boolean deliver(ApicMessage message) {
+    if (message.deliveryMode() == ApicMessage.LOWEST_PRIORITY) {
+      LocalApic chosen = lowestPriority(message);
+      return chosen != null && chosen.accept(message);
+    }
+    boolean accepted = false;
+    for (LocalApic local : locals) {
+      if (addresses(message, local)) {
+        accepted |= local.accept(message);
+      }
+    }
+    return accepted;
+  }
+
+  /** Delivers to all, or to all but {@code except}, whatever the destination field says. */
+  void broadcast(ApicMessage message, LocalApic except) {
+    if (message.deliveryMode() == ApicMessage.LOWEST_PRIORITY) {
+      LocalApic chosen = null;
+      for (LocalApic local : locals) {
+        if (local != except && local.isEnabled()) {
+          chosen = preferred(chosen, local);
+        }
+      }
+      if (chosen != null) {
+        chosen.accept(message);
+      }
+      return;
+    }
+    for (LocalApic local : locals) {
+      if (local != except) {
+        local.accept(message);
+      }
+    }
+  }
+
+  void endOfInterrupt(int vector) {
+    for (IntConsumer listener : endOfInterruptListeners) {
+      listener.accept(vector);
+    }
+  }
+
+  private LocalApic lowestPriority(ApicMessage message) {
+    LocalApic chosen = null;
+    for (LocalApic local : locals) {
+      if (local.isEnabled() && addresses(message, local)) {
+        chosen = preferred(chosen, local);
+      }
+    }
+    return chosen;
+  }
+
+  private static LocalApic preferred(LocalApic chosen, LocalApic other) {
+    boolean better =
+        chosen == null || other.processorPriority() >>> 4 < chosen.processorPriority() >>> 4;
+    return better ? other : chosen;
+  }
+
+  private static boolean addresses(ApicMessage message, LocalApic local) {
+    return message.logical()
+        ? local.matchesLogical(message.destination())
+        : message.destination() == BROADCAST || message.destination() == local.apicId();
+  }
+}
