@@ -1,5 +1,7 @@
 package dev.quire.emulator.vcpu.x86;
 
+import dev.quire.mmu.x86.Efer;
+
 /** Reads descriptors out of the GDT or LDT and sets their accessed bit. */
 final class DescriptorTables {
   private static final int TABLE_INDICATOR = 4;
@@ -26,7 +28,7 @@ final class DescriptorTables {
     X86CpuState state = context.state;
     boolean local = (selector & TABLE_INDICATOR) != 0;
     long linear = (local ? state.ldtrBase() : state.gdtrBase()) + (selector & 0xfff8);
-    boolean longMode = (state.efer() & X86Flags.EFER_LMA) != 0;
+    boolean longMode = (state.efer() & Efer.LMA) != 0;
     return longMode ? linear : linear & 0xffff_ffffL;
   }
 

@@ -1,5 +1,8 @@
 package dev.quire.emulator.vcpu.x86;
 
+import dev.quire.mmu.x86.Cr0;
+import dev.quire.mmu.x86.Efer;
+
 /**
  * Delivers exceptions, interrupts and software interrupts as the processor does: gate and privilege
  * checks, stack switch, frame, flags, and the escalation to a double fault and to shutdown (SDM
@@ -127,10 +130,10 @@ public final class X86ExceptionInjector {
   }
 
   private int attempt() {
-    if ((state.cr0() & X86Flags.CR0_PE) == 0) {
+    if ((state.cr0() & Cr0.PE) == 0) {
       return realMode.attempt();
     }
-    if ((state.efer() & X86Flags.EFER_LMA) != 0) {
+    if ((state.efer() & Efer.LMA) != 0) {
       return longMode.attempt();
     }
     return protectedMode.attempt();
