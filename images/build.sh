@@ -76,17 +76,16 @@ build() { # name, architecture
     fi
   done
   [ -n "$objects" ] || { echo "build.sh: no source for $name-$arch" >&2; exit 2; }
-  script=link.ld
   others=$(find "$work/$arch/base" -name '*.o' | sort)
-  if [ "$name" = multiboot ]; then
-    script=multiboot.ld others=
-  else
-    echo "const char guest_name[] = \"$name-$arch\";" >"$work/$arch/name.c"
-    (cd "$work/$arch" && $cc $common $flags $kernel -c name.c -o name.o)
-    objects="$objects $work/$arch/name.o"
-  fi
+  echo "const char guest_name[] = \"$name-$arch\";" >"$work/$arch/name.c"
+  entry=_start
+  [ "$name" != multiboot ] || entry=multiboot_start
   # shellcheck disable=SC2086
-  $cc $flags $link -T "$here/src/$arch/$script" $others $objects -o "$work/$arch/$name.elf"
+  {
+    (cd "$work/$arch" && $cc $common $flags $kernel -c name.c -o name.o)
+    $cc $flags $link -Wl,-e,$entry -T "$here/src/$arch/link.ld" $others $objects \
+      "$work/$arch/name.o" -o "$work/$arch/$name.elf"
+  }
   if [ "$arch" = arm64 ]; then
     $objcopy -O binary "$work/$arch/$name.elf" "$out/$name-$arch"
   elif [ "$name" = multiboot ]; then

@@ -1,5 +1,9 @@
 /* Constants shared with assembly. */
 #pragma once
+#define BOOT_LINUX 0
+#define BOOT_PVH 1
+#define BOOT_MULTIBOOT 2
+
 #define KERNEL_CS 0x08
 #define KERNEL_DS 0x10
 #define USER_DS 0x23

@@ -1,4 +1,4 @@
-/* Start-up from boot_params or hvm_start_info, the serial line and the debug ports. */
+/* Start-up from boot_params, hvm_start_info or multiboot information, the serial line and the debug ports. */
 #include "platform.h"
 
 #include "cpu.h"
@@ -20,6 +20,19 @@ struct hvm_memmap_entry {
   u32 type, reserved;
 };
 
+struct multiboot_info { /* Multiboot Specification 0.6.96 */
+  u32 flags, mem_lower, mem_upper, boot_device, cmdline, mods[2], syms[4];
+  u32 mmap_bytes, mmap_addr;
+};
+
+struct multiboot_mmap_entry {
+  u32 bytes_that_follow;
+  u64 addr, bytes;
+  u32 type;
+} __attribute__((packed));
+
+#define MULTIBOOT_HAS_CMDLINE BIT(2)
+#define MULTIBOOT_HAS_MMAP BIT(6)
 #define E820_RAM 1
 #define BOOT_PARAMS_E820_ENTRIES 0x1e8
 #define BOOT_PARAMS_CMD_LINE_PTR 0x228
@@ -54,19 +67,41 @@ static u64 parse_pvh(const struct hvm_start_info *info) {
   return end;
 }
 
+static u64 parse_multiboot(const struct multiboot_info *info) {
+  u64 end = 0;
+  if (info->flags & MULTIBOOT_HAS_MMAP) {
+    for (u32 at = 0; at < info->mmap_bytes;) {
+      const struct multiboot_mmap_entry *e = (const void *)(u64)(info->mmap_addr + at);
+      consider(e->addr, e->bytes, e->type, &end);
+      at += e->bytes_that_follow + 4;
+    }
+  }
+  cmdline_set(info->flags & MULTIBOOT_HAS_CMDLINE ? (const char *)(u64)info->cmdline : "");
+  return end;
+}
+
+static u64 parse_boot(const void *info, u64 kind) {
+  switch (kind) {
+    case BOOT_LINUX: return parse_boot_params(info);
+    case BOOT_PVH: return parse_pvh(info);
+    case BOOT_MULTIBOOT: return parse_multiboot(info);
+    default: fail("started by no protocol the guest knows");
+  }
+}
+
 bool on_tcg(void) {
   struct cpuid c = cpuid(0x40000000, 0);
   return c.ebx == 0x54474354; /* "TCGT" */
 }
 
-void x86_start(void *info, u64 is_pvh) __attribute__((noreturn));
-void x86_start(void *info, u64 is_pvh) {
+void x86_start(const void *info, u64 kind) __attribute__((noreturn));
+void x86_start(const void *info, u64 kind) {
   outb(PORT_PIC1 + 1, 0xff); /* firmware may have left the interval timer running */
   outb(PORT_PIC2 + 1, 0xff);
   serial_init();
   idt_init();
   cpu_init(0);
-  u64 end = is_pvh ? parse_pvh(info) : parse_boot_params(info);
+  u64 end = parse_boot(info, kind);
   if (end < 4 * MiB) {
     fail("the memory map has no RAM above 1 MiB");
   }

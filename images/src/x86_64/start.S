@@ -1,7 +1,7 @@
 /*
  * Ways in: e_entry (the Linux 64-bit boot protocol: long mode, RSI = boot_params), the PVH note
- * (32-bit protected mode, EBX = hvm_start_info; what QEMU's -kernel uses for an ELF64), and the
- * real-mode trampoline of the application processors.
+ * (32-bit protected mode, EBX = hvm_start_info; what QEMU's -kernel uses for an ELF64), start32 for
+ * the multiboot guest, and the real-mode trampoline of the application processors.
  */
 #include "asm.h"
 
@@ -14,6 +14,11 @@
 	.section .text.start, "ax"
 	.code32
 pvh_start:
+	mov $BOOT_PVH, %esi
+
+/* 32-bit protected mode, flat: ESI = kind of boot, EBX = what it passes. */
+	.globl start32
+start32:
 	cld
 	mov $boot_stack_top, %esp
 	/* Identity map of the first 4 GiB by 2M pages. */
@@ -48,7 +53,6 @@ pvh_start:
 	or $0x80000001, %eax
 	mov %eax, %cr0
 	lgdt early_gdt_pointer
-	mov $1, %esi			/* second argument: hvm_start_info */
 	mov %ebx, %edi
 	ljmp $KERNEL_CS, $enter64
 
@@ -58,7 +62,7 @@ _start:
 	cld
 	mov $boot_stack_top, %rsp
 	mov %rsi, %rdi			/* boot_params */
-	xor %esi, %esi
+	mov $BOOT_LINUX, %esi
 	lgdt early_gdt_pointer
 	push $KERNEL_CS
 	lea enter64(%rip), %rax
