@@ -1,2 +1,2 @@
-/** Command line, experiments, reports and benchmarks. */
+/** Command line, reports and benchmarks. Nothing depends on this module. */
 package dev.quire.lab;

@@ -1,0 +1,221 @@
+package dev.quire.lab.cli;
+
+import dev.quire.lab.cli.GuestRunner.GuestRun;
+import dev.quire.lab.report.JsonLines;
+import dev.quire.lab.report.RunOutcome;
+import dev.quire.lab.report.SummaryText;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** {@code quire boot}: boots one guest, shows its console, then what the run came to. */
+@Command(
+    name = "boot",
+    description = "Boot a guest, show its console, then a summary of what its memory did.",
+    footer = {
+      "",
+      "GUEST is the name of a built-in guest (quire images lists them) or a file: an ELF, a",
+      "multiboot ELF or an arm64 Image. What follows -- is added to the guest's command line."
+    })
+public final class BootCommand implements Callable<Integer> {
+  private static final int MOST_VCPUS = 64;
+  private static final long LONGEST_TIMEOUT_SECONDS = 30L * 24 * 3600;
+
+  private final Invocation invocation;
+
+  @Mixin CommonOptions common;
+
+  @Parameters(index = "0", paramLabel = "GUEST", description = "Built-in guest or file.")
+  String guest;
+
+  @Parameters(index = "1..*", paramLabel = "ARG", description = "Arguments for the guest.")
+  List<String> guestArguments = List.of();
+
+  @Option(
+      names = "--arch",
+      paramLabel = "ARCH",
+      description = "x86_64 or arm64; the guest's own format tells if not given.")
+  String arch;
+
+  @Option(
+      names = "--memory",
+      paramLabel = "SIZE",
+      converter = MemorySize.Converter.class,
+      description = "Guest memory, such as 64M or 1G (default: 64M, or what the guest asks for).")
+  MemorySize memory;
+
+  @Option(names = "--smp", paramLabel = "N", description = "Virtual CPUs (default: 1).")
+  Integer vcpus;
+
+  @Option(names = "--initrd", paramLabel = "FILE", description = "Initial RAM disk.")
+  String initrd;
+
+  @Option(names = "--append", paramLabel = "TEXT", description = "Kernel command line.")
+  String append = "";
+
+  @Option(
+      names = "--host-pages",
+      paramLabel = "POLICY",
+      defaultValue = "4k",
+      description =
+          "How the host backs guest memory: 4k, thp, mthp-64k, hugetlb-2m ..."
+              + " (default: ${DEFAULT-VALUE}).")
+  String hostPages;
+
+  @Option(
+      names = "--max-instructions",
+      paramLabel = "N",
+      description = "Stop after exactly N instructions (exit code 124).")
+  Long maxInstructions;
+
+  @Option(
+      names = "--timeout",
+      paramLabel = "S",
+      description = "Stop after S seconds (exit code 124).")
+  Double timeoutSeconds;
+
+  BootCommand(Invocation invocation) {
+    this.invocation = invocation;
+  }
+
+  @Override
+  public Integer call() {
+    BootRequest request = request();
+    try (JsonLines json = common.openJson(invocation)) {
+      if (json != null) {
+        json.manifest(Build.manifest(invocation, common.seed, config(request)));
+      }
+      boolean showConsole = !common.jsonOnStandardOutput();
+      ConsoleOutput console =
+          new ConsoleOutput(
+              showConsole ? invocation.out() : null, invocation.outIsTerminal(), json);
+      RunOutcome outcome = run(request, console);
+      console.finish();
+      if (json != null) {
+        json.outcome(outcome);
+      }
+      summarize(outcome);
+      return exitCode(outcome.status());
+    }
+  }
+
+  @SuppressWarnings("try") // guard and progress act by being open
+  private RunOutcome run(BootRequest request, ConsoleOutput console) {
+    try (GuestRun run = invocation.runner().prepare(request, console);
+        InterruptGuard guard = new InterruptGuard(run::interrupt)) {
+      if (common.quiet) {
+        return run.run();
+      }
+      try (BootProgress progress =
+          new BootProgress(
+              invocation, console, run, request.guestName(), request.maxInstructions())) {
+        return run.run();
+      }
+    }
+  }
+
+  private void summarize(RunOutcome outcome) {
+    if (common.quiet) {
+      return;
+    }
+    List<String> lines = SummaryText.of(guest, outcome);
+    boolean good = exitCode(outcome.status()) == ExitCode.DONE;
+    boolean colours = invocation.errIsTerminal() && invocation.colours();
+    invocation.err().println(colours ? colour(lines.getFirst(), good) : lines.getFirst());
+    for (String line : lines.subList(1, lines.size())) {
+      invocation.err().println(line);
+    }
+  }
+
+  private static String colour(String text, boolean good) {
+    return (good ? "\u001b[32m" : "\u001b[31m") + text + "\u001b[0m";
+  }
+
+  static int exitCode(RunOutcome.Status status) {
+    return switch (status) {
+      case PASS, POWEROFF, RESET -> ExitCode.DONE;
+      case FAIL, TRIPLE_FAULT, PANIC, HANG, HANDLER_DEAD -> ExitCode.FAILED;
+      case LIMIT -> ExitCode.LIMIT;
+      case INTERRUPTED -> ExitCode.INTERRUPTED;
+    };
+  }
+
+  private BootRequest request() {
+    GuestFile file = GuestFile.open(guest);
+    if (arch != null && !arch.equals("x86_64") && !arch.equals("arm64")) {
+      throw CommandFailure.usage("--arch '" + arch + "' is not one of x86_64, arm64");
+    }
+    GuestImage image = file.image();
+    if (arch != null && image != null && !arch.equals(image.arch())) {
+      throw CommandFailure.usage(guest + " is built for " + image.arch() + ": drop --arch " + arch);
+    }
+    int cpus = vcpus != null ? vcpus : image != null ? image.cpus() : 1;
+    if (cpus < 1 || cpus > MOST_VCPUS) {
+      throw CommandFailure.usage("--smp " + cpus + " is out of range: 1 to " + MOST_VCPUS);
+    }
+    MemorySize size =
+        memory != null ? memory : image != null ? image.memory() : MemorySize.parse("64M");
+    return new BootRequest(
+        guest,
+        file.bytes(),
+        arch != null ? arch : image != null ? image.arch() : null,
+        size.bytes(),
+        cpus,
+        initrd == null ? null : GuestFile.read(initrd, "--initrd"),
+        commandLine(),
+        hostPages,
+        common.seed,
+        instructionLimit(),
+        timeout());
+  }
+
+  private String commandLine() {
+    StringBuilder line = new StringBuilder(append);
+    for (String argument : guestArguments) {
+      line.append(line.isEmpty() ? "" : " ").append(argument);
+    }
+    return line.toString();
+  }
+
+  private long instructionLimit() {
+    if (maxInstructions == null) {
+      return -1;
+    }
+    if (maxInstructions < 1) {
+      throw CommandFailure.usage("--max-instructions " + maxInstructions + " is not positive");
+    }
+    return maxInstructions;
+  }
+
+  private Duration timeout() {
+    if (timeoutSeconds == null) {
+      return null;
+    }
+    if (!(timeoutSeconds > 0 && timeoutSeconds <= LONGEST_TIMEOUT_SECONDS)) {
+      throw CommandFailure.usage(
+          "--timeout " + timeoutSeconds + " is out of range: above 0, at most 30 days");
+    }
+    return Duration.ofNanos(Math.max(1, (long) (timeoutSeconds * 1e9)));
+  }
+
+  private Map<String, Object> config(BootRequest request) {
+    Map<String, Object> config = new LinkedHashMap<>();
+    config.put("command", "boot");
+    config.put("guest", guest);
+    config.put("arch", request.arch());
+    config.put("memory_bytes", request.memoryBytes());
+    config.put("smp", request.vcpus());
+    config.put("initrd", initrd);
+    config.put("command_line", request.commandLine());
+    config.put("host_pages", request.hostPages());
+    config.put("max_instructions", maxInstructions);
+    config.put("timeout_seconds", timeoutSeconds);
+    return config;
+  }
+}

@@ -1,0 +1,119 @@
+package dev.quire.lab.cli;
+
+import dev.quire.bindings.NativeLibraryException;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import picocli.CommandLine;
+import picocli.CommandLine.IExecutionExceptionHandler;
+import picocli.CommandLine.IParameterExceptionHandler;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ParseResult;
+import picocli.CommandLine.UnmatchedArgumentException;
+
+/** Turns every failure into one line and an exit code; a stack trace only for {@code --debug}. */
+final class ErrorLines implements IParameterExceptionHandler, IExecutionExceptionHandler {
+  /** Parts of the command line's contract that this version does not have. */
+  private static final List<String> NOT_YET =
+      List.of(
+          "--host-kernel",
+          "--tlb",
+          "--measure",
+          "--report",
+          "--trace",
+          "--gdb",
+          "tlb",
+          "tlb-presets",
+          "mm",
+          "kvm",
+          "reproduce",
+          "snapshot",
+          "restore",
+          "serve",
+          "exec",
+          "sweep");
+
+  private final Invocation invocation;
+
+  ErrorLines(Invocation invocation) {
+    this.invocation = invocation;
+  }
+
+  @Override
+  public int handleParseException(ParameterException failure, String[] args) {
+    CommandLine command = failure.getCommandLine();
+    String message = firstLine(failure);
+    if (failure instanceof UnmatchedArgumentException unmatched) {
+      message = unmatched(unmatched, command);
+    }
+    String name = command.getCommandSpec().qualifiedName();
+    say(name, message + "; see '" + name + " --help'");
+    debug(failure, args);
+    return ExitCode.USAGE;
+  }
+
+  private static String unmatched(UnmatchedArgumentException failure, CommandLine command) {
+    String argument = failure.getUnmatched().getFirst();
+    String name = argument.contains("=") ? argument.substring(0, argument.indexOf('=')) : argument;
+    if (NOT_YET.contains(name)) {
+      return "'" + name + "' is not available in this version of Quire";
+    }
+    boolean option = name.startsWith("-");
+    Map<String, Object> known = new TreeMap<>();
+    if (option) {
+      known.putAll(command.getCommandSpec().optionsMap());
+    } else {
+      known.putAll(command.getSubcommands());
+    }
+    String nearest = Nearest.to(name, known.keySet());
+    String kind = option ? "option" : command.getParent() == null ? "command" : "argument";
+    return "unknown "
+        + kind
+        + " '"
+        + name
+        + "'"
+        + (nearest == null ? "" : ", did you mean " + nearest + "?");
+  }
+
+  @Override
+  public int handleExecutionException(Exception failure, CommandLine command, ParseResult result) {
+    String name = command.getCommandSpec().qualifiedName();
+    int exitCode;
+    switch (failure) {
+      case CommandFailure expected -> {
+        say(name, firstLine(expected));
+        exitCode = expected.exitCode();
+      }
+      case NativeLibraryException missing -> {
+        say(name, firstLine(missing));
+        exitCode = ExitCode.ENVIRONMENT;
+      }
+      default -> {
+        say(name, "internal error, please report it: " + failure + " (--debug shows where)");
+        exitCode = ExitCode.FAILED;
+      }
+    }
+    debug(failure, result.originalArgs().toArray(new String[0]));
+    return exitCode;
+  }
+
+  private void say(String command, String message) {
+    invocation.out().flush();
+    invocation.err().println(command + ": " + message);
+  }
+
+  private void debug(Exception failure, String[] args) {
+    List<String> given = Arrays.asList(args);
+    int end = given.indexOf("--");
+    if ((end < 0 ? given : given.subList(0, end)).contains("--debug")) {
+      failure.printStackTrace(invocation.err());
+    }
+  }
+
+  private static String firstLine(Exception failure) {
+    String message = String.valueOf(failure.getMessage());
+    int end = message.indexOf('\n');
+    return end < 0 ? message : message.substring(0, end).stripTrailing();
+  }
+}

@@ -1,0 +1,159 @@
+package dev.quire.lab.report;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonFactoryBuilder;
+import com.fasterxml.jackson.core.JsonGenerator;
+import com.fasterxml.jackson.core.StreamWriteFeature;
+import java.io.Closeable;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Results as JSON lines: one object a line, {@code kind} first, flushed line by line. One thread.
+ * What may differ between two identical runs stands under {@code engine} or ends in {@code
+ * wall_ns}.
+ */
+public final class JsonLines implements Closeable {
+  private final JsonGenerator json;
+
+  public JsonLines(OutputStream target) throws IOException {
+    JsonFactory factory =
+        new JsonFactoryBuilder()
+            .rootValueSeparator("\n")
+            .disable(StreamWriteFeature.AUTO_CLOSE_CONTENT)
+            .build();
+    json = factory.createGenerator(target);
+  }
+
+  public void manifest(Manifest manifest) {
+    line(
+        "manifest",
+        () -> {
+          json.writeStringField("version", manifest.version());
+          json.writeStringField("commit", manifest.commit());
+          json.writeStringField("jdk", manifest.jdk());
+          json.writeStringField("unicorn", manifest.unicorn());
+          json.writeStringField("host", manifest.host());
+          json.writeNumberField("seed", manifest.seed());
+          fields("config", manifest.config());
+        });
+  }
+
+  /** Text of the guest's console, whole lines where there are any. */
+  public void console(String text) {
+    line("console", () -> json.writeStringField("text", text));
+  }
+
+  /** The end of a run: exit, counters of each virtual CPU and in total, summary. */
+  public void outcome(RunOutcome outcome) {
+    line(
+        "exit",
+        () -> {
+          json.writeStringField("status", outcome.status().text());
+          json.writeStringField("reason", outcome.reason());
+        });
+    for (int vcpu = 0; vcpu < outcome.vcpus().size(); vcpu++) {
+      counters(Integer.toString(vcpu), outcome.vcpus().get(vcpu), Map.of());
+    }
+    counters("total", outcome.total(), outcome.kernel());
+    line(
+        "summary",
+        () -> {
+          json.writeStringField("status", outcome.status().text());
+          json.writeNumberField("instructions", outcome.total().instructions());
+          json.writeNumberField("virtual_ns", outcome.virtualNanos());
+          json.writeNumberField("wall_ns", outcome.wallNanos());
+        });
+  }
+
+  private void counters(String vcpu, RunOutcome.Counts counts, Map<String, Long> kernel) {
+    line(
+        "counters",
+        () -> {
+          json.writeFieldName("vcpu");
+          if (vcpu.equals("total")) {
+            json.writeString(vcpu);
+          } else {
+            json.writeNumber(Integer.parseInt(vcpu));
+          }
+          json.writeNullField("geometry");
+          json.writeStringField("mode", "functional");
+          json.writeNumberField("instructions", counts.instructions());
+          json.writeNumberField("guest_faults", counts.guestFaults());
+          json.writeNumberField("stage2_faults", counts.stage2Faults());
+          fields("exits", counts.exits());
+          fields("mmu", counts.mmu());
+          if (!kernel.isEmpty()) {
+            fields("kernel", kernel);
+          }
+          fields("engine", counts.engine());
+        });
+  }
+
+  /** One row of free fields: strings, numbers, booleans, null, or lists of strings. */
+  public void row(String kind, Map<String, ?> values) {
+    line(kind, () -> members(values));
+  }
+
+  private void fields(String name, Map<String, ?> values) throws IOException {
+    json.writeObjectFieldStart(name);
+    members(values);
+    json.writeEndObject();
+  }
+
+  private void members(Map<String, ?> values) throws IOException {
+    for (Map.Entry<String, ?> entry : values.entrySet()) {
+      json.writeFieldName(entry.getKey());
+      value(entry.getValue());
+    }
+  }
+
+  private void value(Object value) throws IOException {
+    switch (value) {
+      case null -> json.writeNull();
+      case String text -> json.writeString(text);
+      case Integer number -> json.writeNumber(number);
+      case Long number -> json.writeNumber(number);
+      case Double number -> json.writeNumber(number);
+      case Boolean truth -> json.writeBoolean(truth);
+      case List<?> items -> {
+        json.writeStartArray();
+        for (Object item : items) {
+          value(item);
+        }
+        json.writeEndArray();
+      }
+      default -> throw new IllegalArgumentException("no JSON form for " + value.getClass());
+    }
+  }
+
+  /** Writes the members of one line. */
+  private interface Members {
+    void write() throws IOException;
+  }
+
+  private void line(String kind, Members members) {
+    try {
+      json.writeStartObject();
+      json.writeStringField("kind", kind);
+      members.write();
+      json.writeEndObject();
+      json.flush();
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot write JSON lines", e);
+    }
+  }
+
+  @Override
+  public void close() {
+    try {
+      json.writeRaw('\n');
+      json.close();
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot write JSON lines", e);
+    }
+  }
+}

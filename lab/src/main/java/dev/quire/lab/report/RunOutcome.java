@@ -1,0 +1,63 @@
+package dev.quire.lab.report;
+
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+
+/**
+ * What a run came to.
+ *
+ * @param status how it ended
+ * @param reason why, in one line
+ * @param vcpus counts of each virtual CPU, by number
+ * @param total counts of the machine
+ * @param kernel what the host kernel model did, by Linux's names where there are any
+ * @param virtualNanos virtual time, modelled: a retired instruction is 1 ns
+ * @param wallNanos wall-clock time of the run
+ */
+public record RunOutcome(
+    Status status,
+    String reason,
+    List<Counts> vcpus,
+    Counts total,
+    Map<String, Long> kernel,
+    long virtualNanos,
+    long wallNanos) {
+
+  /** How a run ended. */
+  public enum Status {
+    PASS,
+    FAIL,
+    POWEROFF,
+    RESET,
+    TRIPLE_FAULT,
+    PANIC,
+    HANG,
+    HANDLER_DEAD,
+    LIMIT,
+    INTERRUPTED;
+
+    /** As JSON and people see it. */
+    public String text() {
+      return name().toLowerCase(Locale.ROOT);
+    }
+  }
+
+  /**
+   * Exact counts of the functional mode. Maps are in the order in which they are shown.
+   *
+   * @param instructions retired
+   * @param guestFaults faults of the guest's own translation delivered to it
+   * @param stage2Faults second-stage faults the host resolved
+   * @param exits exits to the machine, by kind
+   * @param mmu what the MMU did that the guest or the host can see
+   * @param engine what the engine did; may differ between two identical runs
+   */
+  public record Counts(
+      long instructions,
+      long guestFaults,
+      long stage2Faults,
+      Map<String, Long> exits,
+      Map<String, Long> mmu,
+      Map<String, Long> engine) {}
+}

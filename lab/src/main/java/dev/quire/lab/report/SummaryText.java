@@ -1,0 +1,103 @@
+package dev.quire.lab.report;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+
+/**
+ * A run's summary for a person: aligned columns, each figure with how it came about. A pure
+ * function.
+ */
+public final class SummaryText {
+  private static final int LABEL = 16;
+  private static final int FIGURE = 16;
+
+  private SummaryText() {}
+
+  /** The lines, first the verdict. */
+  public static List<String> of(String guest, RunOutcome outcome) {
+    List<String> lines = new ArrayList<>();
+    lines.add(guest + ": " + outcome.status().text() + ", " + outcome.reason());
+    RunOutcome.Counts total = outcome.total();
+    long instructions = total.instructions();
+    lines.add(row("instructions", grouped(instructions), "counted" + perVcpu(outcome)));
+    lines.add(
+        row(
+            "virtual time",
+            duration(outcome.virtualNanos()),
+            "modelled: 1 instruction = 1 ns, idle time skipped"));
+    lines.add(row("guest faults", grouped(total.guestFaults()), "counted"));
+    lines.add(row("stage-2 faults", grouped(total.stage2Faults()), "counted"));
+    lines.add(row("exits", grouped(sum(total.exits())), "counted" + breakdown(total.exits())));
+    for (Map.Entry<String, Long> entry : outcome.kernel().entrySet()) {
+      lines.add(row(entry.getKey(), grouped(entry.getValue()), "counted, host kernel model"));
+    }
+    double seconds = outcome.wallNanos() / 1e9;
+    String speed =
+        outcome.wallNanos() > 0
+            ? String.format(Locale.ROOT, ", %.1f MIPS", instructions / 1e6 / seconds)
+            : "";
+    lines.add(row("wall time", duration(outcome.wallNanos()), "measured" + speed));
+    return lines;
+  }
+
+  private static String perVcpu(RunOutcome outcome) {
+    if (outcome.vcpus().size() < 2) {
+      return "";
+    }
+    StringBuilder text = new StringBuilder();
+    for (RunOutcome.Counts vcpu : outcome.vcpus()) {
+      text.append(text.isEmpty() ? " (by vCPU: " : ", ").append(grouped(vcpu.instructions()));
+    }
+    return text.append(')').toString();
+  }
+
+  private static String breakdown(Map<String, Long> byKind) {
+    StringBuilder text = new StringBuilder();
+    for (Map.Entry<String, Long> entry : byKind.entrySet()) {
+      if (entry.getValue() != 0) {
+        text.append(text.isEmpty() ? " (" : ", ")
+            .append(entry.getKey().replace('_', '-'))
+            .append(' ')
+            .append(grouped(entry.getValue()));
+      }
+    }
+    return text.isEmpty() ? "" : text.append(')').toString();
+  }
+
+  private static long sum(Map<String, Long> byKind) {
+    long sum = 0;
+    for (long count : byKind.values()) {
+      sum += count;
+    }
+    return sum;
+  }
+
+  private static String row(String label, String figure, String basis) {
+    return "  "
+        + label
+        + " ".repeat(Math.max(1, LABEL + FIGURE - label.length() - figure.length()))
+        + figure
+        + "  "
+        + basis;
+  }
+
+  /** Digits in groups of three. */
+  static String grouped(long number) {
+    return String.format(Locale.ROOT, "%,d", number);
+  }
+
+  /** Three or four significant digits with a unit. */
+  static String duration(long nanos) {
+    if (nanos < 1_000) {
+      return nanos + " ns";
+    }
+    if (nanos < 1_000_000) {
+      return String.format(Locale.ROOT, "%.2f us", nanos / 1e3);
+    }
+    return nanos < 1_000_000_000
+        ? String.format(Locale.ROOT, "%.2f ms", nanos / 1e6)
+        : String.format(Locale.ROOT, "%.3f s", nanos / 1e9);
+  }
+}
