@@ -6,6 +6,9 @@ import java.io.FileOutputStream;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.function.Function;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Help.Ansi;
@@ -17,6 +20,15 @@ import picocli.CommandLine.Option;
     description = "Boots guests and shows what their virtual memory did.",
     synopsisSubcommandLabel = "COMMAND")
 public final class Quire {
+  private static final Map<String, Function<Invocation, Object>> COMMANDS = new LinkedHashMap<>();
+
+  static {
+    COMMANDS.put("doctor", DoctorCommand::new);
+    COMMANDS.put("images", ImagesCommand::new);
+    COMMANDS.put("boot", BootCommand::new);
+    COMMANDS.put("warm-up", WarmUpCommand::new);
+  }
+
   @Option(
       names = {"-h", "--help"},
       usageHelp = true,
@@ -55,7 +67,7 @@ public final class Quire {
 
   /** Runs one command; never throws. */
   static int run(String[] args, Invocation invocation) {
-    CommandLine line = commandLine(invocation);
+    CommandLine line = commandLine(args, invocation);
     if (args.length == 0) {
       line.usage(invocation.err());
       return ExitCode.USAGE;
@@ -63,12 +75,15 @@ public final class Quire {
     return line.execute(args);
   }
 
-  private static CommandLine commandLine(Invocation invocation) {
+  private static CommandLine commandLine(String[] args, Invocation invocation) {
     CommandLine line = new CommandLine(new Quire());
-    line.addSubcommand(new DoctorCommand(invocation))
-        .addSubcommand(new ImagesCommand(invocation))
-        .addSubcommand(new BootCommand(invocation))
-        .addSubcommand(new WarmUpCommand(invocation));
+    // Reading one command's annotations takes milliseconds: only help and mistakes need them all.
+    boolean known = args.length > 0 && COMMANDS.containsKey(args[0]);
+    for (Map.Entry<String, Function<Invocation, Object>> command : COMMANDS.entrySet()) {
+      if (!known || command.getKey().equals(args[0])) {
+        line.addSubcommand(command.getValue().apply(invocation));
+      }
+    }
     line.getCommandSpec().versionProvider(() -> new String[] {"quire " + Build.version()});
     line.setOut(new PrintWriter(invocation.out(), true, StandardCharsets.UTF_8));
     line.setErr(new PrintWriter(invocation.err(), true, StandardCharsets.UTF_8));
