@@ -6,6 +6,7 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.invoke.MethodHandles;
+import java.util.Arrays;
 
 /**
  * Virtual time: counts retired guest instructions and stops exactly at a deadline, by a native
@@ -18,7 +19,8 @@ import java.lang.invoke.MethodHandles;
  *   <li>{@link #step}: the first block after it passes uncounted, the second stops (STEP).
  *   <li>x86: a REP instruction re-entered by its own loop with its counter at zero is the engine's
  *       extra pass that only tests the counter: it retires nothing and never stops.
- *   <li>{@link #kick} from any thread stops (KICK).
+ *   <li>{@link #requestStop} from a hook stops (REQUEST), {@link #kick} from any thread stops
+ *       (KICK).
  *   <li>x86: an IRQ is pending, IF is set and no shadow inhibits it: stop (IRQ_WINDOW).
  *   <li>x86: a block not met before is scanned by {@link BlockScanner}.
  *   <li>x86: a SENSITIVE block outside an interrupt shadow stops (SENSITIVE).
@@ -37,6 +39,7 @@ public final class BlockCounter implements AutoCloseable {
   public static final int REASON_STEP = 4;
   public static final int REASON_KICK = 5;
   public static final int REASON_SCAN = 6;
+  public static final int REASON_REQUEST = 7;
 
   // The native struct, as in src/main/asm/block_counter.inc.
   static final int ICOUNT = 0;
@@ -48,6 +51,7 @@ public final class BlockCounter implements AutoCloseable {
   static final int STEPPING = 32;
   static final int IRQ_PENDING = 34;
   static final int KICK = 36;
+  static final int REQUEST = 38;
   static final int REASON = 40;
   static final int GENERATION = 44;
   static final int ENGINE = 48;
@@ -75,6 +79,9 @@ public final class BlockCounter implements AutoCloseable {
   private static final int KEY_GENERATION = ~(0x1fff << KEY_SIZE_SHIFT | KEY_MODE);
   private static final int GENERATIONS = 1 << Integer.bitCount(KEY_GENERATION);
 
+  private static final long PAGE_BYTES = 4096;
+  private static final int PAGE_BITS = 4096;
+
   private static final FunctionDescriptor SCAN_TYPE =
       FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_INT);
 
@@ -83,6 +90,7 @@ public final class BlockCounter implements AutoCloseable {
   private final Arena upcalls;
   private final long state;
   private final long table;
+  private final long[] scannedPages = new long[PAGE_BITS / Long.SIZE];
   private int generation;
   private boolean closed;
   private final UcHooks hooks;
@@ -129,7 +137,7 @@ public final class BlockCounter implements AutoCloseable {
         state + SCAN,
         NativeCalls.upcall(
             MethodHandles.lookup(),
-            new Upcalls.ScanUpcall(hooks, scanner),
+            new Upcalls.ScanUpcall(hooks, this, scanner),
             "call",
             SCAN_TYPE,
             upcalls));
@@ -186,16 +194,25 @@ public final class BlockCounter implements AutoCloseable {
     RawMemory.putInt(state + LAST_INFO, 0);
   }
 
-  /** Why the hook stopped the run, or {@link #REASON_NONE}; cleared by the call. */
-  public int takeReason() {
-    int reason = RawMemory.getInt(state + REASON);
-    RawMemory.putInt(state + REASON, REASON_NONE);
-    return reason;
-  }
-
   /** Why the hook stopped the run, or {@link #REASON_NONE}. */
   public int reason() {
     return RawMemory.getInt(state + REASON);
+  }
+
+  /** As {@link #reason}; clears it and a fulfilled {@link #requestStop}. Call it after each run. */
+  public int takeReason() {
+    int reason = reason();
+    RawMemory.putInt(state + REASON, REASON_NONE);
+    RawMemory.putShort(state + REQUEST, 0);
+    return reason;
+  }
+
+  /**
+   * Stops before the next block. For hooks, on the engine's thread: unlike {@link Uc#emuStop}, it
+   * counts nothing that is not run and repeats no access.
+   */
+  public void requestStop() {
+    RawMemory.putShort(state + REQUEST, 1);
   }
 
   /** Tells an x86 engine that an interrupt waits: the hook stops where it can be taken. */
@@ -212,14 +229,14 @@ public final class BlockCounter implements AutoCloseable {
   public void kick() {
     synchronized (memory) {
       if (!closed) {
-        RawMemory.putInt(state + KICK, 1);
+        RawMemory.putShort(state + KICK, 1);
       }
     }
   }
 
   /** Withdraws a kick. */
   public void clearKick() {
-    RawMemory.putInt(state + KICK, 0);
+    RawMemory.putShort(state + KICK, 0);
   }
 
   /** Forgets every scanned block: after a change of address space or of code. */
@@ -230,6 +247,7 @@ public final class BlockCounter implements AutoCloseable {
       generation = 1;
     }
     RawMemory.putInt(state + GENERATION, Integer.expand(generation, KEY_GENERATION));
+    Arrays.fill(scannedPages, 0);
   }
 
   /** Forgets the scanned block that starts at {@code address}: its code was translated anew. */
@@ -243,15 +261,39 @@ public final class BlockCounter implements AutoCloseable {
 
   /** Forgets the scanned blocks that touch the 4 KiB page of virtual address {@code va}. */
   public void clearPage(long va) {
-    long page = va & -4096L;
-    for (long address = page - 4096; address != page + 4096; address++) {
+    if (!mayHoldBlocks(va)) {
+      return;
+    }
+    long page = va & -PAGE_BYTES;
+    for (long address = page - PAGE_BYTES; address != page + PAGE_BYTES; address++) {
       long entry = entryOf(address);
       long start = RawMemory.getLong(entry);
       int size = RawMemory.getInt(entry + 8) >>> KEY_SIZE_SHIFT & 0x1fff;
-      if (start - page + size > 0 && start - page < 4096) {
+      if (start - page + size > 0 && start - page < PAGE_BYTES) {
         RawMemory.putInt(entry + 8, 0);
       }
     }
+  }
+
+  /** Called by the scan upcall: a filter that spares most invalidated (data) pages the search. */
+  void noteScan(long address, int sizeBytes) {
+    notePage(address);
+    notePage(address + sizeBytes - 1);
+  }
+
+  private void notePage(long va) {
+    int bit = pageBit(va);
+    scannedPages[bit >> 6] |= 1L << bit;
+  }
+
+  private boolean mayHoldBlocks(long va) {
+    int bit = pageBit(va);
+    return (scannedPages[bit >> 6] >>> bit & 1) != 0;
+  }
+
+  private static int pageBit(long va) {
+    long page = va >>> 12;
+    return (int) (page ^ page >>> 12 ^ page >>> 24) & (PAGE_BITS - 1);
   }
 
   /** Frees the hook's code and state; its engine must be closed first. */

@@ -321,9 +321,11 @@ public final class Uc implements AutoCloseable {
   }
 
   /**
-   * Asks the run to stop. From a hook on the owner's thread, or from any other; the latter is lost
-   * when the run has not begun yet and may repeat an access, so a real guest is stopped through
-   * {@link BlockCounter#kick}. Without effect once closed.
+   * Asks the run to stop, from a hook on the owner's thread or from any other. It is exact only in
+   * an interrupt, block or code hook; elsewhere the engine leaves after the next load or store with
+   * the program counter still at it, and a request that comes before the run has begun is lost. A
+   * real guest is stopped through {@link BlockCounter#requestStop} and {@link BlockCounter#kick}.
+   * Without effect once closed.
    */
   public void emuStop() {
     if (Thread.currentThread() == owner) {

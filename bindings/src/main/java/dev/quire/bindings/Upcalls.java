@@ -146,9 +146,10 @@ final class Upcalls {
     }
   }
 
-  record ScanUpcall(UcHooks hooks, BlockScanner scanner) {
+  record ScanUpcall(UcHooks hooks, BlockCounter counter, BlockScanner scanner) {
     int call(long address, int sizeBytes) {
       try {
+        counter.noteScan(address, sizeBytes);
         return scanner.scan(address, sizeBytes);
       } catch (Throwable t) {
         hooks.park(t);
