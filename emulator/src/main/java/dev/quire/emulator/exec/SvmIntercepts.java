@@ -21,13 +21,22 @@ final class SvmIntercepts {
   /** AMD's exit codes; the intercept bit is the code less 0x60. */
   static final int EXIT_INVLPG = 0x79;
 
+  static final int EXIT_IRET = 0x74;
   static final int EXIT_MSR = 0x7c;
   private static final int FIRST_CODE = 0x60;
 
   private static final ValueLayout.OfLong LONG =
       ValueLayout.JAVA_LONG.withOrder(ByteOrder.LITTLE_ENDIAN);
 
+  private static final long ALWAYS =
+      1L << EXIT_INVLPG - FIRST_CODE | 1L << EXIT_MSR - FIRST_CODE;
+  private static final long IRET = 1L << EXIT_IRET - FIRST_CODE;
+
   private SvmIntercepts() {}
+
+  static void interceptIret(UcX86State state, boolean enabled) {
+    state.setIntercept(enabled ? ALWAYS | IRET : ALWAYS);
+  }
 
   static void install(UcX86State state, EngineMemory shared) {
     for (int page = 0; page < MSR_MAP_PAGES; page++) {
@@ -38,7 +47,7 @@ final class SvmIntercepts {
     state.setVmVmcb(shared.hiddenPage(VMCB_PAGE));
     state.setInterceptCrWrite(CR0_CR3_CR4_CR8);
     state.setInterceptCrRead(CR8);
-    state.setIntercept(1L << EXIT_INVLPG - FIRST_CODE | 1L << EXIT_MSR - FIRST_CODE);
+    state.setIntercept(ALWAYS);
     state.setHflags(state.hflags() | HFLAG_GUEST);
   }
 }

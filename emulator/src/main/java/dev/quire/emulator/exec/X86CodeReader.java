@@ -18,6 +18,7 @@ public final class X86CodeReader {
   private static final int LONGEST_BLOCK = 2 * 4096;
   private static final int PAGE_BYTES = 1 << Order.BASE_PAGE_SHIFT;
   private static final int HLT = 0xf4;
+  private static final int INT_N = 0xcd;
 
   private final X86Core core;
   private final PhysicalMemory memory;
@@ -52,6 +53,15 @@ public final class X86CodeReader {
       case IN, OUT, INS, OUTS, XSETBV -> true;
       default -> false;
     };
+  }
+
+  /** Length of the INT instruction the core just stepped over: 2 for INT n, 1 for INT3 and INTO. */
+  public int softwareInterruptBytes(int vector) {
+    boolean twoBytes =
+        read(core.linearPc() - 2, 2) == 2
+            && (bytes[0] & 0xff) == INT_N
+            && (bytes[1] & 0xff) == vector;
+    return twoBytes ? 2 : 1;
   }
 
   boolean isHalt(long va) {

@@ -5,6 +5,7 @@ import dev.quire.bindings.UcX86State;
 import dev.quire.bindings.X86Reg;
 import dev.quire.emulator.decode.CodeMode;
 import dev.quire.emulator.vcpu.x86.X86CpuState;
+import dev.quire.mmu.x86.ControlRegisters;
 
 /**
  * The registers of a Unicorn x86 core, with the derived flags ("hflags" of QEMU's
@@ -263,18 +264,16 @@ public final class X86Core implements X86CpuState {
     return state.efer();
   }
 
-  /**
-   * Loads checked control register values into the core. {@code efer} may set LMA; the core leaves
-   * long mode when CR0.PG goes.
-   */
-  public void loadControlRegisters(long cr0, long cr3, long cr4, long efer) {
-    state.setCr(3, cr3);
-    if (cr4 != state.cr(4)) {
-      uc.regWrite(X86Reg.CR4, cr4);
+  /** Gives the core the control registers that the MMU holds. */
+  public void loadControlRegisters(ControlRegisters registers) {
+    state.setCr(3, registers.cr3());
+    if (registers.cr4() != state.cr(4)) {
+      uc.regWrite(X86Reg.CR4, registers.cr4());
     }
-    if (cr0 != state.cr(0)) {
-      uc.regWrite(X86Reg.CR0, cr0);
+    if (registers.cr0() != state.cr(0)) {
+      uc.regWrite(X86Reg.CR0, registers.cr0());
     }
+    long efer = registers.efer();
     state.setEfer(efer);
     int hflags = state.hflags() & ~UcX86State.HF_LMA;
     state.setHflags((efer & EFER_LMA) != 0 ? hflags | UcX86State.HF_LMA : hflags);

@@ -30,6 +30,9 @@ public final class X86Engine extends UnicornEngine {
   /** First number of SVM intercepts: this plus AMD's exit code. */
   public static final int TRAP_INTERCEPT = 0x100;
 
+  /** An IRET that ends the blocking of NMIs; it has not executed yet. */
+  public static final int TRAP_IRET = TRAP_INTERCEPT + SvmIntercepts.EXIT_IRET;
+
   private static final int CPU_MODEL_SKYLAKE_SERVER = 22;
   private static final int TCG_BUFFER_BYTES = 64 << 20;
   private static final int HFLAG_CPL_MASK = 3;
@@ -140,6 +143,16 @@ public final class X86Engine extends UnicornEngine {
   public void setInterruptPending(boolean pending) {
     interruptPending = pending;
     blocks.setIrqPending(pending);
+  }
+
+  /** Takes back an instruction that the core counted and that raised an exception instead. */
+  public void unretireOne() {
+    blocks.takeBack(1);
+  }
+
+  /** Makes the next IRET end the run with {@link #TRAP_IRET}. */
+  public void interceptIret(boolean enabled) {
+    SvmIntercepts.interceptIret(core.state(), enabled);
   }
 
   @Override
