@@ -18,11 +18,10 @@ import picocli.CommandLine.Parameters;
 @Command(
     name = "boot",
     description = "Boot a guest, show its console, then a summary of what its memory did.",
-    footer = {
-      "",
-      "GUEST is the name of a built-in guest (quire images lists them) or a file: an ELF, a",
-      "multiboot ELF or an arm64 Image. What follows -- is added to the guest's command line."
-    })
+    footer =
+        "%nGUEST is the name of a built-in guest (quire images lists them) or a file: an ELF, a"
+            + " multiboot ELF or an arm64 Image. What follows -- is added to the guest's command"
+            + " line.")
 public final class BootCommand implements Callable<Integer> {
   private static final int MOST_VCPUS = 64;
   private static final long LONGEST_TIMEOUT_SECONDS = 30L * 24 * 3600;

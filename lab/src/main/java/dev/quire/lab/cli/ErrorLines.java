@@ -90,7 +90,9 @@ final class ErrorLines implements IParameterExceptionHandler, IExecutionExceptio
         exitCode = ExitCode.ENVIRONMENT;
       }
       default -> {
-        say(name, "internal error, please report it: " + failure + " (--debug shows where)");
+        say(
+            name,
+            "internal error, please report it: " + oneLine(failure) + " (--debug shows where)");
         exitCode = ExitCode.FAILED;
       }
     }
@@ -109,6 +111,10 @@ final class ErrorLines implements IParameterExceptionHandler, IExecutionExceptio
     if ((end < 0 ? given : given.subList(0, end)).contains("--debug")) {
       failure.printStackTrace(invocation.err());
     }
+  }
+
+  private static String oneLine(Exception failure) {
+    return failure.toString().lines().findFirst().orElseThrow();
   }
 
   private static String firstLine(Exception failure) {

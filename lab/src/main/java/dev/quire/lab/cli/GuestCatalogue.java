@@ -50,7 +50,22 @@ public final class GuestCatalogue {
 
   /** The name that a mistyped one probably meant; null if nothing is near. */
   public String nearest(String name) {
-    return Nearest.to(name, images.stream().map(GuestImage::name).toList());
+    String nearest = Nearest.to(name, images.stream().map(GuestImage::name).toList());
+    if (nearest != null) {
+      return nearest;
+    }
+    String stem = Nearest.to(name, images.stream().map(GuestCatalogue::stem).toList());
+    for (GuestImage image : images) {
+      if (stem(image).equals(stem)) {
+        return image.name();
+      }
+    }
+    return null;
+  }
+
+  private static String stem(GuestImage image) {
+    int dash = image.name().lastIndexOf('-');
+    return dash < 0 ? image.name() : image.name().substring(0, dash);
   }
 
   /** The bytes of a guest of this catalogue. */

@@ -1,0 +1,109 @@
+package dev.quire.lab.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.quire.bindings.NativeLibraryException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Each mistake gives one clear line on standard error and the exit code of the contract. */
+class BadInputTest {
+  private final CommandLineHarness quire = new CommandLineHarness();
+
+  @TempDir Path folder;
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "bot hello-x86_64                             | unknown command 'bot', did you mean boot?",
+        "tlb hello-x86_64                             | 'tlb' is not available in this version",
+        "serve --listen x                             | 'serve' is not available in this version",
+        "boot                                         | Missing required parameter: 'GUEST'",
+        "boot helo                                    | did you mean hello-",
+        "boot hello-x86_65                            | did you mean hello-x86_64?",
+        "boot no-guest-at-all                         | neither a built-in guest nor a file",
+        "boot /no/such/file                           | /no/such/file: there is no such file",
+        "boot /                                       | / is a folder",
+        "boot hello-x86_64 --memroy 64M               | did you mean --memory?",
+        "boot hello-x86_64 --tlb skylake              | '--tlb' is not available in this version",
+        "boot hello-x86_64 --gdb=1234                 | '--gdb' is not available in this version",
+        "boot hello-x86_64 --memory 0                 | '0' is out of range: 1M to 256G",
+        "boot hello-x86_64 --memory 99999999999G      | out of range",
+        "boot hello-x86_64 --memory 67108865          | not a whole number of 4 KiB pages",
+        "boot hello-x86_64 --memory much              | 'much' is not a memory size",
+        "boot hello-x86_64 --memory -64M              | '-64M' is not a memory size",
+        "boot hello-x86_64 --smp 0                    | --smp 0 is out of range",
+        "boot hello-x86_64 --smp 1000                 | --smp 1000 is out of range",
+        "boot hello-x86_64 --smp two                  | 'two' is not an int",
+        "boot hello-x86_64 --max-instructions 0       | --max-instructions 0 is not positive",
+        "boot hello-x86_64 --max-instructions 1e9     | '1e9' is not a long",
+        "boot hello-x86_64 --timeout 0                | --timeout 0.0 is out of range",
+        "boot hello-x86_64 --timeout NaN              | --timeout NaN is out of range",
+        "boot hello-x86_64 --arch riscv               | --arch 'riscv' is not one of x86_64, arm64",
+        "boot hello-arm64 --arch x86_64               | built for arm64: drop --arch x86_64",
+        "boot hello-x86_64 --initrd /no/such/initrd   | --initrd /no/such/initrd: there is no such",
+        "images extra                                 | unknown argument 'extra'",
+        "images --json /no/such/folder/file           | cannot write --json /no/such/folder/file",
+        "doctor --seed x                              | 'x' is not a long",
+      })
+  void badUsageGivesOneLineAndExitCode2(String commandLine, String message) {
+    assertThat(quire.run(commandLine.trim().split(" "))).isEqualTo(2);
+    assertThat(quire.err()).contains(message).startsWith("quire").hasLineCount(1);
+    assertThat(quire.out()).isEmpty();
+  }
+
+  @Test
+  void noCommandShowsTheUsage() {
+    assertThat(quire.run()).isEqualTo(2);
+    assertThat(quire.err()).contains("Usage: quire", "boot", "doctor").doesNotContain("warm-up");
+  }
+
+  @Test
+  void anUnreadableFileIsNamed() throws IOException {
+    Path huge = folder.resolve("huge");
+    Files.createFile(huge);
+    try (var file = new java.io.RandomAccessFile(huge.toFile(), "rw")) {
+      file.setLength((1L << 30) + 1);
+    }
+    assertThat(quire.run("boot", huge.toString())).isEqualTo(2);
+    assertThat(quire.err()).contains(huge + " is larger than 1 GiB");
+  }
+
+  @Test
+  void aGuestThatTheMachineRefusesGivesExitCode2() {
+    quire.runner.refusal = CommandFailure.usage("segment at 0x0 lies outside memory");
+    assertThat(quire.run("boot", "hello-x86_64")).isEqualTo(2);
+    assertThat(quire.err()).isEqualTo("quire boot: segment at 0x0 lies outside memory\n");
+  }
+
+  @Test
+  void aMissingLibraryGivesExitCode3() {
+    quire.runner.refusal = new NativeLibraryException("no usable libunicorn: do this");
+    assertThat(quire.run("boot", "hello-x86_64")).isEqualTo(3);
+    assertThat(quire.err()).isEqualTo("quire boot: no usable libunicorn: do this\n");
+  }
+
+  @Test
+  void aDefectOfOursShowsNoStackTraceUnlessAskedFor() {
+    quire.runner.refusal = new IllegalStateException("broken\ninside");
+    assertThat(quire.run("boot", "hello-x86_64")).isEqualTo(1);
+    assertThat(quire.err()).contains("internal error").doesNotContain("\tat ").hasLineCount(1);
+
+    assertThat(quire.run("boot", "hello-x86_64", "--debug")).isEqualTo(1);
+    assertThat(quire.err()).contains("\tat dev.quire.lab.cli");
+  }
+
+  @Test
+  void debugAmongTheGuestsArgumentsIsTheGuests() {
+    quire.runner.refusal = new IllegalStateException("broken");
+    assertThat(quire.run("boot", "hello-x86_64", "--", "--debug")).isEqualTo(1);
+    assertThat(quire.err()).doesNotContain("\tat ");
+    assertThat(quire.runner.request.commandLine()).isEqualTo("--debug");
+  }
+}
