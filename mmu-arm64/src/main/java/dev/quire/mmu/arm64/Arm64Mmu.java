@@ -188,13 +188,7 @@ public final class Arm64Mmu implements Mmu {
         return tlb.translation(slot, untagged, rights & grantable(access));
       }
     }
-    long walks = counters.get(MmuEvent.WALK);
-    long stage1 = counters.get(MmuEvent.STAGE1_REFERENCE);
-    long stage2 = counters.get(MmuEvent.STAGE2_REFERENCE);
-    long answer = walker.walk(va, access, record);
-    counters.add(MmuEvent.WALK, walks - counters.get(MmuEvent.WALK));
-    counters.add(MmuEvent.STAGE1_REFERENCE, stage1 - counters.get(MmuEvent.STAGE1_REFERENCE));
-    counters.add(MmuEvent.STAGE2_REFERENCE, stage2 - counters.get(MmuEvent.STAGE2_REFERENCE));
+    long answer = walker.walk(va, access | Access.PROBE, record);
     return Translation.failed(answer) ? answer : grant(answer, access);
   }
 

@@ -78,7 +78,7 @@ final class S1Walker {
     if (!SctlrEl1.m(regime.sctlr())) {
       return disabledOutput(params, va, access, fault);
     }
-    counters.increment(MmuEvent.WALK);
+    count(MmuEvent.WALK, access);
     // AArch64.VAIsOutOfRange, then EPD
     long untagged = params.withoutTag(va, access);
     if (params.outOfRange(untagged) || params.disabled()) {
@@ -163,15 +163,15 @@ final class S1Walker {
 
   /** FetchDescriptor: 0 with {@link #readFailure} set if a second stage or the bus refuses. */
   private long read(long entryIpa, long va, int access, int level, FaultRecord fault) {
-    long second = secondStage.translate(entryIpa, Access.READ | Access.TABLE_WALK, fault);
+    int tableRead = Access.READ | Access.TABLE_WALK | access & Access.PROBE;
+    long second = secondStage.translate(entryIpa, tableRead, fault);
     if (Translation.failed(second)) {
       // The host sees the table's read, whatever the instruction wanted.
       long syndrome = FaultStatus.withWalkingLevel(fault.syndrome(), level);
-      int tableRead = Access.READ | Access.TABLE_WALK;
       readFailure = fault.set(fault.kind(), va, fault.gpa(), tableRead, fault.level(), syndrome);
       return 0;
     }
-    counters.increment(MmuEvent.STAGE1_REFERENCE);
+    count(MmuEvent.STAGE1_REFERENCE, access);
     long pa = Translation.pa(second) | entryIpa & Order.offsetMask(0);
     if (!memory.contains(pa, DESCRIPTOR_BYTES)) {
       int asked = access | Access.TABLE_WALK;
@@ -182,6 +182,12 @@ final class S1Walker {
     readFailure = 0;
     long descriptor = memory.readLong(pa);
     return SctlrEl1.ee(regime.sctlr()) ? Long.reverseBytes(descriptor) : descriptor;
+  }
+
+  private void count(MmuEvent event, int access) {
+    if (!Access.isProbe(access)) {
+      counters.increment(event);
+    }
   }
 
   private static long refuse(int status, long va, int access, int level, FaultRecord fault) {

@@ -1,5 +1,6 @@
 package dev.quire.mmu.arm64;
 
+import dev.quire.mmu.Access;
 import dev.quire.mmu.FaultRecord;
 import dev.quire.mmu.MmuCounters;
 import dev.quire.mmu.MmuEvent;
@@ -81,7 +82,9 @@ public final class S2Walker implements SecondStage {
     long index = gpa >>> GRANULE.shift(level);
     while (true) {
       long entryPa = table + index * DESCRIPTOR_BYTES;
-      counters.increment(MmuEvent.STAGE2_REFERENCE);
+      if (!Access.isProbe(access)) {
+        counters.increment(MmuEvent.STAGE2_REFERENCE);
+      }
       if (!memory.contains(entryPa, DESCRIPTOR_BYTES)) {
         int status = FaultStatus.EXTERNAL_ON_WALK | level;
         return fault.set(FaultRecord.EXTERNAL, 0, gpa, access, level, status);

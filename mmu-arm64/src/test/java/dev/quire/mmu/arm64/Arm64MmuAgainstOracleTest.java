@@ -123,64 +123,65 @@ class Arm64MmuAgainstOracleTest {
     long stage1 = counters.get(MmuEvent.STAGE1_REFERENCE);
     long stage2 = counters.get(MmuEvent.STAGE2_REFERENCE);
     long probed = mmu.probe(va, access);
-    assertThat(counters.get(MmuEvent.STAGE2_REFERENCE)).isEqualTo(stage2);
+    boolean probeCounted = counters.get(MmuEvent.STAGE2_REFERENCE) != stage2;
     long answer = mmu.translate(va, access);
-    String got = describe(mmu, answer, nested);
-    String wanted = describe(expected, type, nested);
-    if (!got.equals(wanted) || probed != answer) {
+    Outcome got = outcome(mmu, answer, nested);
+    Outcome wanted = outcome(expected, type, nested);
+    if (!got.equals(wanted) || probed != answer || probeCounted) {
       fail(
           "va 0x%x %s el0=%b pan=%b:%n got    %s%n wanted %s%n probe  %x",
           va, type, el0, pan, got, wanted, probed);
     }
     if (counters.get(MmuEvent.WALK) != walks) {
-      assertThat(counters.get(MmuEvent.STAGE1_REFERENCE) - stage1)
-          .isEqualTo(expected.stage1References);
-      assertThat(counters.get(MmuEvent.STAGE2_REFERENCE) - stage2)
-          .isEqualTo(expected.stage2References);
+      stage1 = counters.get(MmuEvent.STAGE1_REFERENCE) - stage1;
+      stage2 = counters.get(MmuEvent.STAGE2_REFERENCE) - stage2;
+      if (stage1 != expected.stage1References || stage2 != expected.stage2References) {
+        fail("va 0x%x: %d and %d references", va, stage1, stage2);
+      }
     }
     String where =
         expected.secondStage ? expected.s2fs1walk ? " stage 2 of a table" : " stage 2" : "";
     seen.merge(expected.fault.name() + expected.level + where, 1, Integer::sum);
   }
 
-  private static String describe(Arm64Mmu mmu, long answer, boolean nested) {
+  /** What is compared: kind 0 is a success, else the fault's level, status and so on. */
+  private record Outcome(
+      int kind,
+      long address,
+      int rightsOrStatus,
+      int orderOrLevel,
+      int stage1Order,
+      boolean ofTable) {}
+
+  private static Outcome outcome(Arm64Mmu mmu, long answer, boolean nested) {
     if (Translation.failed(answer)) {
       FaultRecord fault = mmu.fault();
-      boolean stage2 = fault.kind() != FaultRecord.GUEST;
-      return "kind %d level %d status 0x%x of table %b gpa 0x%x"
-          .formatted(
-              Translation.kind(answer),
-              fault.level(),
-              FaultStatus.code(fault.syndrome()),
-              stage2 && nested && Access.isTableWalk(fault.access()),
-              stage2 && nested ? fault.gpa() : 0);
+      boolean stage2 = nested && fault.kind() != FaultRecord.GUEST;
+      boolean ofTable = stage2 && Access.isTableWalk(fault.access());
+      int status = FaultStatus.code(fault.syndrome());
+      long gpa = stage2 ? fault.gpa() : 0;
+      return new Outcome(Translation.kind(answer), gpa, status, fault.level(), 0, ofTable);
     }
-    return "pa 0x%x rights %d order %d stage1 %s"
-        .formatted(
-            Translation.pa(answer),
-            Translation.rights(answer),
-            Translation.order(answer),
-            Translation.stage1Order(answer));
+    return new Outcome(
+        0,
+        Translation.pa(answer),
+        Translation.rights(answer),
+        Translation.order(answer),
+        Translation.stage1Order(answer),
+        false);
   }
 
-  private static String describe(OracleVmsa.Answer expected, OracleVmsa.Type type, boolean nested) {
+  private static Outcome outcome(OracleVmsa.Answer expected, OracleVmsa.Type type, boolean nested) {
     if (expected.fault != OracleVmsa.Fault.NONE) {
       boolean external = expected.fault == OracleVmsa.Fault.SYNC_EXTERNAL_ON_WALK;
+      int stage2Kind =
+          expected.misconfigured ? FaultRecord.STAGE2_MISCONFIGURED : FaultRecord.STAGE2;
       int kind =
-          external
-              ? FaultRecord.EXTERNAL
-              : !expected.secondStage
-                  ? FaultRecord.GUEST
-                  : expected.misconfigured ? FaultRecord.STAGE2_MISCONFIGURED : FaultRecord.STAGE2;
+          external ? FaultRecord.EXTERNAL : expected.secondStage ? stage2Kind : FaultRecord.GUEST;
       // A stage-1 table that its second stage maps to nowhere is external without a stage-2 level.
       boolean ofTable = nested && (expected.s2fs1walk || external && !expected.secondStage);
-      return "kind %d level %d status 0x%x of table %b gpa 0x%x"
-          .formatted(
-              kind,
-              expected.level,
-              expected.statusCode(),
-              ofTable,
-              nested ? expected.faultingIpa : 0);
+      long gpa = nested ? expected.faultingIpa : 0;
+      return new Outcome(kind, gpa, expected.statusCode(), expected.level, 0, ofTable);
     }
     boolean fetch = type == OracleVmsa.Type.FETCH;
     int rights =
@@ -189,8 +190,7 @@ class Arm64MmuAgainstOracleTest {
             | (expected.x && fetch ? Protection.EXEC : 0);
     int largest = nested ? expected.stage2Bits : 12 + FLAT_ORDER;
     int order = Math.min(expected.stage1Bits, largest) - 12;
-    return "pa 0x%x rights %d order %d stage1 %d"
-        .formatted(expected.pa & -4096L, rights, order, expected.stage1Bits - 12);
+    return new Outcome(0, expected.pa & -4096L, rights, order, expected.stage1Bits - 12, false);
   }
 
   private void configure(Arm64Mmu mmu, OracleVmsa.Registers registers) {
