@@ -19,9 +19,11 @@ import java.util.Arrays;
  * </pre>
  *
  * A pair (stage1Order, order) is a class; {@link #find} probes the classes in use only, twice each
- * (the address space's own entries, then global ones). An entry covers its page of {@code order}
- * and stands for its guest page: it falls when any address of the larger of the two is invalidated,
- * as a translation fractured by a smaller second stage must (SDM vol. 3A 4.10.4.1).
+ * (the address space's own entries, then global ones), the smallest order first: a large entry that
+ * arrives through one page then never hides the smaller entry of another, whose fills still stand.
+ * An entry covers its page of {@code order} and stands for its guest page: it falls when any
+ * address of the larger of the two is invalidated, as a translation fractured by a smaller second
+ * stage must (SDM vol. 3A 4.10.4.1).
  *
  * <p>Slots are valid until the next {@link #insert}, {@link #remove} or {@link #invalidate}.
  */
@@ -51,7 +53,7 @@ public final class ArchitecturalTlb {
   private long[] attributes;
   private int[] owners;
 
-  /** Class number to its tag bits; a class keeps its number until everything is dropped. */
+  /** Class number to its tag bits, by ascending order. */
   private final int[] classTags = new int[MAX_CLASSES];
 
   private final int[] classGlobals = new int[MAX_CLASSES];
@@ -377,8 +379,18 @@ public final class ArchitecturalTlb {
     if (classes == MAX_CLASSES) {
       return -1;
     }
-    classTags[classes] = tag;
-    return classes++;
+    int index = classes++;
+    for (; index > 0 && (classTags[index - 1] & ORDER_MASK) > (tag & ORDER_MASK); index--) {
+      classTags[index] = classTags[index - 1];
+      classGlobals[index] = classGlobals[index - 1];
+      classLocals[index] = classLocals[index - 1];
+    }
+    classTags[index] = tag;
+    classGlobals[index] = 0;
+    classLocals[index] = 0;
+    long below = (1L << index) - 1;
+    classesInUse = classesInUse & below | (classesInUse & ~below) << 1;
+    return index;
   }
 
   private void count(int tag, int owner, int change) {

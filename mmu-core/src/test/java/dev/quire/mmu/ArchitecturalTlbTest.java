@@ -191,4 +191,15 @@ class ArchitecturalTlbTest {
     }
     return sum;
   }
+
+  @Test
+  void aLargeEntryNeverHidesTheSmallerOneOfAnotherPage() {
+    ArchitecturalTlb tlb = new ArchitecturalTlb();
+    tlb.insert(0x4000_0000L, 1, false, 9, 9, 0x800, 1);
+    tlb.invalidate(new TlbInvalidation.Asid(1));
+    tlb.insert(0x4000_1000L, 1, false, 0, 0, 0x111, 2);
+    tlb.insert(0x4000_2000L, 1, false, 9, 9, 0x200, 3);
+    assertThat(tlb.pfn(tlb.find(0x4000_1000L, 1), 0x4000_1000L)).isEqualTo(0x111);
+    assertThat(tlb.pfn(tlb.find(0x4000_2000L, 1), 0x4000_2000L)).isEqualTo(0x202);
+  }
 }

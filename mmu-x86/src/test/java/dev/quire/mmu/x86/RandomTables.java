@@ -1,6 +1,7 @@
 package dev.quire.mmu.x86;
 
 import java.util.Random;
+import java.util.function.LongUnaryOperator;
 
 /** Tables and registers that are mostly well-formed, so that walks get deep before they fail. */
 final class RandomTables {
@@ -31,9 +32,24 @@ final class RandomTables {
     walks.registers(cr0, 0x1000 | random.nextInt(0x1000) & 0x18, cr4, efer);
   }
 
-  /** Fresh entries for every level of the walk of {@code va}, in tables chosen at random. */
   static void path(
       Random random, WalkComparison walks, PagingMode mode, int physicalBits, long va, int pages) {
+    path(random, walks, mode, physicalBits, va, pages, LongUnaryOperator.identity());
+  }
+
+  /**
+   * Fresh entries for every level of the walk of {@code va}, in tables chosen at random.
+   *
+   * @param place where in memory a guest physical address is
+   */
+  static void path(
+      Random random,
+      WalkComparison walks,
+      PagingMode mode,
+      int physicalBits,
+      long va,
+      int pages,
+      LongUnaryOperator place) {
     int entryBytes = mode.entryBytes();
     long table = 0x1000;
     if (mode == PagingMode.PAE) {
@@ -47,7 +63,7 @@ final class RandomTables {
     for (int level = mode.rootLevel(); level >= 1; level--) {
       int shift = 12 + mode.indexBits() * (level - 1);
       long index = va >>> shift & (1 << mode.indexBits()) - 1;
-      long at = table + index * entryBytes;
+      long at = place.applyAsLong(table + index * entryBytes);
       long next = randomPage(random, pages);
       boolean large = level == 2 || level == 3 && mode.isIa32e();
       if (entryBytes == 4) {
