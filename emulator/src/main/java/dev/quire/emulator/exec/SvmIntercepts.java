@@ -28,8 +28,7 @@ final class SvmIntercepts {
   private static final ValueLayout.OfLong LONG =
       ValueLayout.JAVA_LONG.withOrder(ByteOrder.LITTLE_ENDIAN);
 
-  private static final long ALWAYS =
-      1L << EXIT_INVLPG - FIRST_CODE | 1L << EXIT_MSR - FIRST_CODE;
+  private static final long ALWAYS = 1L << EXIT_INVLPG - FIRST_CODE | 1L << EXIT_MSR - FIRST_CODE;
   private static final long IRET = 1L << EXIT_IRET - FIRST_CODE;
 
   private SvmIntercepts() {}

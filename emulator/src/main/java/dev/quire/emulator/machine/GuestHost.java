@@ -43,13 +43,11 @@ final class GuestHost implements HostFaults, AutoCloseable {
   /**
    * @param everyAddressAnswers x86: reading where nothing is gives all ones; Arm: an abort
    */
-  GuestHost(
-      MachineConfig config, PteFormat format, DeviceBus bus, boolean everyAddressAnswers) {
+  GuestHost(MachineConfig config, PteFormat format, DeviceBus bus, boolean everyAddressAnswers) {
     this.bus = bus;
     this.everyAddressAnswers = everyAddressAnswers;
     long pages = hostPages(config.memoryBytes(), config.hostPages());
-    arena =
-        NativeMemory.reserve((pages + EngineMemory.HIDDEN_PAGES) << Order.BASE_PAGE_SHIFT);
+    arena = NativeMemory.reserve((pages + EngineMemory.HIDDEN_PAGES) << Order.BASE_PAGE_SHIFT);
     memory = new HostMemory(arena.segment().asSlice(0, pages << Order.BASE_PAGE_SHIFT));
     engineMemory = new EngineMemory(arena.segment(), memory);
     FrameAllocator frames =

@@ -95,8 +95,7 @@ final class PortInstructions {
       memory.write(linear, bytes, value, privilege);
     } else {
       long old = core.gpr(X86Core.RAX);
-      core.setGpr(
-          X86Core.RAX, bytes == Integer.BYTES ? value : old & ~mask(bytes) | value);
+      core.setGpr(X86Core.RAX, bytes == Integer.BYTES ? value : old & ~mask(bytes) | value);
     }
     advance();
   }

@@ -6,8 +6,9 @@ import dev.quire.mmu.Access;
 import dev.quire.mmu.x86.X86Mmu;
 
 /**
- * MOV CR, LMSW, CLTS, RDMSR, WRMSR, INVLPG and INVPCID: the units judge, the MMU takes the value and
- * does the invalidations, the core gets what the MMU then holds. Each returns a {@link UnitStatus}.
+ * MOV CR, LMSW, CLTS, RDMSR, WRMSR, INVLPG and INVPCID: the units judge, the MMU takes the value
+ * and does the invalidations, the core gets what the MMU then holds. Each returns a {@link
+ * UnitStatus}.
  */
 public final class SystemRegisterInstructions {
   private static final long LOW_32 = 0xffff_ffffL;

@@ -7,8 +7,8 @@ import dev.quire.emulator.vcpu.VcpuExit;
 import dev.quire.mmu.x86.RegisterWrite;
 
 /**
- * The instructions the core cannot be left alone with, performed by the host: system registers,
- * TLB maintenance, port I/O, system calls. Machine thread only.
+ * The instructions the core cannot be left alone with, performed by the host: system registers, TLB
+ * maintenance, port I/O, system calls. Machine thread only.
  *
  * <p>Each is either done, whereupon the program counter is behind it, or raises its exception, or
  * changes nothing and is tried again after the host has backed a page.

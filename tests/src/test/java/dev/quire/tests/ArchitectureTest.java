@@ -1,0 +1,118 @@
+package dev.quire.tests;
+
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyPackage;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideOutsideOfPackages;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+
+import com.tngtech.archunit.base.DescribedPredicate;
+import com.tngtech.archunit.core.domain.JavaClass;
+import com.tngtech.archunit.core.importer.ImportOption;
+import com.tngtech.archunit.junit.AnalyzeClasses;
+import com.tngtech.archunit.junit.ArchTest;
+import com.tngtech.archunit.lang.ArchRule;
+
+/**
+ * The module graph of docs/ARCHITECTURE.md. Packages of a module may use what is listed for it,
+ * themselves and the JDK, and nothing else of ours or of others.
+ */
+@AnalyzeClasses(packages = "dev.quire", importOptions = ImportOption.DoNotIncludeTests.class)
+class ArchitectureTest {
+  private static final String CORE = "dev.quire.mmu";
+  private static final String X86 = "dev.quire.mmu.x86..";
+  private static final String ARM64 = "dev.quire.mmu.arm64..";
+  private static final String KERNEL = "dev.quire.kernel..";
+  private static final String BINDINGS = "dev.quire.bindings..";
+  private static final String EMULATOR = "dev.quire.emulator..";
+  private static final String KVM = "dev.quire.kvm..";
+  private static final String LAB = "dev.quire.lab..";
+  private static final String JDK = "java..";
+  private static final String NETTY = "io.netty..";
+
+  private static ArchRule mayUseOnly(String module, String... allowed) {
+    String[] all = new String[allowed.length + 2];
+    System.arraycopy(allowed, 0, all, 2, allowed.length);
+    all[0] = module;
+    all[1] = JDK;
+    return noClasses()
+        .that()
+        .resideInAPackage(module)
+        .should()
+        .dependOnClassesThat(
+            resideOutsideOfPackages(all).and(DescribedPredicate.not(primitivesAndArrays())))
+        .allowEmptyShould(true);
+  }
+
+  private static DescribedPredicate<JavaClass> primitivesAndArrays() {
+    return DescribedPredicate.describe(
+        "primitives and arrays of them", type -> type.getBaseComponentType().isPrimitive());
+  }
+
+  @ArchTest static final ArchRule MMU_CORE_USES_ONLY_THE_JDK = mayUseOnly(CORE);
+
+  @ArchTest static final ArchRule MMU_X86_USES_ONLY_MMU_CORE = mayUseOnly(X86, CORE);
+
+  @ArchTest static final ArchRule MMU_ARM64_USES_ONLY_MMU_CORE = mayUseOnly(ARM64, CORE);
+
+  @ArchTest static final ArchRule KERNEL_USES_ONLY_MMU_CORE = mayUseOnly(KERNEL, CORE);
+
+  @ArchTest static final ArchRule BINDINGS_USE_ONLY_THE_JDK = mayUseOnly(BINDINGS);
+
+  @ArchTest
+  static final ArchRule EMULATOR_USES_MMUS_KERNEL_AND_BINDINGS =
+      mayUseOnly(EMULATOR, CORE, X86, ARM64, KERNEL, BINDINGS);
+
+  @ArchTest
+  static final ArchRule KVM_SHIM_USES_THE_EMULATOR_AND_WHAT_IT_SPEAKS =
+      mayUseOnly(KVM, EMULATOR, CORE, X86, ARM64, KERNEL, BINDINGS, NETTY);
+
+  @ArchTest
+  static final ArchRule NOTHING_USES_LAB =
+      noClasses().that().resideOutsideOfPackage(LAB).should().dependOnClassesThat(inLab());
+
+  private static DescribedPredicate<JavaClass> inLab() {
+    return resideInAnyPackage(LAB);
+  }
+
+  @ArchTest
+  static final ArchRule ONLY_BINDINGS_CROSS_INTO_NATIVE =
+      noClasses()
+          .that()
+          .resideOutsideOfPackage(BINDINGS)
+          .should()
+          .dependOnClassesThat()
+          .haveFullyQualifiedName("java.lang.foreign.Linker")
+          .orShould()
+          .dependOnClassesThat()
+          .haveFullyQualifiedName("java.lang.foreign.SymbolLookup");
+
+  @ArchTest
+  static final ArchRule ONLY_KVM_SHIM_KNOWS_NETTY =
+      noClasses()
+          .that()
+          .resideOutsideOfPackage(KVM)
+          .should()
+          .dependOnClassesThat()
+          .resideInAPackage(NETTY);
+
+  /** Bindings need the host's operating system and instruction set, and the libraries' folder. */
+  @ArchTest
+  static final ArchRule ONLY_ENTRY_POINTS_READ_THE_ENVIRONMENT =
+      noClasses()
+          .that()
+          .resideOutsideOfPackages("dev.quire.lab.cli..", "dev.quire.lab.bench..", BINDINGS)
+          .should()
+          .callMethodWhere(
+              DescribedPredicate.describe(
+                  "System.getProperty or System.getenv",
+                  call ->
+                      call.getTargetOwner().isEquivalentTo(System.class)
+                          && (call.getName().equals("getProperty")
+                              || call.getName().equals("getenv"))));
+
+  @ArchTest
+  static final ArchRule PACKAGES_ARE_NAMED_AFTER_THEIR_CONCEPT =
+      noClasses()
+          .should()
+          .resideInAnyPackage(
+              "..util..", "..utils..", "..common..", "..misc..", "..helper..", "..helpers..");
+}
