@@ -246,8 +246,13 @@ public final class BlockCounter implements AutoCloseable {
       memory.segment().asSlice(STATE_BYTES).fill((byte) 0);
       generation = 1;
     }
-    RawMemory.putInt(state + GENERATION, Integer.expand(generation, KEY_GENERATION));
+    RawMemory.putInt(state + GENERATION, generationBits(generation));
     Arrays.fill(scannedPages, 0);
+  }
+
+  /** The key bits not taken by size and mode, which tell live entries from forgotten ones. */
+  static int generationBits(int generation) {
+    return Integer.expand(generation, KEY_GENERATION);
   }
 
   /** Forgets the scanned block that starts at {@code address}: its code was translated anew. */
