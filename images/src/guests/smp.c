@@ -193,6 +193,7 @@ static void everyone(unsigned id) {
   ipi_init_cpu();
   barrier();
   locks(ticket_lock, ticket_unlock);
+  barrier(); /* the other lock guards the same counters */
   locks(exchange_lock, exchange_unlock);
   atomics();
   barrier();
