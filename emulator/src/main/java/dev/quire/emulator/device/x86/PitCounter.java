@@ -15,6 +15,7 @@ import dev.quire.emulator.device.StateWriter;
  * <p>A count of 1 is illegal in modes 2 and 3; it acts as 2 here.
  */
 final class PitCounter {
+  private static final long NEVER = EventQueue.NEVER;
   private static final int BINARY_PERIOD = 0x1_0000;
   private static final int BCD_PERIOD = 10_000;
 
@@ -40,6 +41,9 @@ final class PitCounter {
   /** Elapsed clocks at which a low GATE holds the counter, or -1. */
   private long heldTicks = -1;
 
+  /** Modes 4 and 5: the one tick at which OUT is low, whatever GATE does then. */
+  private long strobeTick = NEVER;
+
   private boolean writeHigh;
   private int writtenLow;
   private boolean readHigh;
@@ -55,6 +59,7 @@ final class PitCounter {
     running = false;
     waitingTicks = 0;
     heldTicks = -1;
+    strobeTick = NEVER;
     writeHigh = false;
     readHigh = false;
     latchedCount = -1;
@@ -96,6 +101,7 @@ final class PitCounter {
     start(ticks, nowTick + 1);
     if (!gate) {
       heldTicks = 0;
+      strobeTick = NEVER;
     }
   }
 
@@ -105,6 +111,7 @@ final class PitCounter {
     loadTick = atTick;
     waitingTicks = 0;
     heldTicks = -1;
+    strobeTick = mode >= 4 ? atTick + ticks : NEVER;
   }
 
   void setGate(boolean level, long nowTick) {
@@ -118,10 +125,16 @@ final class PitCounter {
       }
     } else if (running && falling) {
       heldTicks = elapsed(nowTick);
+      if (strobeTick > nowTick) {
+        strobeTick = NEVER;
+      }
     } else if (running && rising && isPeriodic()) {
       start(waitingTicks != 0 ? waitingTicks : periodTicks, nowTick + 1);
     } else if (running && rising) {
       loadTick = heldTicks == 0 ? Math.max(loadTick, nowTick) : nowTick - heldTicks;
+      if (mode == 4 && heldTicks < periodTicks) {
+        strobeTick = loadTick + periodTicks;
+      }
       heldTicks = -1;
     }
   }
@@ -157,15 +170,18 @@ final class PitCounter {
       case 1 -> !loaded || elapsed >= periodTicks;
       case 2 -> !loaded || heldTicks >= 0 || elapsed != periodTicks - 1;
       case 3 -> !loaded || heldTicks >= 0 || elapsed < highTicks(periodTicks);
-      default -> !loaded || elapsed != periodTicks;
+      default -> nowTick != strobeTick;
     };
   }
 
   /** The first tick after {@code nowTick} at which OUT may change, or {@link EventQueue#NEVER}. */
   long nextTransition(long nowTick) {
     sync(nowTick);
+    if (mode >= 4) {
+      return strobeTick > nowTick ? strobeTick : strobeTick == nowTick ? nowTick + 1 : NEVER;
+    }
     if (!running || heldTicks >= 0) {
-      return EventQueue.NEVER;
+      return NEVER;
     }
     long end = loadTick + periodTicks;
     long first =
@@ -175,8 +191,7 @@ final class PitCounter {
           case 3 -> loadTick + highTicks(periodTicks);
           default -> end;
         };
-    long second = mode >= 4 ? end + 1 : end;
-    return first > nowTick ? first : second > nowTick ? second : EventQueue.NEVER;
+    return first > nowTick ? first : end > nowTick ? end : NEVER;
   }
 
   int readByte(long nowTick) {
@@ -272,7 +287,12 @@ final class PitCounter {
     writer.begin("pit-counter", 1);
     writer.putByte(mode).putBoolean(bcd).putByte(access).putBoolean(gate).putBoolean(running);
     writer.putLong(loadTick).putLong(periodTicks).putLong(waitingTicks).putLong(waitingAtTick);
-    writer.putLong(heldTicks).putBoolean(writeHigh).putByte(writtenLow).putBoolean(readHigh);
+    writer
+        .putLong(heldTicks)
+        .putLong(strobeTick)
+        .putBoolean(writeHigh)
+        .putByte(writtenLow)
+        .putBoolean(readHigh);
     writer.putInt(latchedCount).putInt(latchedStatus).end();
   }
 
@@ -288,6 +308,7 @@ final class PitCounter {
     waitingTicks = reader.getLong(0, BINARY_PERIOD, "waiting count");
     waitingAtTick = reader.getLong(0, Long.MAX_VALUE / 4, "waiting tick");
     heldTicks = reader.getLong(-1, Long.MAX_VALUE / 4, "held ticks");
+    strobeTick = reader.getLong(-BINARY_PERIOD, NEVER, "strobe tick");
     writeHigh = reader.getBoolean();
     writtenLow = reader.getByte();
     readHigh = reader.getBoolean();
