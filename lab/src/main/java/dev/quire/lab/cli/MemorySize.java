@@ -13,7 +13,7 @@ public record MemorySize(long bytes) {
   private static final long KIB = 1L << 10;
   private static final long MIB = 1L << 20;
   private static final long GIB = 1L << 30;
-  private static final long SMALLEST = MIB;
+  private static final long SMALLEST = 2 * MIB;
   private static final long LARGEST = 256 * GIB;
   private static final long PAGE = 4 * KIB;
 
@@ -30,7 +30,7 @@ public record MemorySize(long bytes) {
     }
     long count = Long.parseLong(text.substring(0, digits));
     if (count > LARGEST / unit || count * unit < SMALLEST) {
-      throw new IllegalArgumentException("'" + text + "' is out of range: 1M to 256G");
+      throw new IllegalArgumentException("'" + text + "' is out of range: 2M to 256G");
     }
     long bytes = count * unit;
     if (bytes % PAGE != 0) {

@@ -6,6 +6,7 @@ import java.io.FileOutputStream;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.function.Function;
@@ -26,6 +27,7 @@ public final class Quire {
     COMMANDS.put("doctor", DoctorCommand::new);
     COMMANDS.put("images", ImagesCommand::new);
     COMMANDS.put("boot", BootCommand::new);
+    COMMANDS.put("bench", BenchCommand::new);
     COMMANDS.put("warm-up", WarmUpCommand::new);
   }
 
@@ -46,6 +48,7 @@ public final class Quire {
   /** Runs one command and ends the process with its exit code. */
   public static void main(String[] args) {
     String terminal = System.getProperty("quire.terminal", "");
+    String launcher = System.getProperty("quire.launcher");
     PrintStream out =
         new PrintStream(
             new BufferedOutputStream(new FileOutputStream(FileDescriptor.out)),
@@ -59,6 +62,7 @@ public final class Quire {
             terminal.contains("err"),
             System.getenv("NO_COLOR") == null,
             System.getProperty("quire.commit", "unknown"),
+            launcher == null ? null : Path.of(launcher),
             new MachineRunner());
     int exitCode = run(args, invocation);
     out.flush();

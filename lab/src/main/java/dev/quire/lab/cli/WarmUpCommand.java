@@ -26,7 +26,7 @@ public final class WarmUpCommand implements Callable<Integer> {
     PrintStream nowhere = new PrintStream(OutputStream.nullOutputStream());
     Invocation silent =
         new Invocation(
-            nowhere, nowhere, false, false, false, invocation.commit(), invocation.runner());
+            nowhere, nowhere, false, false, false, invocation.commit(), null, invocation.runner());
     for (String[] command : COMMANDS) {
       int exitCode = Quire.run(command, silent);
       if (exitCode > ExitCode.USAGE) {

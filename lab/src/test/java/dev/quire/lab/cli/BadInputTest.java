@@ -33,7 +33,7 @@ class BadInputTest {
         "boot hello-x86_64 --memroy 64M               | did you mean --memory?",
         "boot hello-x86_64 --tlb skylake              | '--tlb' is not available in this version",
         "boot hello-x86_64 --gdb=1234                 | '--gdb' is not available in this version",
-        "boot hello-x86_64 --memory 0                 | '0' is out of range: 1M to 256G",
+        "boot hello-x86_64 --memory 0                 | '0' is out of range: 2M to 256G",
         "boot hello-x86_64 --memory 99999999999G      | out of range",
         "boot hello-x86_64 --memory 67108865          | not a whole number of 4 KiB pages",
         "boot hello-x86_64 --memory much              | 'much' is not a memory size",

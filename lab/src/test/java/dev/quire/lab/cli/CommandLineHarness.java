@@ -17,7 +17,8 @@ final class CommandLineHarness {
     PrintStream errStream = new PrintStream(err, true, StandardCharsets.UTF_8);
     int exitCode =
         Quire.run(
-            args, new Invocation(outStream, errStream, false, false, false, "c0ffee", runner));
+            args,
+            new Invocation(outStream, errStream, false, false, false, "c0ffee", null, runner));
     outStream.flush();
     errStream.flush();
     return exitCode;

@@ -20,7 +20,7 @@ class DoctorCommandTest {
 
   private int run(Finding... findings) {
     PrintStream stream = new PrintStream(out);
-    Invocation invocation = new Invocation(stream, stream, false, false, false, "", null);
+    Invocation invocation = new Invocation(stream, stream, false, false, false, "", null, null);
     List<java.util.function.Supplier<Finding>> checks =
         List.of(findings).stream()
             .map(finding -> (java.util.function.Supplier<Finding>) () -> finding)

@@ -1,0 +1,99 @@
+package dev.quire.lab.cli;
+
+import dev.quire.lab.bench.FillBench;
+import dev.quire.lab.bench.Ratio;
+import dev.quire.lab.bench.StartBench;
+import dev.quire.lab.report.JsonLines;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** {@code quire bench}: the project's own benchmarks, each against a baseline of the same run. */
+@Command(
+    name = "bench",
+    description = "Run the project's benchmarks, each as a ratio against a baseline.",
+    footer =
+        "%nstart: boot of the smallest guest against an empty Java main%n"
+            + "fill: a soft-TLB fill with a full nested walk, time and allocation")
+public final class BenchCommand implements Callable<Integer> {
+  private static final List<String> NAMES = List.of("start", "fill");
+
+  private final Invocation invocation;
+
+  @Mixin CommonOptions common;
+
+  @Parameters(paramLabel = "NAME", description = "start, fill (default: all).")
+  List<String> names = NAMES;
+
+  @Option(
+      names = "--rounds",
+      paramLabel = "N",
+      defaultValue = "9",
+      description = "Rounds of paired measurements (default: ${DEFAULT-VALUE}).")
+  int rounds;
+
+  BenchCommand(Invocation invocation) {
+    this.invocation = invocation;
+  }
+
+  @Override
+  public Integer call() {
+    for (String name : names) {
+      if (!NAMES.contains(name)) {
+        throw CommandFailure.usage(
+            "unknown benchmark '" + name + "': choose from " + String.join(", ", NAMES));
+      }
+    }
+    if (rounds < 1) {
+      throw CommandFailure.usage("--rounds " + rounds + " is not positive");
+    }
+    boolean kept = true;
+    try (JsonLines json = common.openJson(invocation)) {
+      if (json != null) {
+        json.manifest(
+            Build.manifest(invocation, common.seed, Map.of("command", "bench", "rounds", rounds)));
+      }
+      for (String name : names) {
+        if (!common.quiet) {
+          invocation.err().println("quire: measuring " + name);
+        }
+        for (Ratio ratio : run(name)) {
+          kept &= ratio.kept();
+          if (json != null) {
+            json.row("bench", ratio.members());
+          }
+          if (!common.jsonOnStandardOutput()) {
+            invocation.out().println(ratio.text());
+            invocation.out().flush();
+          }
+        }
+      }
+    }
+    return kept ? ExitCode.DONE : ExitCode.FAILED;
+  }
+
+  private List<Ratio> run(String name) {
+    return switch (name) {
+      case "start" -> startBench().run();
+      case "fill" -> new FillBench().run();
+      default -> throw new IllegalStateException(name);
+    };
+  }
+
+  private StartBench startBench() {
+    Path launcher = invocation.launcher();
+    if (launcher == null) {
+      throw CommandFailure.usage("'bench start' measures ./quire: run it as ./quire bench start");
+    }
+    return new StartBench(
+        launcher,
+        Path.of(System.getProperty("java.home")),
+        System.getProperty("java.class.path"),
+        rounds);
+  }
+}
