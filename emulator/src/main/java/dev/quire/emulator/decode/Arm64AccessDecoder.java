@@ -78,7 +78,7 @@ public final class Arm64AccessDecoder {
       return Arm64Access.NONE;
     }
     boolean postIndexed = bit(word, 23);
-    if (!postIndexed && (word >>> 16 & 0x1f & (bit(word, 24) ? 0xf : 0x1f)) != 0) {
+    if (!postIndexed && (word >>> 16 & 0x1f) != 0) {
       return Arm64Access.NONE;
     }
     return bit(word, 24) ? singleStructure(word) : multipleStructures(word);
