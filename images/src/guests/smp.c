@@ -7,11 +7,11 @@
 #include "mmu.h"
 #include "trap.h"
 
-#define LOCKED_ADDS 1000
-#define ATOMIC_ADDS 2000
-#define LAPS 20
+#define LOCKED_ADDS 200
+#define ATOMIC_ADDS 1000
+#define LAPS 10
 #define IPIS 10
-#define SHOOTDOWNS 20
+#define SHOOTDOWNS 10
 #define MAX 16
 
 static unsigned cpus;
