@@ -40,12 +40,15 @@ public final class Uc implements AutoCloseable {
   private final Arena arena = Arena.ofConfined();
   private final Object lifetime = new Object();
   private final int arch;
-  private final List<MemorySegment> mapped = new ArrayList<>();
+  private final List<Lent> lent = new ArrayList<>();
   private final UcHooks hooks;
   private final long scratch;
   private final long handle;
   private boolean running;
   private boolean closed;
+
+  /** Host memory mapped as guest memory. */
+  private record Lent(long pa, long bytes, MemorySegment memory) {}
 
   private Uc(int arch, int mode) {
     this.arch = arch;
@@ -251,7 +254,7 @@ public final class Uc implements AutoCloseable {
       throw NativeCalls.broken(t);
     }
     require("uc_mem_map_ptr", code);
-    mapped.add(memory);
+    lent.add(new Lent(pa, bytes, memory));
   }
 
   /** Takes a range of guest physical memory away. */
@@ -264,6 +267,7 @@ public final class Uc implements AutoCloseable {
       throw NativeCalls.broken(t);
     }
     require("uc_mem_unmap", code);
+    lent.removeIf(l -> l.pa >= pa && l.pa + l.bytes <= pa + bytes);
   }
 
   /**
@@ -301,9 +305,9 @@ public final class Uc implements AutoCloseable {
     if (running) {
       throw new IllegalStateException("a hook tried to run the engine that runs it");
     }
-    for (int i = 0; i < mapped.size(); i++) {
-      if (!mapped.get(i).scope().isAlive()) {
-        throw new IllegalStateException("memory lent to the guest was released: " + mapped.get(i));
+    for (int i = 0; i < lent.size(); i++) {
+      if (!lent.get(i).memory.scope().isAlive()) {
+        throw new IllegalStateException("memory lent to the guest was released: " + lent.get(i));
       }
     }
     running = true;
@@ -430,7 +434,7 @@ public final class Uc implements AutoCloseable {
     writeFrom(X86Reg.MSR, scratch);
   }
 
-  /** Reads an arm64 system register. */
+  /** Reads an arm64 system register; 0, and a warning on stderr, for one the core lacks. */
   public long cpRead(int crn, int crm, int op0, int op1, int op2) {
     check();
     fillCpReg(crn, crm, op0, op1, op2, 0);

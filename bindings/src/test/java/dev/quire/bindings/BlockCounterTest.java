@@ -1,0 +1,320 @@
+package dev.quire.bindings;
+
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** The block hook in real runs of both guests. */
+@SuppressWarnings("try") // closing early, and twice, is what some tests are about
+class BlockCounterTest {
+  /**
+   * REP in every shape: 5 iterations, none, cmps to the end (3) and to the first hit (1), a 32-bit
+   * counter under garbage (3), a single one; a loop of 4; push, pop, hlt.
+   */
+  private static final String REPS =
+      "b905000000 bf00800000 f3aa 31c9 f3aa b903000000 be00800000 bf02800000 f3a6"
+          + "b904000000 be00800000 bf00800000 f2a6 48ffc0 4883f804 75f7"
+          + "48b90300000001000000 bf00800000 67f3aa 48c7c101000000 f3ac 50 5b f4";
+
+  private static final int REPS_INSTRUCTIONS =
+      2 + 5 + 1 + 1 + 3 + 3 + 3 + 1 + 12 + 2 + 3 + 1 + 1 + 3;
+
+  /** An x86 machine with a counter whose scanner asks Capstone. */
+  private static final class Counted implements AutoCloseable, BlockScanner {
+    final X86Machine machine = new X86Machine();
+    final UcX86State cpu = UcX86State.of(machine.uc);
+    final Capstone capstone = Capstone.open(Capstone.Mode.X86_64);
+    final BlockCounter counter = BlockCounter.forX86(machine.uc, cpu, this);
+    final List<Long> scanned = new ArrayList<>();
+    boolean outIsSensitive = true;
+
+    Counted(String code) {
+      machine.code(code);
+      cpu.setGpr(4, 0x20000);
+    }
+
+    @Override
+    public int scan(long address, int sizeBytes) {
+      scanned.add(address);
+      byte[] bytes = machine.ram.asSlice(address, sizeBytes).toArray(JAVA_BYTE);
+      List<DisassembledInstruction> block = capstone.disassemble(bytes, address, 1000);
+      DisassembledInstruction last = block.getLast();
+      int info = block.size();
+      if (last.mnemonic().startsWith("rep")) {
+        boolean addr32 = last.bytes() == 3;
+        info |= (addr32 ? REP32 : REP64) | last.bytes() << REP_LENGTH_SHIFT;
+      }
+      boolean sensitive =
+          outIsSensitive && block.stream().anyMatch(i -> i.mnemonic().equals("out"));
+      return sensitive ? info | SENSITIVE : info;
+    }
+
+    int run() {
+      return machine.uc.emuStart(cpu.rip(), 0, 0, 0);
+    }
+
+    /** Runs one instruction, which the caller counts. */
+    void step() {
+      cpu.setHflags(cpu.hflags() | UcX86State.HF_INHIBIT_IRQ);
+      counter.step(true);
+      int code = run();
+      assertThat(code).isZero();
+      counter.step(false);
+      counter.setIcount(counter.icount() + 1);
+      counter.takeReason();
+    }
+
+    boolean halted() {
+      return cpu.rip() == X86Machine.CODE + 0x59;
+    }
+
+    List<Long> state() {
+      return List.of(
+          cpu.rip(),
+          cpu.gpr(0),
+          cpu.gpr(1),
+          cpu.gpr(3),
+          cpu.gpr(4),
+          cpu.gpr(6),
+          cpu.gpr(7),
+          cpu.rflags() & ~0x10000L);
+    }
+
+    @Override
+    public void close() {
+      capstone.close();
+      machine.close();
+      counter.close();
+    }
+  }
+
+  private static Counted reps() {
+    Counted counted = new Counted(REPS);
+    counted.cpu.setRip(X86Machine.CODE);
+    return counted;
+  }
+
+  @Test
+  void repInstructionsCountOncePerFinishedIteration() {
+    try (Counted c = reps()) {
+      assertThat(c.run()).isZero();
+      assertThat(c.halted()).isTrue();
+      assertThat(c.counter.icount()).isEqualTo(REPS_INSTRUCTIONS);
+      assertThat(c.counter.takeReason()).isEqualTo(BlockCounter.REASON_NONE);
+    }
+  }
+
+  @Test
+  void stoppingAtAnyInstructionLeavesTheStateOfSoManySingleSteps() {
+    List<List<Long>> afterSteps = new ArrayList<>();
+    try (Counted c = reps()) {
+      afterSteps.add(c.state());
+      while (!c.halted()) {
+        c.step();
+        afterSteps.add(c.state());
+      }
+    }
+    assertThat(afterSteps).hasSize(REPS_INSTRUCTIONS + 1);
+    for (int stop = 0; stop < REPS_INSTRUCTIONS; stop++) {
+      try (Counted c = reps()) {
+        c.counter.setDeadline(stop);
+        while (c.counter.icount() < stop || c.counter.reason() == BlockCounter.REASON_NONE) {
+          assertThat(c.run()).isZero();
+          assertThat(c.counter.takeReason()).isEqualTo(BlockCounter.REASON_DEADLINE);
+          if (c.counter.icount() == stop) {
+            break;
+          }
+          c.step();
+        }
+        assertThat(c.counter.icount()).isEqualTo(stop);
+        assertThat(c.state()).as("after %d instructions", stop).isEqualTo(afterSteps.get(stop));
+      }
+    }
+  }
+
+  @Test
+  void anInterruptWaitsForTheEndOfTheShadowOfSti() {
+    try (Counted c = new Counted("fb 90 90 ffc0 f4")) {
+      c.cpu.setRip(X86Machine.CODE);
+      c.counter.setIrqPending(true);
+      assertThat(c.run()).isZero();
+      assertThat(c.counter.takeReason()).isEqualTo(BlockCounter.REASON_IRQ_WINDOW);
+      assertThat(c.cpu.rip()).isEqualTo(X86Machine.CODE + 2);
+      assertThat(c.counter.icount()).isEqualTo(2);
+      c.counter.setIrqPending(false);
+      assertThat(c.run()).isZero();
+      assertThat(c.counter.icount()).isEqualTo(5);
+    }
+  }
+
+  @Test
+  void anInterruptDoesNotSeparateTheLastIterationFromTheEndOfARep() {
+    try (Counted c = new Counted("fb b902000000 bf00800000 f3aa 90 f4")) {
+      c.cpu.setRip(X86Machine.CODE);
+      c.counter.setDeadline(5); // sti, mov, mov and both iterations
+      assertThat(c.run()).isZero();
+      assertThat(c.counter.takeReason()).isEqualTo(BlockCounter.REASON_DEADLINE);
+      assertThat(c.counter.icount()).isEqualTo(5);
+      assertThat(c.cpu.rip()).as("behind the rep, not at it").isEqualTo(X86Machine.CODE + 13);
+    }
+  }
+
+  @Test
+  void aSensitiveBlockIsLeftToStepping() {
+    try (Counted c = new Counted("ffc0 e680 ffc0 f4")) {
+      List<Integer> ports = new ArrayList<>();
+      c.machine.uc.hooks().portOut((port, size, value) -> ports.add(port));
+      c.cpu.setRip(X86Machine.CODE);
+      assertThat(c.run()).isZero();
+      assertThat(c.counter.takeReason()).isEqualTo(BlockCounter.REASON_SENSITIVE);
+      assertThat(c.cpu.rip()).isEqualTo(X86Machine.CODE);
+      c.step();
+      assertThat(ports).isEmpty();
+      c.step();
+      assertThat(ports).containsExactly(0x80);
+      assertThat(c.cpu.rip()).isEqualTo(X86Machine.CODE + 4);
+      assertThat(c.run()).isZero();
+      assertThat(c.counter.icount()).isEqualTo(4);
+    }
+  }
+
+  @Test
+  void aStopRequestedByAHookCountsNothingThatIsNotRun() {
+    // inc; out; inc; mov [0x9000], eax; inc; jmp next; next: inc ebx; hlt
+    try (Counted c = new Counted("ffc0 e680 ffc0 89042500900000 ffc0 eb00 ffc3 f4")) {
+      c.outIsSensitive = false;
+      c.machine.uc.hooks().portOut((port, size, value) -> c.counter.requestStop());
+      c.cpu.setRip(X86Machine.CODE);
+      assertThat(c.run()).isZero();
+      assertThat(c.counter.takeReason()).isEqualTo(BlockCounter.REASON_REQUEST);
+      assertThat(c.cpu.rip()).isEqualTo(X86Machine.CODE + 0x11);
+      assertThat(c.cpu.gpr(0)).isEqualTo(3);
+      assertThat(c.counter.icount()).isEqualTo(6);
+      assertThat(c.run()).isZero();
+      assertThat(c.counter.takeReason()).isEqualTo(BlockCounter.REASON_NONE);
+      assertThat(c.counter.icount()).isEqualTo(8);
+    }
+  }
+
+  @Test
+  void aKickFromAnotherThreadStopsAnEndlessLoop() throws InterruptedException {
+    try (Counted c = new Counted("ffc0 ebfc")) {
+      c.cpu.setRip(X86Machine.CODE);
+      Thread kicker =
+          new Thread(
+              () -> {
+                try {
+                  Thread.sleep(20);
+                } catch (InterruptedException e) {
+                  throw new IllegalStateException(e);
+                }
+                c.counter.kick();
+              });
+      kicker.start();
+      assertThat(c.run()).isZero();
+      kicker.join();
+      assertThat(c.counter.takeReason()).isEqualTo(BlockCounter.REASON_KICK);
+      assertThat(c.cpu.rip()).isEqualTo(X86Machine.CODE);
+      assertThat(c.counter.icount()).isEqualTo(2 * (c.cpu.gpr(0) & 0xffffffffL)).isPositive();
+      c.run();
+      assertThat(c.counter.reason()).as("until withdrawn").isEqualTo(BlockCounter.REASON_KICK);
+      c.counter.clearKick();
+      c.counter.close();
+      c.counter.kick();
+    }
+  }
+
+  @Test
+  void aBlockIsScannedOnceUntilForgotten() {
+    try (Counted c = new Counted("b903000000 ffc8 e2fc f4")) {
+      for (int round = 0; round < 2; round++) {
+        c.cpu.setRip(X86Machine.CODE);
+        c.run();
+      }
+      int blocks = c.scanned.size();
+      assertThat(blocks).isEqualTo(3);
+      c.counter.clearPage(0x7000);
+      c.cpu.setRip(X86Machine.CODE);
+      c.run();
+      assertThat(c.scanned).hasSize(blocks);
+      c.counter.clearPage(X86Machine.CODE + 5);
+      c.cpu.setRip(X86Machine.CODE);
+      c.run();
+      assertThat(c.scanned).hasSize(2 * blocks);
+      c.counter.clearBlocks();
+      c.cpu.setRip(X86Machine.CODE);
+      c.run();
+      assertThat(c.scanned).hasSize(3 * blocks);
+      c.counter.forgetBlock(X86Machine.CODE);
+      c.cpu.setRip(X86Machine.CODE);
+      c.run();
+      assertThat(c.scanned).hasSize(3 * blocks + 1);
+    }
+  }
+
+  @Test
+  void clearingManyTimesNeverRevivesAnOldBlock() {
+    try (Counted c = new Counted("90 f4")) {
+      for (int i = 0; i < 140_000; i++) {
+        c.counter.clearBlocks();
+        if (i % 20_000 == 0) {
+          c.cpu.setRip(X86Machine.CODE);
+          c.run();
+        }
+      }
+      assertThat(c.scanned).hasSize(7);
+    }
+  }
+
+  @Test
+  void aScannerThatThrowsEndsTheRunWithItsException() {
+    try (X86Machine machine = new X86Machine().code("90 f4")) {
+      UcX86State cpu = UcX86State.of(machine.uc);
+      BlockScanner broken =
+          (address, size) -> {
+            throw new IllegalArgumentException("no decoder");
+          };
+      try (BlockCounter counter = BlockCounter.forX86(machine.uc, cpu, broken)) {
+        assertThatThrownBy(machine::run)
+            .isInstanceOf(UpcallException.class)
+            .hasCauseInstanceOf(IllegalArgumentException.class);
+        assertThat(counter.takeReason()).isEqualTo(BlockCounter.REASON_SCAN);
+        assertThat(cpu.rip()).isEqualTo(X86Machine.CODE);
+        machine.uc.close();
+      }
+    }
+  }
+
+  @Test
+  void arm64InstructionsAreCountedAndStopAtTheDeadline() {
+    // mov w0, #10; loop: sub w0, w0, #1; cbnz w0, loop; wfi
+    try (Arm64Machine machine =
+        new Arm64Machine().code(0x52800140, 0x51000400, 0x35ffffe0, Arm64Machine.WFI)) {
+      BlockCounter counter = BlockCounter.forArm64(machine.uc);
+      assertThat(machine.run()).isZero();
+      assertThat(counter.icount()).isEqualTo(1 + 20 + 1);
+      counter.setIcount(0);
+      counter.setDeadline(8);
+      assertThat(machine.run()).isZero();
+      assertThat(counter.takeReason()).isEqualTo(BlockCounter.REASON_DEADLINE);
+      // mov+sub+cbnz, then pairs: 3, 5, 7; the next does not fit
+      assertThat(counter.icount()).isEqualTo(7);
+      assertThat(machine.uc.readX(0)).isEqualTo(7);
+      assertThat(machine.uc.regRead(Arm64Reg.PC)).isEqualTo(Arm64Machine.RAM + 4);
+      assertThat(counter.lastPc()).isEqualTo(Arm64Machine.RAM + 4);
+      assertThat(counter.lastCount()).isEqualTo(2);
+      counter.step(true);
+      assertThat(machine.uc.emuStart(Arm64Machine.RAM + 4, 0, 0, 0)).isZero();
+      assertThat(counter.takeReason()).isEqualTo(BlockCounter.REASON_STEP);
+      assertThat(counter.icount()).isEqualTo(7);
+      assertThat(machine.uc.readX(0)).isEqualTo(6);
+      machine.uc.close();
+      counter.close();
+      counter.close();
+    }
+  }
+}
