@@ -1,6 +1,7 @@
 package dev.quire.emulator.machine;
 
 import dev.quire.bindings.NativeMemory;
+import dev.quire.emulator.boot.GuestRam;
 import dev.quire.emulator.device.DeviceBus;
 import dev.quire.emulator.exec.EngineMemory;
 import dev.quire.emulator.vcpu.HostFaults;
@@ -43,11 +44,18 @@ final class GuestHost implements HostFaults, AutoCloseable {
   /**
    * @param everyAddressAnswers x86: reading where nothing is gives all ones; Arm: an abort
    */
-  GuestHost(MachineConfig config, PteFormat format, DeviceBus bus, boolean everyAddressAnswers) {
+  GuestHost(
+      MachineConfig config,
+      GuestRam ram,
+      PteFormat format,
+      DeviceBus bus,
+      boolean everyAddressAnswers) {
     this.bus = bus;
     this.everyAddressAnswers = everyAddressAnswers;
-    long pages = hostPages(config.memoryBytes(), config.hostPages());
-    arena = NativeMemory.reserve((pages + EngineMemory.HIDDEN_PAGES) << Order.BASE_PAGE_SHIFT);
+    long ramBytes = ram.ranges().stream().mapToLong(GuestRam.Range::bytes).sum();
+    long pages = hostPages(ramBytes, config.hostPages());
+    arena =
+        NativeMemory.reserve((pages + EngineMemory.HIDDEN_PAGES) << Order.BASE_PAGE_SHIFT);
     memory = new HostMemory(arena.segment().asSlice(0, pages << Order.BASE_PAGE_SHIFT));
     engineMemory = new EngineMemory(arena.segment(), memory);
     FrameAllocator frames =
@@ -56,6 +64,9 @@ final class GuestHost implements HostFaults, AutoCloseable {
     MemSlots slots = new MemSlots(SLOT_LIMIT, PHYSICAL_BITS);
     stage2 = new Stage2Mmu(slots, space, memory, frames, format);
     guestMemory = new GuestPhysicalView(slots, space, memory);
+    for (GuestRam.Range range : ram.ranges()) {
+      addRam(range.gpa(), range.bytes());
+    }
   }
 
   private static long hostPages(long guestBytes, HostPagePolicy policy) {
@@ -65,7 +76,7 @@ final class GuestHost implements HostFaults, AutoCloseable {
   }
 
   /** Gives the guest RAM at {@code gpa}, backed on demand. */
-  void addRam(long gpa, long bytes) {
+  private void addRam(long gpa, long bytes) {
     space.map(nextHva, bytes);
     stage2.setRegion(nextSlot++, 0, gpa, bytes, nextHva);
     nextHva += bytes + Order.bytes(Order.SIZE_1G) & -Order.bytes(Order.SIZE_1G);

@@ -26,22 +26,21 @@ final class MachineLoop {
   private final long maxInstructions;
   private int turn;
   private int idleEvents;
+  private volatile long progress;
 
-  MachineLoop(
-      List<Vcpu> vcpus,
-      PowerStates power,
-      MachineClock clock,
-      EventQueue events,
-      DeviceBus bus,
-      Outcome outcome,
-      long maxInstructions) {
+  MachineLoop(List<Vcpu> vcpus, MachineParts parts) {
     this.vcpus = vcpus;
-    this.power = power;
-    this.clock = clock;
-    this.events = events;
-    this.bus = bus;
-    this.outcome = outcome;
-    this.maxInstructions = maxInstructions;
+    this.power = parts.power();
+    this.clock = parts.clock();
+    this.events = parts.events();
+    this.bus = parts.bus();
+    this.outcome = parts.outcome();
+    this.maxInstructions = parts.config().maxInstructions();
+  }
+
+  /** About how many instructions have retired; from any thread. */
+  long progress() {
+    return progress;
   }
 
   void run() {
@@ -97,12 +96,14 @@ final class MachineLoop {
       }
     } finally {
       clock.leave();
+      progress = clock.retired();
     }
   }
 
   private long deadline(Vcpu vcpu, long sliceEnd) {
     long retired = vcpu.engine().retired();
-    long deadline = Math.min(sliceEnd, retired + maxInstructions - clock.retired());
+    long left = maxInstructions - clock.retired();
+    long deadline = left < sliceEnd - retired ? retired + left : sliceEnd;
     long event = events.nextDeadlineNanos();
     return event == EventQueue.NEVER
         ? deadline

@@ -1,5 +1,6 @@
 package dev.quire.emulator.machine;
 
+import dev.quire.kernel.kvm.Stage2Counters;
 import dev.quire.mmu.MmuCounters;
 import java.util.List;
 import java.util.Map;
@@ -9,7 +10,8 @@ import java.util.Map;
  *
  * @param instructions retired by all vCPUs, counted
  * @param virtualNanos virtual time passed, modelled (one instruction is one nanosecond)
- * @param kernel what the host kernel model did, by Linux's names where there are any
+ * @param stage2 what the host's second stage did, counted
+ * @param markers lines the guest wrote to its marker device
  */
 public record RunResult(
     RunStatus status,
@@ -17,7 +19,7 @@ public record RunResult(
     long instructions,
     long virtualNanos,
     List<VcpuResult> vcpus,
-    Map<String, Long> kernel,
+    Stage2Counters.Snapshot stage2,
     List<String> markers) {
 
   /** One vCPU's share. {@code engine} may differ between identical runs, nothing else may. */

@@ -27,14 +27,21 @@ public final class Vcpu {
   private final Mmu mmu;
   private final HostFaults host;
   private final MmioAccess mmio;
-  private final VcpuCounters counters = new VcpuCounters();
+  private final VcpuCounters counters;
 
-  public Vcpu(int index, ExecutionEngine engine, GuestCpu cpu, Mmu mmu, HostFaults host) {
+  public Vcpu(
+      int index,
+      ExecutionEngine engine,
+      GuestCpu cpu,
+      Mmu mmu,
+      HostFaults host,
+      VcpuCounters counters) {
     this.index = index;
     this.engine = engine;
     this.cpu = cpu;
     this.mmu = mmu;
     this.host = host;
+    this.counters = counters;
     this.mmio = new MmioAccess(engine);
   }
 

@@ -1,16 +1,20 @@
 package dev.quire.emulator.vcpu.arm64;
 
+import dev.quire.emulator.decode.Arm64RegisterView;
+
 /**
  * The architectural state of one arm64 vCPU between two instructions. The engine implements it;
  * vCPU's thread only. {@code pstate} has the layout of SPSR_EL1.
  */
-public interface Arm64CpuState {
+public interface Arm64CpuState extends Arm64RegisterView {
   /** X0 to X30; index 31 reads as zero and is not written (XZR). */
+  @Override
   long x(int index);
 
   void setX(int index, long value);
 
   /** The live stack pointer, of whichever bank PSTATE selects. */
+  @Override
   long sp();
 
   long pc();

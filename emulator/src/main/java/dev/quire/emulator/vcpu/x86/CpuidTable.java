@@ -22,7 +22,8 @@ public final class CpuidTable {
   private static final int MAX_EXTENDED = 0x8000_0008;
   private static final int HYPERVISOR = 0x4000_0000;
   private static final int MAX_HYPERVISOR = 0x4000_0010;
-  private static final int SIGNATURE = 0x0005_0654;
+  /** Family 6, model 85, stepping 4: leaf 1 EAX. */
+  public static final int SIGNATURE = 0x0005_0654;
 
   private static final int FEATURES_1_ECX = bits(0, 1, 9, 13, 17, 19, 20, 22, 23, 24, 25, 31);
   private static final int FEATURES_1_EDX =

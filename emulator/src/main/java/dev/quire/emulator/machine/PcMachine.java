@@ -1,0 +1,187 @@
+package dev.quire.emulator.machine;
+
+import dev.quire.emulator.boot.EntryState;
+import dev.quire.emulator.boot.GuestRam;
+import dev.quire.emulator.device.x86.LocalApic;
+import dev.quire.emulator.device.x86.PcBoard;
+import dev.quire.emulator.device.x86.VcpuSignals;
+import dev.quire.emulator.exec.X86Core;
+import dev.quire.emulator.exec.X86Engine;
+import dev.quire.emulator.vcpu.Vcpu;
+import dev.quire.emulator.vcpu.VcpuCounters;
+import dev.quire.emulator.vcpu.x86.CoreCpuid;
+import dev.quire.emulator.vcpu.x86.CoreMsrs;
+import dev.quire.emulator.vcpu.x86.CpuidTable;
+import dev.quire.emulator.vcpu.x86.InterruptController;
+import dev.quire.emulator.vcpu.x86.LinearMemory;
+import dev.quire.emulator.vcpu.x86.MmuLinearMemory;
+import dev.quire.emulator.vcpu.x86.SyscallUnit;
+import dev.quire.emulator.vcpu.x86.SystemRegisterInstructions;
+import dev.quire.emulator.vcpu.x86.X86Cpu;
+import dev.quire.emulator.vcpu.x86.X86EventDelivery;
+import dev.quire.emulator.vcpu.x86.X86HostInstructions;
+import dev.quire.emulator.vcpu.x86.X86ResetState;
+import dev.quire.kernel.mm.HostMemory;
+import dev.quire.mmu.MmuCounters;
+import dev.quire.mmu.Order;
+import dev.quire.mmu.x86.EptWalker;
+import dev.quire.mmu.x86.Eptp;
+import dev.quire.mmu.x86.X86Mmu;
+import java.util.ArrayList;
+import java.util.List;
+
+/** The x86-64 machine: wires vCPUs, EPT and the PC's devices. */
+final class PcMachine implements Board, VcpuSignals {
+  private static final int EPT_LEVELS = 4;
+
+  /** 2026-01-01, the date of every machine's clock at its start. */
+  private static final long START_EPOCH_SECONDS = 1_767_225_600L;
+
+  private final MachineParts parts;
+  private final PcBoard devices;
+  private final List<Vcpu> vcpus = new ArrayList<>();
+  private final List<X86Cpu> cpus = new ArrayList<>();
+  private final List<X86ResetState> resets = new ArrayList<>();
+  private final boolean[] waitsForStartUp;
+
+  PcMachine(MachineParts parts, GuestRam ram, int count) {
+    this.parts = parts;
+    waitsForStartUp = new boolean[count];
+    long above = ram.ranges().size() > 1 ? ram.ranges().get(1).bytes() : 0;
+    devices =
+        new PcBoard(
+            new PcBoard.Config(count, ram.low().bytes(), above, START_EPOCH_SECONDS),
+            parts.bus(),
+            parts.clock(),
+            parts.events(),
+            this,
+            parts.outcome(),
+            parts.config().console(),
+            parts.power()::current);
+    CpuidTable cpuid = new CpuidTable(count);
+    for (int index = 0; index < count; index++) {
+      addVcpu(index, cpuid);
+    }
+  }
+
+  private void addVcpu(int index, CpuidTable cpuidTable) {
+    HostMemory memory = parts.host().memory();
+    MmuCounters counters = new MmuCounters();
+    long root = parts.host().stage2().root() << Order.BASE_PAGE_SHIFT;
+    EptWalker ept =
+        new EptWalker(
+            memory,
+            counters,
+            CpuidTable.PHYSICAL_ADDRESS_BITS,
+            Eptp.of(root, EPT_LEVELS, false));
+    X86Mmu mmu = new X86Mmu(memory, ept, counters, CpuidTable.PHYSICAL_ADDRESS_BITS);
+    CoreCpuid[] cpuid = new CoreCpuid[1];
+    X86Engine engine =
+        X86Engine.open(
+            parts.host().engineMemory(),
+            core -> cpuid[0] = new CoreCpuid(core, cpuidTable, index));
+    engine.attach(mmu);
+    mmu.attach(engine);
+    parts.host().stage2().addListener(mmu::invalidate);
+    X86Core core = engine.core();
+    LocalApic apic = devices.localApic(index);
+    core.attach(taskPriorityOf(apic));
+    CoreMsrs msrs = new CoreMsrs(core, mmu, apic, parts.clock());
+    cpuid[0].attach(msrs);
+    LinearMemory linear =
+        new MmuLinearMemory(mmu, memory, parts.host().engineMemory().coherence());
+    X86EventDelivery events = new X86EventDelivery(core, linear, mmu, parts.host());
+    X86HostInstructions instructions =
+        new X86HostInstructions(
+            engine,
+            events,
+            linear,
+            new SystemRegisterInstructions(core, mmu, linear, msrs),
+            new SyscallUnit(core, msrs));
+    VcpuCounters vcpuCounters = new VcpuCounters();
+    X86Cpu cpu = new X86Cpu(engine, events, instructions, controllerOf(apic), vcpuCounters);
+    X86ResetState reset = new X86ResetState(core, mmu, CpuidTable.SIGNATURE);
+    reset.init();
+    waitsForStartUp[index] = index != 0;
+    cpus.add(cpu);
+    resets.add(reset);
+    vcpus.add(new Vcpu(index, engine, cpu, mmu, parts.host(), vcpuCounters));
+  }
+
+  private static X86Core.TaskPriority taskPriorityOf(LocalApic apic) {
+    return new X86Core.TaskPriority() {
+      @Override
+      public long cr8() {
+        return apic.taskPriority() >>> 4;
+      }
+
+      @Override
+      public void setCr8(long value) {
+        apic.setTaskPriority((int) value << 4);
+      }
+    };
+  }
+
+  private static InterruptController controllerOf(LocalApic apic) {
+    return new InterruptController() {
+      @Override
+      public int pendingVector() {
+        return apic.pendingVector();
+      }
+
+      @Override
+      public int acknowledge() {
+        return apic.acknowledge();
+      }
+    };
+  }
+
+  @Override
+  public List<Vcpu> vcpus() {
+    return vcpus;
+  }
+
+  @Override
+  public void enter(EntryState entry) {
+    X86ResetState reset = resets.getFirst();
+    switch (entry) {
+      case EntryState.X86Entry64 entry64 -> reset.enter(entry64);
+      case EntryState.X86Entry32 entry32 -> reset.enter(entry32);
+      case EntryState.Arm64Entry arm ->
+          throw new IllegalArgumentException("an arm64 entry state for a pc: " + arm);
+    }
+    parts.power().start(0);
+  }
+
+  // VcpuSignals: called while a device access is served, which is between instructions.
+
+  @Override
+  public void init(int cpu) {
+    resets.get(cpu).init();
+    cpus.get(cpu).clearEvents();
+    parts.power().off(cpu);
+    waitsForStartUp[cpu] = cpu != 0;
+    if (cpu == 0) {
+      parts.outcome().reset();
+    }
+  }
+
+  @Override
+  public void sipi(int cpu, int vectorPage) {
+    if (waitsForStartUp[cpu]) {
+      waitsForStartUp[cpu] = false;
+      resets.get(cpu).startUp(vectorPage);
+      parts.power().start(cpu);
+    }
+  }
+
+  @Override
+  public void nmi(int cpu) {
+    cpus.get(cpu).raiseNmi();
+  }
+
+  @Override
+  public void interruptStateChanged(int cpu) {
+    // Each vCPU asks its local APIC before it runs on.
+  }
+}

@@ -1,0 +1,172 @@
+package dev.quire.emulator.machine;
+
+import dev.quire.emulator.boot.EntryState;
+import dev.quire.emulator.device.arm64.GicOutputs;
+import dev.quire.emulator.device.arm64.PsciHandler;
+import dev.quire.emulator.device.arm64.PsciHost;
+import dev.quire.emulator.device.arm64.VirtBoard;
+import dev.quire.emulator.exec.Arm64Engine;
+import dev.quire.emulator.vcpu.Vcpu;
+import dev.quire.emulator.vcpu.VcpuCounters;
+import dev.quire.emulator.vcpu.arm64.Arm64Cpu;
+import dev.quire.emulator.vcpu.arm64.Arm64SystemRegisters;
+import dev.quire.kernel.mm.HostMemory;
+import dev.quire.mmu.MmuCounters;
+import dev.quire.mmu.Order;
+import dev.quire.mmu.PteFormat;
+import dev.quire.mmu.arm64.Arm64Mmu;
+import dev.quire.mmu.arm64.S2Walker;
+import dev.quire.mmu.arm64.Stage2PteFormat;
+import dev.quire.mmu.arm64.TlbiOp;
+import dev.quire.mmu.arm64.VtcrEl2;
+import java.util.ArrayList;
+import java.util.List;
+
+/** The arm64 machine: wires vCPUs, stage 2, PSCI and the "virt" board's devices. */
+final class VirtMachine implements Board, GicOutputs, PsciHost {
+  /** ID_AA64MMFR0_EL1.PARange of the core: 44 bits, encoded 4. */
+  private static final int PHYSICAL_BITS = 44;
+
+  private static final int PHYSICAL_BITS_ENCODED = 4;
+  private static final int STAGE2_START_LEVEL = 0;
+  static final PteFormat STAGE2_FORMAT = new Stage2PteFormat(PHYSICAL_BITS, STAGE2_START_LEVEL);
+
+  private static final long START_EPOCH_SECONDS = 1_767_225_600L;
+  private static final long MPIDR_AFFINITY_MASK = 0xff_00ff_ffffL;
+  private static final long AFFINITY_ON = 0;
+  private static final long AFFINITY_OFF = 1;
+  private static final int INSTRUCTION_BYTES = 4;
+
+  private final MachineParts parts;
+  private final VirtBoard devices;
+  private final PsciHandler psci = new PsciHandler(this);
+  private final List<Vcpu> vcpus = new ArrayList<>();
+  private final List<Arm64Cpu> cpus = new ArrayList<>();
+  private final List<Arm64Engine> engines = new ArrayList<>();
+  private final List<Arm64Mmu> mmus = new ArrayList<>();
+
+  VirtMachine(MachineParts parts, int count) {
+    this.parts = parts;
+    devices =
+        new VirtBoard(
+            count,
+            START_EPOCH_SECONDS,
+            parts.bus(),
+            parts.clock(),
+            parts.events(),
+            this,
+            parts.outcome(),
+            parts.config().console(),
+            parts.power()::current);
+    for (int index = 0; index < count; index++) {
+      addVcpu(index);
+    }
+  }
+
+  private void addVcpu(int index) {
+    HostMemory memory = parts.host().memory();
+    MmuCounters counters = new MmuCounters();
+    S2Walker stage2 = new S2Walker(memory, PHYSICAL_BITS, counters);
+    long root = parts.host().stage2().root() << Order.BASE_PAGE_SHIFT;
+    stage2.configure(VtcrEl2.of(PHYSICAL_BITS, STAGE2_START_LEVEL, PHYSICAL_BITS_ENCODED), root);
+    Arm64SystemRegisters registers =
+        new Arm64SystemRegisters(index, devices.timer(index), this::broadcast);
+    Arm64Engine engine = Arm64Engine.open(parts.host().engineMemory(), registers);
+    Arm64Mmu mmu = new Arm64Mmu(memory, stage2, engine, PHYSICAL_BITS, counters);
+    engine.attach(mmu);
+    registers.attach(engine, mmu);
+    parts.host().stage2().addListener(mmu::invalidate);
+    VcpuCounters vcpuCounters = new VcpuCounters();
+    Arm64Cpu cpu = new Arm64Cpu(engine, registers, psci::call);
+    engines.add(engine);
+    mmus.add(mmu);
+    cpus.add(cpu);
+    vcpus.add(new Vcpu(index, engine, cpu, mmu, parts.host(), vcpuCounters));
+  }
+
+  private void broadcast(int fromVcpu, TlbiOp operation, long operand) {
+    for (int index = 0; index < mmus.size(); index++) {
+      if (index != fromVcpu) {
+        mmus.get(index).tlbi(operation, operand);
+      }
+    }
+  }
+
+  @Override
+  public List<Vcpu> vcpus() {
+    return vcpus;
+  }
+
+  @Override
+  public void enter(EntryState entry) {
+    if (!(entry instanceof EntryState.Arm64Entry arm)) {
+      throw new IllegalArgumentException("not an arm64 entry state: " + entry);
+    }
+    start(0, arm.pc(), arm.x0());
+  }
+
+  private void start(int index, long pc, long x0) {
+    engines.get(index).reset(pc, x0);
+    mmus.get(index).writeSctlr(engines.get(index).sctlrEl1());
+    parts.power().start(index);
+  }
+
+  @Override
+  public void set(int cpu, boolean irqAsserted, boolean fiqAsserted) {
+    cpus.get(cpu).setInterruptLines(irqAsserted, fiqAsserted);
+  }
+
+  // PsciHost: called between instructions, on behalf of the current vCPU.
+
+  @Override
+  public long cpuOn(long targetMpidr, long entryGpa, long contextId) {
+    int target = indexOf(targetMpidr);
+    if (target < 0) {
+      return PsciHandler.INVALID_PARAMETERS;
+    }
+    if (!parts.power().isOff(target)) {
+      return PsciHandler.ALREADY_ON;
+    }
+    if (entryGpa % INSTRUCTION_BYTES != 0) {
+      return PsciHandler.INVALID_ADDRESS;
+    }
+    start(target, entryGpa, contextId);
+    return PsciHandler.SUCCESS;
+  }
+
+  private int indexOf(long mpidr) {
+    long affinity = mpidr & MPIDR_AFFINITY_MASK;
+    return Long.compareUnsigned(affinity, vcpus.size()) < 0 ? (int) affinity : -1;
+  }
+
+  @Override
+  public long cpuOff() {
+    parts.power().off(parts.power().current());
+    return PsciHandler.SUCCESS;
+  }
+
+  @Override
+  public long cpuSuspend(long powerState, long entryGpa, long contextId) {
+    parts.power().halt(vcpus.get(parts.power().current()));
+    return PsciHandler.SUCCESS;
+  }
+
+  @Override
+  public long affinityInfo(long targetAffinity, long lowestAffinityLevel) {
+    int target = indexOf(targetAffinity);
+    if (target < 0) {
+      return PsciHandler.INVALID_PARAMETERS;
+    }
+    return parts.power().isOff(target) ? AFFINITY_OFF : AFFINITY_ON;
+  }
+
+  @Override
+  public void systemOff() {
+    parts.outcome().powerOff();
+  }
+
+  @Override
+  public void systemReset() {
+    parts.outcome().reset();
+  }
+}

@@ -1,0 +1,103 @@
+package dev.quire.emulator.machine;
+
+import dev.quire.emulator.boot.BootPlan;
+import dev.quire.emulator.boot.GuestArchitecture;
+import dev.quire.emulator.device.DeviceBus;
+import dev.quire.emulator.device.EventQueue;
+import dev.quire.emulator.vcpu.Vcpu;
+import dev.quire.mmu.x86.EptEntry;
+import java.util.List;
+
+/**
+ * A machine with a guest in it: composition only. The thread that creates it runs and closes it;
+ * {@link #stop} is for any other.
+ *
+ * <pre>{@code
+ * try (VirtualMachine machine = VirtualMachine.create(config, BootLoader.plan(request))) {
+ *   RunResult result = machine.run();
+ * }
+ * }</pre>
+ */
+public final class VirtualMachine implements AutoCloseable {
+  private final MachineParts parts;
+  private final Board board;
+  private final MachineLoop loop;
+
+  private VirtualMachine(MachineParts parts, Board board) {
+    this.parts = parts;
+    this.board = board;
+    loop = new MachineLoop(board.vcpus(), parts);
+  }
+
+  /** Builds the machine a boot plan asks for, loads the guest and stops before its first step. */
+  public static VirtualMachine create(MachineConfig config, BootPlan plan) {
+    boolean pc = plan.architecture() == GuestArchitecture.X86_64;
+    DeviceBus bus = new DeviceBus();
+    GuestHost host =
+        new GuestHost(
+            config, plan.ram(), pc ? EptEntry.FOUR_LEVEL : VirtMachine.STAGE2_FORMAT, bus, pc);
+    MachineParts parts =
+        new MachineParts(
+            config,
+            new MachineClock(),
+            new EventQueue(),
+            bus,
+            new Outcome(),
+            new PowerStates(plan.cpus()),
+            host);
+    Board board =
+        pc ? new PcMachine(parts, plan.ram(), plan.cpus()) : new VirtMachine(parts, plan.cpus());
+    plan.writeTo(host.guestMemory()::write);
+    board.enter(plan.entry());
+    return new VirtualMachine(parts, board);
+  }
+
+  /** Runs to the end. What the guest did is complete whatever the end was. */
+  public RunResult run() {
+    loop.run();
+    return new RunResult(
+        parts.outcome().status(),
+        parts.outcome().reason(),
+        parts.clock().retired(),
+        parts.clock().nowNanos(),
+        board.vcpus().stream().map(VirtualMachine::resultOf).toList(),
+        parts.host().stage2().counters(),
+        parts.outcome().markers());
+  }
+
+  private static RunResult.VcpuResult resultOf(Vcpu vcpu) {
+    return new RunResult.VcpuResult(
+        vcpu.index(),
+        vcpu.engine().retired(),
+        vcpu.counters().guestFaults,
+        vcpu.counters().stage2Faults,
+        vcpu.counters().interrupts,
+        vcpu.counters().halts,
+        vcpu.counters().ioExits,
+        vcpu.counters().mmioExits,
+        vcpu.mmu().counters().snapshot(),
+        vcpu.engine().counters().byName());
+  }
+
+  /** Ends the run soon with this status; from any thread. */
+  public void stop(RunStatus status, String reason) {
+    parts.outcome().request(status, reason);
+    board.vcpus().forEach(vcpu -> vcpu.engine().kick());
+  }
+
+  /** About how many instructions have retired, from any thread: for progress only. */
+  public long instructionsSoFar() {
+    return loop.progress();
+  }
+
+  /** The vCPUs, for tests and tools that look inside. */
+  public List<Vcpu> vcpus() {
+    return List.copyOf(board.vcpus());
+  }
+
+  @Override
+  public void close() {
+    board.vcpus().forEach(vcpu -> vcpu.engine().close());
+    parts.host().close();
+  }
+}

@@ -1,0 +1,192 @@
+package dev.quire.emulator.vcpu.arm64;
+
+import dev.quire.emulator.decode.AccessKind;
+import dev.quire.emulator.decode.Arm64Access;
+import dev.quire.emulator.decode.Arm64AccessDecoder;
+import dev.quire.emulator.exec.Arm64Engine;
+import dev.quire.emulator.exec.SystemRegister;
+import dev.quire.emulator.exec.SystemRegisterHandler;
+import dev.quire.emulator.vcpu.AccessShape;
+import dev.quire.emulator.vcpu.GuestCpu;
+import dev.quire.emulator.vcpu.VcpuExit;
+import dev.quire.mmu.Access;
+import dev.quire.mmu.FaultRecord;
+import dev.quire.mmu.arm64.FaultStatus;
+
+/** The Arm side of the fault path. Machine thread only. */
+public final class Arm64Cpu implements GuestCpu {
+  private static final int INSTRUCTION_BYTES = 4;
+  private static final int PC_ALIGNMENT_MASK = 3;
+  private static final long ISS_WNR = 1 << 6;
+  private static final int SYSTEM_INSTRUCTION_MASK = 0xffc0_0000;
+  private static final int SYSTEM_INSTRUCTION = 0xd500_0000;
+  private static final int SYSTEM_READ_BIT = 1 << 21;
+
+  private final Arm64Engine engine;
+  private final Arm64Exceptions exceptions;
+  private final SystemRegisterHandler registers;
+  private final FirmwareCalls firmware;
+  private boolean irq;
+  private boolean fiq;
+
+  /** What HVC and SMC ask of the machine: arguments in X0 to X3, the answer for X0. */
+  @FunctionalInterface
+  public interface FirmwareCalls {
+    long call(long function, long x1, long x2, long x3);
+  }
+
+  public Arm64Cpu(Arm64Engine engine, SystemRegisterHandler registers, FirmwareCalls firmware) {
+    this.engine = engine;
+    this.exceptions = new Arm64Exceptions(engine);
+    this.registers = registers;
+    this.firmware = firmware;
+  }
+
+  /** The interrupt controller's wires to this vCPU. */
+  public void setInterruptLines(boolean newIrq, boolean newFiq) {
+    irq = newIrq;
+    fiq = newFiq;
+  }
+
+  @Override
+  public VcpuExit beforeRun() {
+    engine.setInterruptLines(irq, fiq);
+    return null;
+  }
+
+  @Override
+  public boolean hasWork() {
+    return irq || fiq;
+  }
+
+  @Override
+  public VcpuExit deliver(FaultRecord fault) {
+    abort(fault, FaultStatus.code(fault.syndrome()));
+    return null;
+  }
+
+  @Override
+  public VcpuExit outsideMemory(FaultRecord fault) {
+    if (Access.isTableWalk(fault.access())) {
+      int level = FaultStatus.walkingLevel(fault.syndrome());
+      abort(fault, FaultStatus.EXTERNAL_ON_WALK | level);
+    } else {
+      abort(fault, FaultStatus.EXTERNAL);
+    }
+    return null;
+  }
+
+  @Override
+  public VcpuExit unclaimed(FaultRecord fault) {
+    abort(fault, FaultStatus.EXTERNAL);
+    return null;
+  }
+
+  /** Takes an instruction or data abort. Source: Arm ARM D17.2.37, ISS encodings of aborts. */
+  private void abort(FaultRecord fault, int status) {
+    long pc = engine.pc();
+    if (Access.isFetch(fault.access())) {
+      int ec = exceptions.abortClass(Arm64Exceptions.EC_INSTRUCTION_ABORT_LOWER);
+      exceptions.takeWithAddress(Arm64Exceptions.esr(ec, status), fault.va(), pc);
+      return;
+    }
+    int ec = exceptions.abortClass(Arm64Exceptions.EC_DATA_ABORT_LOWER);
+    long direction = Access.isWrite(fault.access()) ? ISS_WNR : 0;
+    exceptions.takeWithAddress(Arm64Exceptions.esr(ec, status | direction), fault.va(), pc);
+  }
+
+  @Override
+  public VcpuExit trap(int number) {
+    long pc = engine.pc();
+    switch (number) {
+      case Arm64Engine.TRAP_SVC -> exceptions.takeSynchronous(engine.raisedSyndrome(), pc);
+      case Arm64Engine.TRAP_HVC, Arm64Engine.TRAP_SMC -> {
+        engine.setX(0, firmware.call(engine.x(0), engine.x(1), engine.x(2), engine.x(3)));
+        // The call may have switched this vCPU or the machine off: let the machine look.
+        return VcpuExit.INTR;
+      }
+      case Arm64Engine.TRAP_BREAKPOINT -> exceptions.takeSynchronous(engine.raisedSyndrome(), pc);
+      case Arm64Engine.TRAP_UNDEFINED -> undefined(pc);
+      case Arm64Engine.TRAP_DATA_ABORT, Arm64Engine.TRAP_PREFETCH_ABORT ->
+          exceptions.takeWithAddress(engine.raisedSyndrome(), engine.raisedAddress(), pc);
+      default -> {
+        return new VcpuExit.InternalError(
+            "the core raised exception %d at pc 0x%x, which no arm64 core has"
+                .formatted(number, pc));
+      }
+    }
+    return null;
+  }
+
+  private void undefined(long pc) {
+    if ((pc & PC_ALIGNMENT_MASK) != 0) {
+      long esr = Arm64Exceptions.esr(Arm64Exceptions.EC_PC_ALIGNMENT, 0);
+      exceptions.takeWithAddress(esr, pc, pc);
+      return;
+    }
+    int instruction = engine.instructionAtPc();
+    if (engine.exceptionLevel() == 1 && performSystemInstruction(instruction)) {
+      engine.setPc(pc + INSTRUCTION_BYTES);
+      engine.retireOne();
+      return;
+    }
+    exceptions.takeSynchronous(engine.raisedSyndrome(), pc);
+  }
+
+  /** A system register or instruction that the core lacks and the machine has. */
+  private boolean performSystemInstruction(int instruction) {
+    if ((instruction & SYSTEM_INSTRUCTION_MASK) != SYSTEM_INSTRUCTION) {
+      return false;
+    }
+    int register = instruction >>> 5 & 0xffff;
+    int rt = instruction & 31;
+    boolean isInstruction = SystemRegister.op0(register) == 1;
+    SystemRegisterHandler.Answer answer;
+    if (isInstruction) {
+      answer = registers.system(register, engine.x(rt));
+    } else if ((instruction & SYSTEM_READ_BIT) != 0) {
+      answer = registers.read(register);
+      if (answer == SystemRegisterHandler.Answer.DONE) {
+        engine.setX(rt, registers.value());
+      }
+    } else {
+      answer = registers.write(register, engine.x(rt));
+    }
+    return answer == SystemRegisterHandler.Answer.DONE;
+  }
+
+  @Override
+  public VcpuExit intercept() {
+    return new VcpuExit.InternalError("an arm64 core has no intercepted instructions");
+  }
+
+  @Override
+  public VcpuExit halted() {
+    return VcpuExit.HLT;
+  }
+
+  @Override
+  public void completeIo(long data) {
+    throw new IllegalStateException("arm64 has no port I/O to complete");
+  }
+
+  @Override
+  public long shapeOf(FaultRecord fault) {
+    long access = Arm64AccessDecoder.decode(engine.instructionAtPc());
+    AccessKind kind = Arm64Access.kind(access);
+    if (access == Arm64Access.NONE || Arm64Access.isZeroBlock(access)) {
+      return AccessShape.UNKNOWN;
+    }
+    return AccessShape.inFaultingPage(
+        Arm64Access.address(access, engine, engine.pc()),
+        Arm64Access.bytes(access),
+        fault.va(),
+        kind != AccessKind.WRITE,
+        kind.faultsAsWrite());
+  }
+
+  @Override
+  public long pc() {
+    return engine.pc();
+  }
+}
