@@ -24,6 +24,7 @@ public final class FaultRecord {
 
   private int kind;
   private int access;
+  private int initiator;
   private int level;
   private long va;
   private long gpa;
@@ -44,6 +45,7 @@ public final class FaultRecord {
     this.va = va;
     this.gpa = gpa;
     this.access = access;
+    this.initiator = access;
     this.level = level;
     this.syndrome = syndrome;
     return Translation.failure(kind);
@@ -54,9 +56,20 @@ public final class FaultRecord {
     this.va = va;
   }
 
+  /** Sets the access that began the walk, which a table access does not tell. */
+  public void setInitiator(int newInitiator) {
+    initiator = newInitiator;
+  }
+
+  /** The access the vCPU made: {@link #access}, or the one whose walk met that table access. */
+  public int initiator() {
+    return initiator;
+  }
+
   /** Takes over another record's contents. */
   public void copyFrom(FaultRecord other) {
     set(other.kind, other.va, other.gpa, other.access, other.level, other.syndrome);
+    initiator = other.initiator;
   }
 
   public void clear() {

@@ -16,6 +16,7 @@ public final class SystemRegister {
   public static final int ID_AA64PFR1_EL1 = of(3, 0, 0, 4, 1);
   public static final int ID_AA64ZFR0_EL1 = of(3, 0, 0, 4, 4);
   public static final int ID_AA64DFR0_EL1 = of(3, 0, 0, 5, 0);
+  public static final int ID_AA64ISAR0_EL1 = of(3, 0, 0, 6, 0);
   public static final int ID_AA64MMFR0_EL1 = of(3, 0, 0, 7, 0);
   public static final int ID_AA64MMFR1_EL1 = of(3, 0, 0, 7, 1);
   public static final int MPIDR_EL1 = of(3, 0, 0, 0, 5);

@@ -145,7 +145,7 @@ abstract class UnicornEngine implements ExecutionEngine {
   }
 
   private EngineExit afterFault(long deadline) {
-    boolean fetch = Access.isFetch(mmu.fault().access());
+    boolean fetch = Access.isFetch(mmu.fault().initiator());
     settle(fetch);
     long va = faultAddress();
     if (fetch && (va & PAGE_MASK) != (linearPc() & PAGE_MASK)) {
@@ -283,6 +283,7 @@ abstract class UnicornEngine implements ExecutionEngine {
     mmu.counters().mark();
     long translation = mmu.translate(va, access);
     if (Translation.failed(translation)) {
+      mmu.fault().setInitiator(access);
       translation = refused(va, access, translation);
       if (Translation.failed(translation)) {
         faulted = true;
@@ -312,7 +313,9 @@ abstract class UnicornEngine implements ExecutionEngine {
       return failure;
     }
     mmu.counters().rollback();
-    return mmu.translate(va, intended);
+    long translation = mmu.translate(va, intended);
+    mmu.fault().setInitiator(intended);
+    return translation;
   }
 
   @Override

@@ -242,12 +242,12 @@ public final class Arm64Mmu implements Mmu {
       case TlbInvalidation.Page page -> {
         boolean current = page.asid() == regime.asid();
         int largest = removeCovering(page.va(), page.asid(), current);
-        tlb.invalidate(page);
+        removeFractured(page);
         flushPageFills(page.va(), largest);
       }
       case TlbInvalidation.PageEveryAsid page -> {
         int largest = removeCovering(page.va(), regime.asid(), true);
-        tlb.invalidate(page);
+        removeFractured(page);
         flushPageFills(page.va(), largest);
       }
       case TlbInvalidation.Asid space -> {
@@ -279,6 +279,15 @@ public final class Arm64Mmu implements Mmu {
       tlb.remove(slot);
     }
     return largest;
+  }
+
+  /** Parts of a larger page at other addresses: their fills are as stale as the entries. */
+  private void removeFractured(TlbInvalidation page) {
+    int before = tlb.size();
+    tlb.invalidate(page);
+    if (tlb.size() != before) {
+      flushFills();
+    }
   }
 
   private void flushPageFills(long va, int largestOrder) {

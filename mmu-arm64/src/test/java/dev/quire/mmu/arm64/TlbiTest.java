@@ -254,6 +254,36 @@ class TlbiTest {
     assertThat(flushes).as("another address space has no fills").isEmpty();
   }
 
+  /** A 2 MiB block over 4 KiB second-stage pages: the address named need not be one in use. */
+  @Test
+  void aFracturedBlockIsFlushedThroughAnyOfItsAddresses() {
+    FillCache recorder =
+        new FillCache() {
+          @Override
+          public void flushAll() {
+            flushes.add("all");
+          }
+
+          @Override
+          public void flushPage(long va) {
+            flushes.add("page");
+          }
+        };
+    SecondStage smallPages =
+        (gpa, access, fault) -> Translation.of(gpa >>> 12, Protection.ALL, 0, 0);
+    mmu = new Arm64Mmu(memory, smallPages, recorder, 44, new MmuCounters());
+    mmu.writeTcr(TCR_4K);
+    mmu.writeTtbr1(upper.rootPa());
+    mmu.writeSctlr(SctlrEl1.M);
+    enter5();
+    assertThat(at(BLOCK_L + 0x5000)).isEqualTo(NEW + 0x5000);
+    mapAll(OLD);
+    flushes.clear();
+    mmu.tlbi(TlbiOp.VAE1, ASID_5 | BLOCK_L >> 12);
+    assertThat(flushes).containsExactly("all");
+    assertThat(at(BLOCK_L + 0x5000)).isEqualTo(OLD + 0x5000);
+  }
+
   @Test
   void aTaggedFillForcesAFullFlush() {
     mmu.writeTcr(TCR_4K | 1L << 37);

@@ -85,13 +85,13 @@ public final class Arm64Cpu implements GuestCpu {
   /** Takes an instruction or data abort. Source: Arm ARM D17.2.37, ISS encodings of aborts. */
   private void abort(FaultRecord fault, int status) {
     long pc = engine.pc();
-    if (Access.isFetch(fault.access())) {
+    if (Access.isFetch(fault.initiator())) {
       int ec = exceptions.abortClass(Arm64Exceptions.EC_INSTRUCTION_ABORT_LOWER);
       exceptions.takeWithAddress(Arm64Exceptions.esr(ec, status), fault.va(), pc);
       return;
     }
     int ec = exceptions.abortClass(Arm64Exceptions.EC_DATA_ABORT_LOWER);
-    long direction = Access.isWrite(fault.access()) ? ISS_WNR : 0;
+    long direction = Access.isWrite(fault.initiator()) ? ISS_WNR : 0;
     exceptions.takeWithAddress(Arm64Exceptions.esr(ec, status | direction), fault.va(), pc);
   }
 

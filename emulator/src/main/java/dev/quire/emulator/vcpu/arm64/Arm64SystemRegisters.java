@@ -19,6 +19,9 @@ public final class Arm64SystemRegisters implements SystemRegisterHandler {
   private static final long PFR0_FP_ASIMD_EL1_EL0_AARCH64 = 0x0011;
   private static final long PFR0_ADV_SIMD_FP_MASK = 0xff_0000;
   private static final long PFR1_BT_MASK = 0xf;
+  private static final long ISAR0_RNDR = 0xfL << 60;
+  private static final long ISAR0_TLB = 0xfL << 56;
+  private static final long ISAR0_TLB_RANGE = 2L << 56;
   private static final long MMFR0_TGRAN16_SUPPORTED = 1L << 20;
   private static final long MPIDR_RES1 = 1L << 31;
   private static final long DFR0_ARMV8_DEBUG = 0x6;
@@ -79,6 +82,9 @@ public final class Arm64SystemRegisters implements SystemRegisterHandler {
     }
     if (register == SystemRegister.ID_AA64PFR1_EL1) {
       return done(engine.readSystem(register) & PFR1_BT_MASK);
+    }
+    if (register == SystemRegister.ID_AA64ISAR0_EL1) {
+      return done(engine.readSystem(register) & ~(ISAR0_RNDR | ISAR0_TLB) | ISAR0_TLB_RANGE);
     }
     if (register == SystemRegister.ID_AA64ZFR0_EL1) {
       return done(0);

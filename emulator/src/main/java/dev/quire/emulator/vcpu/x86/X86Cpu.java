@@ -100,7 +100,7 @@ public final class X86Cpu implements GuestCpu {
 
   /** A non-canonical address raises #SS through the stack segment (SDM vol. 3A 6.15). */
   private boolean isStackAccess(FaultRecord fault) {
-    if (Access.isFetch(fault.access())) {
+    if (Access.isFetch(fault.initiator())) {
       return false;
     }
     X86Instruction instruction = engine.code().current();
