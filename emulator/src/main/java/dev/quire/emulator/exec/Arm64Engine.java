@@ -41,6 +41,8 @@ public final class Arm64Engine extends UnicornEngine implements Arm64CpuState {
   private static final long HCR_VI = 1L << 7;
   private static final long MDCR_TDE = 1L << 8;
   private static final long MDSCR_SS = 1;
+  private static final long DAIF_I = 1 << 7;
+  private static final long DAIF_F = 1 << 6;
   private static final long PSTATE_SS = 1L << 21;
   private static final long PSTATE_PAN = 1L << 22;
   private static final long PSTATE_UAO = 1L << 23;
@@ -49,6 +51,10 @@ public final class Arm64Engine extends UnicornEngine implements Arm64CpuState {
   private static final long SCTLR_RESET = 0x30d0_0800L;
   private static final int EC_SHIFT = 26;
   private static final int EC_SOFTWARE_STEP_LOWER = 0x32;
+  private static final int CRN_TLBI = 8;
+  private static final int CRM_TLBI = 7;
+  private static final int CRM_TLBI_INNER_SHAREABLE = 3;
+  private static final int OP1_EL0 = 3;
   private static final int WFI = 0xd503207f;
 
   private final UcArm64State state;
@@ -107,7 +113,8 @@ public final class Arm64Engine extends UnicornEngine implements Arm64CpuState {
 
   private boolean mrs(int rt, long value, int crn, int crm, int op0, int op1, int op2) {
     int register = SystemRegister.of(op0, op1, crn, crm, op2);
-    if (registers.read(register) == SystemRegisterHandler.Answer.NATIVE) {
+    if (isUnknownToCore(register)
+        || registers.read(register) == SystemRegisterHandler.Answer.NATIVE) {
       return false;
     }
     state.setX(rt, registers.value());
@@ -116,12 +123,29 @@ public final class Arm64Engine extends UnicornEngine implements Arm64CpuState {
 
   private boolean msr(int rt, long value, int crn, int crm, int op0, int op1, int op2) {
     int register = SystemRegister.of(op0, op1, crn, crm, op2);
-    return registers.write(register, value) == SystemRegisterHandler.Answer.DONE;
+    return !isUnknownToCore(register)
+        && registers.write(register, value) == SystemRegisterHandler.Answer.DONE;
   }
 
   private boolean sys(int rt, long value, int crn, int crm, int op0, int op1, int op2) {
     int register = SystemRegister.of(op0, op1, crn, crm, op2);
-    return registers.system(register, value) == SystemRegisterHandler.Answer.DONE;
+    return !isUnknownToCore(register)
+        && registers.system(register, value) == SystemRegisterHandler.Answer.DONE;
+  }
+
+  /**
+   * Skipping an instruction the core does not know makes it run the block for ever, so these are
+   * left to it: it raises an undefined exception, and the host performs them then.
+   */
+  private static boolean isUnknownToCore(int register) {
+    if (SystemRegister.op0(register) == 1) {
+      boolean tlbi = SystemRegister.crn(register) == CRN_TLBI;
+      int crm = SystemRegister.crm(register);
+      return tlbi && crm != CRM_TLBI && crm != CRM_TLBI_INNER_SHAREABLE;
+    }
+    return SystemRegister.op1(register) > OP1_EL0
+        || register == SystemRegister.CNTPCTSS_EL0
+        || register == SystemRegister.CNTVCTSS_EL0;
   }
 
   /** Drives the virtual IRQ and FIQ lines; the core takes them when PSTATE allows. */
@@ -221,7 +245,15 @@ public final class Arm64Engine extends UnicornEngine implements Arm64CpuState {
 
   @Override
   boolean interruptDeliverable() {
-    return false;
+    long daif = state.daif();
+    return (lines & HCR_VI) != 0 && (daif & DAIF_I) == 0
+        || (lines & HCR_VF) != 0 && (daif & DAIF_F) == 0;
+  }
+
+  /** Taken by the core, but not under software step, which would be saved in SPSR_EL1. */
+  @Override
+  EngineExit takeInterrupt() {
+    return enterOnly();
   }
 
   @Override

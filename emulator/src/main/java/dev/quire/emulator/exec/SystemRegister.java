@@ -31,6 +31,8 @@ public final class SystemRegister {
   public static final int MAIR_EL1 = of(3, 0, 10, 2, 0);
   public static final int VBAR_EL1 = of(3, 0, 12, 0, 0);
   public static final int CNTKCTL_EL1 = of(3, 0, 14, 1, 0);
+  public static final int CNTPCTSS_EL0 = of(3, 3, 14, 0, 5);
+  public static final int CNTVCTSS_EL0 = of(3, 3, 14, 0, 6);
   public static final int MDSCR_EL1 = of(2, 0, 0, 2, 2);
   public static final int HCR_EL2 = of(3, 4, 1, 1, 0);
   public static final int MDCR_EL2 = of(3, 4, 1, 1, 1);

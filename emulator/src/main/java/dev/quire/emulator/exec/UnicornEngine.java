@@ -188,9 +188,25 @@ abstract class UnicornEngine implements ExecutionEngine {
 
   private EngineExit stepChecked() {
     if (interruptDeliverable()) {
-      return EngineExit.INTERRUPT_WINDOW;
+      return takeInterrupt();
     }
     return hostPerformsNext() ? EngineExit.INTERCEPT : step();
+  }
+
+  /** What to do about a deliverable interrupt before a step: hand it out, unless the core takes it. */
+  EngineExit takeInterrupt() {
+    return EngineExit.INTERRUPT_WINDOW;
+  }
+
+  /** Enters the core without letting it execute anything, so that it takes a pending interrupt. */
+  final EngineExit enterOnly() {
+    blocks.step(false);
+    enter(blocks.icount());
+    if (faulted) {
+      mmu.fault().setVa(faultAddress());
+      return EngineExit.FAULT;
+    }
+    return null;
   }
 
   /** Executes one instruction; null when it retired and nothing else happened. */

@@ -21,6 +21,7 @@ public final class Arm64Cpu implements GuestCpu {
   private static final int SYSTEM_INSTRUCTION_MASK = 0xffc0_0000;
   private static final int SYSTEM_INSTRUCTION = 0xd500_0000;
   private static final int SYSTEM_READ_BIT = 1 << 21;
+  private static final int OP1_EL0 = 3;
 
   private final Arm64Engine engine;
   private final Arm64Exceptions exceptions;
@@ -139,6 +140,9 @@ public final class Arm64Cpu implements GuestCpu {
       return false;
     }
     int register = instruction >>> 5 & 0xffff;
+    if (SystemRegister.op1(register) > OP1_EL0) {
+      return false;
+    }
     int rt = instruction & 31;
     boolean isInstruction = SystemRegister.op0(register) == 1;
     SystemRegisterHandler.Answer answer;
