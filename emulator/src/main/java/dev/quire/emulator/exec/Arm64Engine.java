@@ -208,7 +208,8 @@ public final class Arm64Engine extends UnicornEngine implements Arm64CpuState {
     int pstate = state.pstateRest();
     int dataAllowed = (pstate & PSTATE_PAN) == 0 ? Access.USER_DATA_ALLOWED : 0;
     boolean unprivileged =
-        (pstate & PSTATE_UAO) == 0 && Arm64Access.isUnprivileged(Arm64AccessDecoder.decode(instructionAtPc()));
+        (pstate & PSTATE_UAO) == 0
+            && Arm64Access.isUnprivileged(Arm64AccessDecoder.decode(instructionAtPc()));
     return unprivileged ? type | Access.USER : type | dataAllowed;
   }
 

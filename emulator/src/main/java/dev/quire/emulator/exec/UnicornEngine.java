@@ -193,7 +193,9 @@ abstract class UnicornEngine implements ExecutionEngine {
     return hostPerformsNext() ? EngineExit.INTERCEPT : step();
   }
 
-  /** What to do about a deliverable interrupt before a step: hand it out, unless the core takes it. */
+  /**
+   * What to do about a deliverable interrupt before a step: hand it out, unless the core takes it.
+   */
   EngineExit takeInterrupt() {
     return EngineExit.INTERRUPT_WINDOW;
   }

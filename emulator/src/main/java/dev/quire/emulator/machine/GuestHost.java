@@ -54,8 +54,7 @@ final class GuestHost implements HostFaults, AutoCloseable {
     this.everyAddressAnswers = everyAddressAnswers;
     long ramBytes = ram.ranges().stream().mapToLong(GuestRam.Range::bytes).sum();
     long pages = hostPages(ramBytes, config.hostPages());
-    arena =
-        NativeMemory.reserve((pages + EngineMemory.HIDDEN_PAGES) << Order.BASE_PAGE_SHIFT);
+    arena = NativeMemory.reserve((pages + EngineMemory.HIDDEN_PAGES) << Order.BASE_PAGE_SHIFT);
     memory = new HostMemory(arena.segment().asSlice(0, pages << Order.BASE_PAGE_SHIFT));
     engineMemory = new EngineMemory(arena.segment(), memory);
     FrameAllocator frames =

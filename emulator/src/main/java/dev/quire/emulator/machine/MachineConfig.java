@@ -4,7 +4,8 @@ import dev.quire.emulator.device.ConsoleSink;
 import dev.quire.kernel.mm.HostPagePolicy;
 
 /**
- * What a machine is made of beside what its boot plan says. Nothing here depends on the wall clock or on the host.
+ * What a machine is made of beside what its boot plan says. Nothing here depends on the wall clock
+ * or on the host.
  *
  * @param hostPages what backs the guest
  * @param seed of everything random in the host model (frame layout)
@@ -12,13 +13,9 @@ import dev.quire.kernel.mm.HostPagePolicy;
  * @param console receives the guest's serial output, on the machine's thread
  */
 public record MachineConfig(
-    HostPagePolicy hostPages,
-    long seed,
-    long maxInstructions,
-    ConsoleSink console) {
+    HostPagePolicy hostPages, long seed, long maxInstructions, ConsoleSink console) {
   /** One GICv2 and one 64-bit mask of cores: what the smaller of the two carries. */
   public static final int MOST_VCPUS = 8;
-
 
   /**
    * @throws IllegalArgumentException with a message for the user

@@ -70,16 +70,12 @@ final class PcMachine implements Board, VcpuSignals {
     long root = parts.host().stage2().root() << Order.BASE_PAGE_SHIFT;
     EptWalker ept =
         new EptWalker(
-            memory,
-            counters,
-            CpuidTable.PHYSICAL_ADDRESS_BITS,
-            Eptp.of(root, EPT_LEVELS, false));
+            memory, counters, CpuidTable.PHYSICAL_ADDRESS_BITS, Eptp.of(root, EPT_LEVELS, false));
     X86Mmu mmu = new X86Mmu(memory, ept, counters, CpuidTable.PHYSICAL_ADDRESS_BITS);
     CoreCpuid[] cpuid = new CoreCpuid[1];
     X86Engine engine =
         X86Engine.open(
-            parts.host().engineMemory(),
-            core -> cpuid[0] = new CoreCpuid(core, cpuidTable, index));
+            parts.host().engineMemory(), core -> cpuid[0] = new CoreCpuid(core, cpuidTable, index));
     engine.attach(mmu);
     mmu.attach(engine);
     parts.host().stage2().addListener(mmu::invalidate);
@@ -88,8 +84,7 @@ final class PcMachine implements Board, VcpuSignals {
     core.attach(taskPriorityOf(apic));
     CoreMsrs msrs = new CoreMsrs(core, mmu, apic, parts.clock());
     cpuid[0].attach(msrs);
-    LinearMemory linear =
-        new MmuLinearMemory(mmu, memory, parts.host().engineMemory().coherence());
+    LinearMemory linear = new MmuLinearMemory(mmu, memory, parts.host().engineMemory().coherence());
     X86EventDelivery events = new X86EventDelivery(core, linear, mmu, parts.host());
     X86HostInstructions instructions =
         new X86HostInstructions(
@@ -112,7 +107,7 @@ final class PcMachine implements Board, VcpuSignals {
     return new X86Core.TaskPriority() {
       @Override
       public long cr8() {
-        return apic.taskPriority() >>> 4;
+        return Integer.toUnsignedLong(apic.taskPriority() >>> 4);
       }
 
       @Override

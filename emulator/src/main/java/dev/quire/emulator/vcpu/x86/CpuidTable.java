@@ -22,6 +22,7 @@ public final class CpuidTable {
   private static final int MAX_EXTENDED = 0x8000_0008;
   private static final int HYPERVISOR = 0x4000_0000;
   private static final int MAX_HYPERVISOR = 0x4000_0010;
+
   /** Family 6, model 85, stepping 4: leaf 1 EAX. */
   public static final int SIGNATURE = 0x0005_0654;
 
