@@ -399,6 +399,8 @@ public final class Uc implements AutoCloseable {
   /** Reads GDTR, IDTR, LDTR or TR. */
   public X86Mmr mmrRead(int register) {
     check();
+    // GDTR and IDTR leave the selector as they find it.
+    RawMemory.putShort(scratch, 0);
     readTo(register, scratch);
     return new X86Mmr(
         RawMemory.getShort(scratch),
