@@ -32,6 +32,9 @@ public final class FirstTouchFrames implements FrameAllocator {
   private final BitSet allocated = new BitSet();
   private long freePages;
 
+  /** Frames from here on were never given out and are in no list (sequential layout only). */
+  private long untouched;
+
   /**
    * @param totalPages frames 0 to totalPages - 1
    * @param seed of the shuffle; without effect on a sequential layout
@@ -48,12 +51,8 @@ public final class FirstTouchFrames implements FrameAllocator {
     for (int order = 0; order <= MAX_ORDER; order++) {
       free[order] = new FreeList();
     }
-    // From the top down, so that the lowest block of each order is the last in, first out.
-    long end = totalPages;
-    while (end > 0) {
-      int order = Math.min(MAX_ORDER, Long.numberOfTrailingZeros(end));
-      end -= 1L << order;
-      free[order].push(end);
+    if (layout == Layout.SHUFFLED) {
+      pushBlocks(totalPages);
     }
   }
 
@@ -66,24 +65,55 @@ public final class FirstTouchFrames implements FrameAllocator {
     while (have <= MAX_ORDER && free[have].isEmpty()) {
       have++;
     }
-    if (have > MAX_ORDER) {
+    if (have <= MAX_ORDER) {
+      return mark(split(take(have), have, order), order);
+    }
+    return untouched < totalPages ? allocateUntouched(order) : NONE;
+  }
+
+  /** The next frames never given out; those skipped for alignment are free. */
+  private long allocateUntouched(int order) {
+    long pages = 1L << order;
+    long pfn = untouched + pages - 1 & -pages;
+    if (pfn > totalPages - pages) {
       return NONE;
     }
-    if (layout == Layout.SEQUENTIAL) {
-      have = orderOfLowestBlock(have);
-    }
-    long pfn = take(have);
-    while (have > order) {
-      if (layout == Layout.SHUFFLED && have == SHUFFLE_ORDER && order == 0) {
-        pushShuffled(pfn);
-        pfn = free[0].pop();
-        break;
+    pushBlocks(pfn);
+    untouched = pfn + pages;
+    return mark(pfn, order);
+  }
+
+  /** Frees the frames from {@code untouched} to below {@code end}, in the largest blocks. */
+  private void pushBlocks(long end) {
+    long top = end;
+    // From the top down, so that the lowest block of each order is the last in, first out.
+    while (top > untouched) {
+      int order = Math.min(MAX_ORDER, Long.numberOfTrailingZeros(top));
+      while (top - (1L << order) < untouched) {
+        order--;
       }
-      have--;
-      boolean upper = layout == Layout.SHUFFLED && random.nextBoolean();
-      free[have].push(upper ? pfn : pfn + (1L << have));
-      pfn += upper ? 1L << have : 0;
+      top -= 1L << order;
+      free[order].push(top);
     }
+    untouched = end;
+  }
+
+  /** Halves a free block down to the order wanted, and gives what is left back. */
+  private long split(long block, int have, int order) {
+    long pfn = block;
+    for (int half = have - 1; half >= order; half--) {
+      if (layout == Layout.SHUFFLED && half == SHUFFLE_ORDER - 1 && order == 0) {
+        pushShuffled(pfn);
+        return free[0].pop();
+      }
+      boolean upper = layout == Layout.SHUFFLED && random.nextBoolean();
+      free[half].push(upper ? pfn : pfn + (1L << half));
+      pfn += upper ? 1L << half : 0;
+    }
+    return pfn;
+  }
+
+  private long mark(long pfn, int order) {
     allocated.set((int) pfn, (int) pfn + (1 << order));
     freePages -= 1L << order;
     return pfn;
@@ -116,17 +146,6 @@ public final class FirstTouchFrames implements FrameAllocator {
     return freePages;
   }
 
-  /** Of the blocks that would do, the one on top of its list with the lowest pfn. */
-  private int orderOfLowestBlock(int from) {
-    int lowest = from;
-    for (int order = from + 1; order <= MAX_ORDER; order++) {
-      if (!free[order].isEmpty() && free[order].peek() < free[lowest].peek()) {
-        lowest = order;
-      }
-    }
-    return lowest;
-  }
-
   private long take(int order) {
     return layout == Layout.SHUFFLED && order > 0 ? free[order].swapOut(random) : free[order].pop();
   }
@@ -157,10 +176,6 @@ public final class FirstTouchFrames implements FrameAllocator {
         pfns = Arrays.copyOf(pfns, Math.max(16, 2 * length));
       }
       pfns[length++] = pfn;
-    }
-
-    long peek() {
-      return pfns[length - 1];
     }
 
     long pop() {

@@ -3,6 +3,7 @@ package dev.quire.kernel.kvm;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.sun.management.ThreadMXBean;
 import dev.quire.kernel.kvm.MemSlots.Outcome;
 import dev.quire.kernel.mm.DemandAddressSpace;
 import dev.quire.kernel.mm.FirstTouchFrames;
@@ -18,6 +19,7 @@ import dev.quire.mmu.Protection;
 import dev.quire.mmu.TlbInvalidation;
 import dev.quire.mmu.Translation;
 import java.lang.foreign.Arena;
+import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -286,44 +288,138 @@ class Stage2MmuTest {
     assertThat(stage2.fault(0, Access.READ)).isEqualTo(Stage2Mmu.BAD_HOST_ADDRESS);
   }
 
+  /** A host whose answers the test chooses. */
+  private static class ScriptedSpace implements HostAddressSpace {
+    private MmuNotifier notifier;
+    private long answer;
+
+    @Override
+    public long fault(long hva, boolean write) {
+      return answer;
+    }
+
+    @Override
+    public long lookup(long hva) {
+      return answer;
+    }
+
+    @Override
+    public long residentPages() {
+      return 0;
+    }
+
+    @Override
+    public void addNotifier(MmuNotifier added) {
+      notifier = added;
+    }
+  }
+
+  private void machine(ScriptedSpace host) {
+    stage2 = new Stage2Mmu(slots, host, memory, frames, format);
+    stage2.addListener(invalidated::add);
+    stage2.setRegion(0, 0, 0, 4 * MIB, HVA);
+  }
+
   @Test
   void aMappingThatGoesDuringAFaultIsNotInstalled() {
-    HostAddressSpace racing =
-        new HostAddressSpace() {
-          private MmuNotifier notifier;
+    ScriptedSpace racing =
+        new ScriptedSpace() {
           private int calls;
 
           @Override
           public long fault(long hva, boolean write) {
             if (calls++ == 0) {
-              notifier.invalidateStart(hva, 4096);
-              notifier.invalidateEnd(hva, 4096);
+              super.notifier.invalidateStart(hva, 4096);
+              super.notifier.invalidateEnd(hva, 4096);
             }
             return Translation.of(100 + calls, Protection.ALL, 0, 0);
           }
-
-          @Override
-          public long lookup(long hva) {
-            return Translation.failure(NOT_MAPPED);
-          }
-
-          @Override
-          public long residentPages() {
-            return 0;
-          }
-
-          @Override
-          public void addNotifier(MmuNotifier added) {
-            notifier = added;
-          }
         };
-    stage2 = new Stage2Mmu(slots, racing, memory, frames, format);
-    stage2.setRegion(0, 0, 0, MIB, HVA);
+    machine(racing);
     assertThat(stage2.fault(0, Access.READ)).isEqualTo(Stage2Mmu.RETRY);
     assertThat(walk(0)).isEqualTo(ABSENT);
     assertThat(Stage2Mmu.code(stage2.fault(0, Access.READ))).isEqualTo(Stage2Mmu.MAPPED);
     assertThat(Translation.pfn(walk(0))).isEqualTo(102);
     assertThat(stage2.counters().retries()).isEqualTo(1);
+  }
+
+  @Test
+  void nothingIsInstalledWhileAnInvalidationIsInProgress() {
+    ScriptedSpace host = new ScriptedSpace();
+    machine(host);
+    host.answer = Translation.of(7, Protection.ALL, 0, 0);
+    host.notifier.invalidateStart(HVA, 4096);
+    assertThat(stage2.fault(0, Access.READ)).isEqualTo(Stage2Mmu.RETRY);
+    host.notifier.invalidateEnd(HVA, 4096);
+    fault(0, Access.READ, 0);
+  }
+
+  @Test
+  void aLargeHostPageReplacesSmallLeavesWithoutLosingTrackOfThem() {
+    ScriptedSpace host = new ScriptedSpace();
+    machine(host);
+    host.answer = Translation.of(0x403, Protection.ALL, 0, 0);
+    fault(0x3000, Access.READ, 0);
+    long tables = stage2.counters().tablePages();
+    host.answer = Translation.of(0x604, Protection.ALL, 9, 9);
+    fault(0x4000, Access.READ, 9);
+    assertThat(Translation.pfn(walk(0x3000))).isEqualTo(0x603);
+    assertThat(stage2.counters().leavesRemoved()).isEqualTo(1);
+    assertThat(stage2.counters().tablePages()).isEqualTo(tables - 1);
+    assertThat(invalidated).containsExactly(new TlbInvalidation.GuestPhysical(0, 2 * MIB));
+    host.answer = Translation.of(0x403, Protection.READ, 0, 0);
+    assertThat(stage2.fault(0x3000, Access.READ)).as("a larger leaf is there").isZero();
+    assertThat(Translation.pfn(walk(0x3000))).isEqualTo(0x403);
+    assertThat(walk(0x4000)).isEqualTo(ABSENT);
+  }
+
+  @Test
+  void aChangedFrameOrRightReplacesTheLeaf() {
+    ScriptedSpace host = new ScriptedSpace();
+    machine(host);
+    host.answer = Translation.of(0x403, Protection.READ, 0, 0);
+    fault(0x3000, Access.READ, 0);
+    host.answer = Translation.of(0x403, Protection.READ | Protection.WRITE, 0, 0);
+    fault(0x3000, Access.WRITE, 0);
+    assertThat(Translation.rights(walk(0x3000))).isEqualTo(Protection.READ | Protection.WRITE);
+    assertThat(invalidated).as("more rights need no invalidation").isEmpty();
+    host.answer = Translation.of(0x503, Protection.READ, 0, 0);
+    fault(0x3000, Access.READ, 0);
+    assertThat(Translation.pfn(walk(0x3000))).isEqualTo(0x503);
+    assertThat(invalidated).containsExactly(new TlbInvalidation.GuestPhysical(0x3000, 0x1000));
+  }
+
+  @Test
+  void aTableWithoutLeavesIsInvalidatedTooBeforeItsFrameIsReused() {
+    machine(HostPagePolicy.BASE);
+    space.map(HVA, 4 * MIB);
+    stage2.setRegion(0, 0, 0, 4 * MIB, HVA);
+    fault(0x3000, Access.READ, 0);
+    stage2.unmap(3, 1);
+    invalidated.clear();
+    stage2.setRegion(0, 0, 0, 0, 0);
+    assertThat(stage2.counters().tablePages()).isEqualTo(6);
+    assertThat(invalidated)
+        .as("walk caches may still point to the table")
+        .containsExactly(new TlbInvalidation.GuestPhysical(0, 2 * MIB));
+  }
+
+  @Test
+  void aFaultOnAPresentPageAllocatesNothing() {
+    machine(HostPagePolicy.THP);
+    space.map(HVA, 8 * MIB);
+    stage2.setRegion(0, 0, 0, 4 * MIB, HVA);
+    stage2.setRegion(1, 0, 8 * MIB, 4 * MIB, HVA + 4 * MIB);
+    ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+    long allocated = Long.MAX_VALUE;
+    for (int round = 0; round < 4; round++) {
+      long before = threads.getCurrentThreadAllocatedBytes();
+      for (int i = 0; i < 50_000; i++) {
+        stage2.fault((i & 1) * 8 * MIB + (i & 0xfff) * 64L, Access.WRITE);
+      }
+      allocated = threads.getCurrentThreadAllocatedBytes() - before;
+    }
+    assertThat(allocated).as("of 50,000 faults").isLessThan(2000);
   }
 
   @Test

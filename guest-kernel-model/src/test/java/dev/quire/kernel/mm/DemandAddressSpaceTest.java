@@ -54,6 +54,24 @@ class DemandAddressSpaceTest {
   }
 
   @Test
+  void aBlockWithBasePagesInItGetsNoHugePageLater() {
+    DemandAddressSpace space = space(HostPagePolicy.THP);
+    space.map(HVA, 20 * MIB);
+    long[] blocks = new long[7];
+    for (int i = 0; i < 7; i++) {
+      blocks[i] = frames.allocate(9);
+    }
+    frames.allocate(0);
+    frames.allocate(3);
+    long page = space.fault(HVA, true);
+    assertThat(Translation.order(page)).as("no 2 MiB is free").isZero();
+    frames.free(blocks[0], 9);
+    assertThat(Translation.order(space.fault(HVA + 0x1000, true))).isZero();
+    assertThat(space.lookup(HVA)).isEqualTo(page);
+    assertThat(Translation.order(space.fault(HVA + 2 * MIB, true))).isEqualTo(9);
+  }
+
+  @Test
   void reservedHugePagesDoNotFallBack() {
     DemandAddressSpace space = space(HostPagePolicy.HUGETLB_1G);
     space.map(HVA, 1 << 30);
