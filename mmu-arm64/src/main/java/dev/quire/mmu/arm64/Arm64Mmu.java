@@ -31,6 +31,10 @@ import dev.quire.mmu.Translation;
 public final class Arm64Mmu implements Mmu {
   private static final TlbInvalidation EVERYTHING = new TlbInvalidation.All();
   private static final int DATA_RIGHTS = Protection.READ | Protection.WRITE;
+
+  /** Stands for an order: more than the page at one address was dropped. */
+  private static final int FRAGMENTED = 1;
+
   private static final int FETCH_RIGHTS = Protection.READ | Protection.EXEC;
 
   private final TranslationRegime regime;
@@ -227,12 +231,18 @@ public final class Arm64Mmu implements Mmu {
     return ParEl1.success(pa, attributes, S1Permissions.shareability(permissions));
   }
 
-  /** A TLBI of this vCPU; broadcasting it to the others is the caller's ({@link #invalidate}). */
-  public void tlbi(TlbiOp op, long operand) {
+  /**
+   * A TLBI of this vCPU.
+   *
+   * @return what it drops, for the caller to {@link #invalidate} on the other vCPUs if {@link
+   *     TlbiOp#broadcast}; null if it drops nothing
+   */
+  public TlbInvalidation tlbi(TlbiOp op, long operand) {
     TlbInvalidation invalidation = op.invalidation(operand, regime.tcr());
     if (invalidation != null) {
       invalidate(invalidation);
     }
+    return invalidation;
   }
 
   @Override
@@ -242,13 +252,11 @@ public final class Arm64Mmu implements Mmu {
       case TlbInvalidation.Page page -> {
         boolean current = page.asid() == regime.asid();
         int largest = removeCovering(page.va(), page.asid(), current);
-        removeFractured(page);
-        flushPageFills(page.va(), largest);
+        flushPageFills(page.va(), Math.max(largest, removeFragments(page)));
       }
       case TlbInvalidation.PageEveryAsid page -> {
         int largest = removeCovering(page.va(), regime.asid(), true);
-        removeFractured(page);
-        flushPageFills(page.va(), largest);
+        flushPageFills(page.va(), Math.max(largest, removeFragments(page)));
       }
       case TlbInvalidation.Asid space -> {
         tlb.invalidate(space);
@@ -281,13 +289,16 @@ public final class Arm64Mmu implements Mmu {
     return largest;
   }
 
-  /** Parts of a larger page at other addresses: their fills are as stale as the entries. */
-  private void removeFractured(TlbInvalidation page) {
+  /**
+   * Removes what is left of the invalidation once no entry covers its address: other fragments of a
+   * guest's block that a second stage broke up, and entries of other address spaces.
+   *
+   * @return {@link #FRAGMENTED} if there were any, else -1
+   */
+  private int removeFragments(TlbInvalidation invalidation) {
     int before = tlb.size();
-    tlb.invalidate(page);
-    if (tlb.size() != before) {
-      flushFills();
-    }
+    tlb.invalidate(invalidation);
+    return tlb.size() == before ? -1 : FRAGMENTED;
   }
 
   private void flushPageFills(long va, int largestOrder) {

@@ -184,6 +184,20 @@ class Arm64MmuTest {
   }
 
   @Test
+  void replacingAnEntryUsedUnderATagTakesAllFillsAndTheTaggedOneIsRemembered() {
+    long tagged = 0x5a00_0000_0000_1000L;
+    mmu.writeTcr(TCR | 1L << 37);
+    user.map(0x1000, 0x8000_0000L, 0, Protection.READ);
+    mmu.translate(tagged, USER_READ);
+    user.map(0x1000, 0x8000_0000L, 0, Protection.READ | Protection.WRITE);
+    flushes.clear();
+    mmu.translate(tagged, USER_WRITE);
+    assertThat(flushes).containsExactly("all");
+    mmu.tlbi(TlbiOp.VAE1, 1);
+    assertThat(flushes).containsExactly("all", "all");
+  }
+
+  @Test
   void aProbeLeavesNoEntryNoCountAndFindsWhatTheTlbHolds() {
     user.map(0x1000, 0x8000_0000L, 0, Protection.ALL);
     MmuCounters.Snapshot before = counters.snapshot();
