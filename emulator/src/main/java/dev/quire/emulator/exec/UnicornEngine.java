@@ -150,7 +150,8 @@ abstract class UnicornEngine implements ExecutionEngine {
     long va = faultAddress();
     if (fetch && (va & PAGE_MASK) != (linearPc() & PAGE_MASK)) {
       // The block was refused at translation because one of its instructions crosses into an
-      // absent page; the ones before it have not executed yet.
+      // absent page; the ones before it have not executed yet, so nothing has faulted yet.
+      mmu.counters().rollback();
       return stepThroughBlock(deadline);
     }
     mmu.fault().setVa(va);

@@ -12,9 +12,6 @@ import java.util.List;
  * result.
  */
 final class MachineLoop {
-  /** Long enough to amortise a switch, short enough that a spinning vCPU costs others little. */
-  static final long SLICE_INSTRUCTIONS = 10_000;
-
   private static final int IDLE_EVENTS_BEFORE_HANG = 1_000_000;
 
   private final List<Vcpu> vcpus;
@@ -23,12 +20,14 @@ final class MachineLoop {
   private final EventQueue events;
   private final DeviceBus bus;
   private final Outcome outcome;
+  private final Pacing pacing;
   private final long maxInstructions;
   private int turn;
   private int idleEvents;
   private volatile long progress;
 
-  MachineLoop(List<Vcpu> vcpus, MachineParts parts) {
+  MachineLoop(List<Vcpu> vcpus, MachineParts parts, Pacing pacing) {
+    this.pacing = pacing;
     this.vcpus = vcpus;
     this.power = parts.power();
     this.clock = parts.clock();
@@ -88,7 +87,7 @@ final class MachineLoop {
     power.enter(vcpu);
     clock.enter(vcpu.engine());
     try {
-      long sliceEnd = vcpu.engine().retired() + SLICE_INSTRUCTIONS;
+      long sliceEnd = vcpu.engine().retired() + pacing.nextSliceInstructions();
       boolean goesOn = true;
       while (goesOn && !outcome.decided()) {
         events.runDue(clock.nowNanos());
@@ -97,6 +96,7 @@ final class MachineLoop {
     } finally {
       clock.leave();
       progress = clock.retired();
+      pacing.afterSlice(vcpu);
     }
   }
 

@@ -23,14 +23,19 @@ public final class VirtualMachine implements AutoCloseable {
   private final Board board;
   private final MachineLoop loop;
 
-  private VirtualMachine(MachineParts parts, Board board) {
+  private VirtualMachine(MachineParts parts, Board board, Pacing pacing) {
     this.parts = parts;
     this.board = board;
-    loop = new MachineLoop(board.vcpus(), parts);
+    loop = new MachineLoop(board.vcpus(), parts, pacing);
   }
 
   /** Builds the machine a boot plan asks for, loads the guest and stops before its first step. */
   public static VirtualMachine create(MachineConfig config, BootPlan plan) {
+    return create(config, plan, Pacing.STANDARD);
+  }
+
+  /** As {@link #create(MachineConfig, BootPlan)}, with turns of another length. */
+  public static VirtualMachine create(MachineConfig config, BootPlan plan, Pacing pacing) {
     boolean pc = plan.architecture() == GuestArchitecture.X86_64;
     DeviceBus bus = new DeviceBus();
     GuestHost host =
@@ -49,7 +54,7 @@ public final class VirtualMachine implements AutoCloseable {
         pc ? new PcMachine(parts, plan.ram(), plan.cpus()) : new VirtMachine(parts, plan.cpus());
     plan.writeTo(host.guestMemory()::write);
     board.enter(plan.entry());
-    return new VirtualMachine(parts, board);
+    return new VirtualMachine(parts, board, pacing);
   }
 
   /** Runs to the end. What the guest did is complete whatever the end was. */

@@ -107,11 +107,8 @@ public final class Arm64Mmu implements Mmu {
 
   @Override
   public long translate(long va, int access) {
-    if (!SctlrEl1.m(regime.sctlr())) {
-      long answer = walker.walk(va, access, fault);
-      return Translation.failed(answer) ? countFault(answer) : grant(answer, access);
-    }
-    long untagged = regime.half(va).withoutTag(va, access);
+    boolean enabled = SctlrEl1.m(regime.sctlr());
+    long untagged = enabled ? regime.half(va).withoutTag(va, access) : va;
     taggedFills |= untagged != va;
     int slot = tlb.find(untagged, regime.asid());
     if (slot >= 0) {
@@ -130,13 +127,16 @@ public final class Arm64Mmu implements Mmu {
     }
     long permissions = walker.permissions();
     int order = Translation.order(answer);
+    // With the MMU off there is no guest page that a second stage could fracture.
+    int stage1Order =
+        SctlrEl1.m(regime.sctlr()) ? Translation.stage1Order(answer) : order;
     long firstPfn = Translation.pfn(answer) & -1L << order;
     boolean othersReplaced =
         tlb.insert(
             untagged,
             regime.asid(),
             S1Permissions.isGlobal(permissions),
-            Translation.stage1Order(answer),
+            stage1Order,
             order,
             firstPfn,
             permissions);
