@@ -41,7 +41,7 @@ public final class X86Mmu implements Mmu {
   private final Ia32eWalker walker;
   private final FaultRecord fault = new FaultRecord();
   private final MmuCounters counters;
-  private final ArchitecturalTlb tlb = new ArchitecturalTlb();
+  private final ArchitecturalTlb tlb;
   private final long[] newPdptes = new long[ControlRegisters.PDPTES];
   private FillCache fills = FillCache.NONE;
 
@@ -56,6 +56,17 @@ public final class X86Mmu implements Mmu {
       SecondStage secondStage,
       MmuCounters counters,
       int physicalAddressBits) {
+    this(memory, secondStage, counters, physicalAddressBits, new ArchitecturalTlb());
+  }
+
+  /** As above with a TLB of another size. */
+  X86Mmu(
+      PhysicalMemory memory,
+      SecondStage secondStage,
+      MmuCounters counters,
+      int physicalAddressBits,
+      ArchitecturalTlb tlb) {
+    this.tlb = tlb;
     this.counters = counters;
     registers = new ControlRegisters(physicalAddressBits);
     walker = new Ia32eWalker(memory, secondStage, fault, counters);
@@ -331,10 +342,7 @@ public final class X86Mmu implements Mmu {
       return RegisterWrite.GENERAL_PROTECTION;
     }
     long efer = ControlRegisters.withLma(value, registers.cr0());
-    if (efer != registers.efer()) {
-      registers.set(registers.cr0(), registers.cr3(), registers.cr4(), efer);
-      fills.flushAll();
-    }
+    registers.set(registers.cr0(), registers.cr3(), registers.cr4(), efer);
     return RegisterWrite.DONE;
   }
 

@@ -1,10 +1,10 @@
 package dev.quire.mmu.x86;
 
 import dev.quire.mmu.Access;
+import dev.quire.mmu.ArchitecturalTlb;
 import dev.quire.mmu.FillCache;
 import dev.quire.mmu.MmuCounters;
 import dev.quire.mmu.Protection;
-import dev.quire.mmu.SecondStage;
 import dev.quire.mmu.Translation;
 import java.util.HashMap;
 import java.util.Map;
@@ -35,16 +35,17 @@ final class MmuFixture {
   private int nextPage = 2;
 
   MmuFixture() {
-    this(null);
+    this(ArchitecturalTlb.DEFAULT_ENTRY_LIMIT);
   }
 
-  MmuFixture(SecondStage secondStage) {
+  MmuFixture(int tlbEntries) {
     mmu =
         new X86Mmu(
             memory,
-            secondStage == null ? WalkComparison.IDENTITY : secondStage,
+            WalkComparison.IDENTITY,
             counters,
-            PHYSICAL_BITS);
+            PHYSICAL_BITS,
+            new ArchitecturalTlb(tlbEntries));
     mmu.attach(
         new FillCache() {
           @Override
@@ -63,7 +64,11 @@ final class MmuFixture {
   }
 
   static MmuFixture longMode(long cr4) {
-    MmuFixture fixture = new MmuFixture();
+    return longMode(cr4, ArchitecturalTlb.DEFAULT_ENTRY_LIMIT);
+  }
+
+  static MmuFixture longMode(long cr4, int tlbEntries) {
+    MmuFixture fixture = new MmuFixture(tlbEntries);
     RegisterWrite done = fixture.mmu.load(PAGING, ROOT, Cr4.PAE | cr4, LONG_MODE);
     if (done != RegisterWrite.DONE) {
       throw new AssertionError(done);

@@ -248,6 +248,20 @@ class X86MmuInvalidationTest {
   }
 
   @Test
+  void anInvpcidThatSparesTheGlobalPageStillFlushesTheLargePageAroundIt() {
+    MmuFixture fixture = MmuFixture.longMode(BASE);
+    fixture.map(VA, OLD, GLOBAL);
+    fixture.read(VA);
+    // The guest merges the region into a large page without an invalidation of the small one.
+    fixture.mapLarge(VA & -0x20_0000, 0x20_0000, MmuFixture.USER_PAGE);
+    assertThat(fixture.read(OTHER_VA)).isEqualTo(0x20_6000);
+    fixture.mapLarge(VA & -0x20_0000, 0x40_0000, MmuFixture.USER_PAGE);
+    assertThat(fixture.mmu.invpcid(X86Mmu.INVPCID_ADDRESS, 0, VA)).isEqualTo(RegisterWrite.DONE);
+    assertThat(fixture.read(OTHER_VA)).isEqualTo(0x40_6000);
+    assertThat(fixture.read(VA)).as("the global page").isEqualTo(OLD);
+  }
+
+  @Test
   void withoutPagingAddressesArePhysicalAndNothingOfItSurvivesPaging() {
     MmuFixture fixture = new MmuFixture();
     assertThat(fixture.read(0x7000)).isEqualTo(0x7000);
