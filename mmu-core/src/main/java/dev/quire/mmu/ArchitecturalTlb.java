@@ -37,8 +37,14 @@ public final class ArchitecturalTlb {
   private static final int EMPTY = 0;
   private static final int GLOBAL = 1;
   private static final int FIRST_ASID = 2;
+
+  /** In place of an asid: all of them; none, only global entries. */
+  private static final int EVERY_ASID = -1;
+
+  private static final int NO_ASID = -3;
   private static final int MIN_CAPACITY = 256;
   private static final int MAX_CLASSES = Long.SIZE;
+  private static final int MAX_OWNERS_LISTED = 16;
   private static final int CLASS_BITS = 12;
   private static final int ORDER_MASK = 0x3f;
   private static final int STAGE1_SHIFT = 6;
@@ -60,6 +66,14 @@ public final class ArchitecturalTlb {
   private final int[] classLocals = new int[MAX_CLASSES];
   private int classes;
   private long classesInUse;
+
+  /**
+   * Owners of non-global entries inserted since everything was last dropped, so that a page can be
+   * looked up in every address space; {@code ownerCount} above the length means too many to list.
+   */
+  private final int[] ownersSeen = new int[MAX_OWNERS_LISTED];
+
+  private int ownerCount;
 
   public ArchitecturalTlb() {
     this(DEFAULT_ENTRY_LIMIT);
@@ -176,6 +190,7 @@ public final class ArchitecturalTlb {
     }
     place(key, owner, frame, attributes);
     count(tag, owner, 1);
+    noteOwner(owner);
     return mustFlush;
   }
 
@@ -208,8 +223,9 @@ public final class ArchitecturalTlb {
       case TlbInvalidation.All all -> clear();
       case TlbInvalidation.AllNonGlobal locals -> removeOwners(-1);
       case TlbInvalidation.Asid space -> removeOwners(space.asid() + FIRST_ASID);
-      case TlbInvalidation.Page page -> removePage(page.va(), page.asid(), page.global());
-      case TlbInvalidation.PageEveryAsid page -> removeRange(page.va(), page.va(), -1, true);
+      case TlbInvalidation.Page page ->
+          removePage(page.va(), page.asid() + FIRST_ASID, page.global());
+      case TlbInvalidation.PageEveryAsid page -> removePageEveryAsid(page.va());
       case TlbInvalidation.Range range -> removeRange(range);
       case TlbInvalidation.GuestPhysical physical -> clear();
     }
@@ -243,7 +259,18 @@ public final class ArchitecturalTlb {
     }
   }
 
-  private void removePage(long va, int asid, boolean global) {
+  private void removePageEveryAsid(long va) {
+    if (ownerCount > MAX_OWNERS_LISTED) {
+      removeRange(va, va, EVERY_ASID, true);
+      return;
+    }
+    removePage(va, GLOBAL, true);
+    for (int i = 0; i < ownerCount; i++) {
+      removePage(va, ownersSeen[i], false);
+    }
+  }
+
+  private void removePage(long va, int owner, boolean global) {
     for (long rest = classesInUse; rest != 0; rest &= rest - 1) {
       int index = Long.numberOfTrailingZeros(rest);
       int tag = classTags[index];
@@ -251,13 +278,13 @@ public final class ArchitecturalTlb {
       int extent = Math.max(order, tag >>> STAGE1_SHIFT);
       long first = va & -Order.bytes(extent);
       if (extent - order >= 31 || 1 << (extent - order) > capacity) {
-        removeRange(va, va, asid, global);
+        removeRange(va, va, owner == GLOBAL ? NO_ASID : owner - FIRST_ASID, global);
         return;
       }
       for (int page = 0; page < 1 << (extent - order); page++) {
         long key = key(first + ((long) page << Order.shift(order)), tag);
-        removeIfPresent(key, asid + FIRST_ASID);
-        if (global) {
+        removeIfPresent(key, owner);
+        if (global && owner != GLOBAL) {
           removeIfPresent(key, GLOBAL);
         }
       }
@@ -283,7 +310,9 @@ public final class ArchitecturalTlb {
     shrinkIfSparse();
     for (int slot = 0; slot < capacity; slot++) {
       while (owners[slot] != EMPTY
-          && (owners[slot] == GLOBAL ? global : asid < 0 || owners[slot] == asid + FIRST_ASID)
+          && (owners[slot] == GLOBAL
+              ? global
+              : asid == EVERY_ASID || owners[slot] == asid + FIRST_ASID)
           && intersects(keys[slot], firstVa, lastVa)) {
         remove(slot);
       }
@@ -306,6 +335,7 @@ public final class ArchitecturalTlb {
     Arrays.fill(classLocals, EMPTY);
     classes = 0;
     classesInUse = 0;
+    ownerCount = 0;
     size = 0;
   }
 
@@ -401,6 +431,21 @@ public final class ArchitecturalTlb {
     long bit = 1L << index;
     boolean used = classGlobals[index] + classLocals[index] != 0;
     classesInUse = used ? classesInUse | bit : classesInUse & ~bit;
+  }
+
+  private void noteOwner(int owner) {
+    if (owner == GLOBAL || ownerCount > MAX_OWNERS_LISTED) {
+      return;
+    }
+    for (int i = 0; i < ownerCount; i++) {
+      if (ownersSeen[i] == owner) {
+        return;
+      }
+    }
+    if (ownerCount < MAX_OWNERS_LISTED) {
+      ownersSeen[ownerCount] = owner;
+    }
+    ownerCount++;
   }
 
   private static void checkOrders(int stage1Order, int order, int asid) {

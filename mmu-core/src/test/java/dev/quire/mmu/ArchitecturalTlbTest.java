@@ -131,6 +131,30 @@ class ArchitecturalTlbTest {
     assertThat(tlb.find(0x4000_0000L, ASID + 1)).isNotNegative();
   }
 
+  @Test
+  void aPageFallsInEveryAddressSpaceHoweverManyThereAre() {
+    for (int asids : new int[] {1, 16, 17, 100}) {
+      for (int asid = 0; asid < asids; asid++) {
+        tlb.insert(VA, asid, false, 0, 0, asid, 0);
+        tlb.insert(VA + 4096, asid, false, 0, 0, asid, 0);
+      }
+      tlb.invalidate(new TlbInvalidation.PageEveryAsid(VA, false));
+      assertThat(tlb.size()).isEqualTo(asids);
+      assertThat(tlb.find(VA, asids - 1)).isEqualTo(-1);
+      tlb.invalidate(new TlbInvalidation.All());
+    }
+  }
+
+  @Test
+  void aFracturedGlobalPageAloneFallsInEveryAddressSpace() {
+    tlb.insert(0x4000_0000L, 0, true, 18, 0, 5, 0);
+    tlb.insert(0x8000_0000L, 0, true, 18, 0, 5, 0);
+    tlb.insert(0x4000_0000L, 3, false, 27, 0, 5, 0);
+    tlb.invalidate(new TlbInvalidation.PageEveryAsid(0x7fff_f000L, false));
+    assertThat(tlb.find(0x8000_0000L, 0)).isNotNegative();
+    assertThat(tlb.size()).isEqualTo(1);
+  }
+
   /** Each invalidation, and what is left of: VA of ASID, VA of ASID+1, VA+2M global. */
   static Stream<Arguments> invalidations() {
     long global = VA + (2 << 20);
