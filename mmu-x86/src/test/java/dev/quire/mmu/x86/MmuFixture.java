@@ -5,6 +5,7 @@ import dev.quire.mmu.ArchitecturalTlb;
 import dev.quire.mmu.FillCache;
 import dev.quire.mmu.MmuCounters;
 import dev.quire.mmu.Protection;
+import dev.quire.mmu.SecondStage;
 import dev.quire.mmu.Translation;
 import java.util.HashMap;
 import java.util.Map;
@@ -35,17 +36,12 @@ final class MmuFixture {
   private int nextPage = 2;
 
   MmuFixture() {
-    this(ArchitecturalTlb.DEFAULT_ENTRY_LIMIT);
+    this(WalkComparison.IDENTITY, ArchitecturalTlb.DEFAULT_ENTRY_LIMIT);
   }
 
-  MmuFixture(int tlbEntries) {
+  MmuFixture(SecondStage secondStage, int tlbEntries) {
     mmu =
-        new X86Mmu(
-            memory,
-            WalkComparison.IDENTITY,
-            counters,
-            PHYSICAL_BITS,
-            new ArchitecturalTlb(tlbEntries));
+        new X86Mmu(memory, secondStage, counters, PHYSICAL_BITS, new ArchitecturalTlb(tlbEntries));
     mmu.attach(
         new FillCache() {
           @Override
@@ -64,11 +60,11 @@ final class MmuFixture {
   }
 
   static MmuFixture longMode(long cr4) {
-    return longMode(cr4, ArchitecturalTlb.DEFAULT_ENTRY_LIMIT);
+    return longMode(cr4, WalkComparison.IDENTITY, ArchitecturalTlb.DEFAULT_ENTRY_LIMIT);
   }
 
-  static MmuFixture longMode(long cr4, int tlbEntries) {
-    MmuFixture fixture = new MmuFixture(tlbEntries);
+  static MmuFixture longMode(long cr4, SecondStage secondStage, int tlbEntries) {
+    MmuFixture fixture = new MmuFixture(secondStage, tlbEntries);
     RegisterWrite done = fixture.mmu.load(PAGING, ROOT, Cr4.PAE | cr4, LONG_MODE);
     if (done != RegisterWrite.DONE) {
       throw new AssertionError(done);

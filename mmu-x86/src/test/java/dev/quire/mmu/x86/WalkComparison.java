@@ -18,6 +18,13 @@ final class WalkComparison {
   static final SecondStage IDENTITY =
       (gpa, access, fault) -> Translation.of(gpa >>> Order.BASE_PAGE_SHIFT, Protection.ALL, 27, 27);
 
+  /** As above, but only every other 2 MiB region is one page; the rest is broken into 4 KiB. */
+  static final SecondStage BROKEN_UP =
+      (gpa, access, fault) -> {
+        int order = (gpa >>> 21 & 1) == 0 ? Order.SIZE_4K : Order.SIZE_2M;
+        return Translation.of(gpa >>> Order.BASE_PAGE_SHIFT, Protection.ALL, order, order);
+      };
+
   static final int[] MODES = {
     Access.USER,
     0,

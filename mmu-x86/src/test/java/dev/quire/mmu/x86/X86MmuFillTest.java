@@ -7,6 +7,7 @@ import dev.quire.mmu.Access;
 import dev.quire.mmu.MmuCounters;
 import dev.quire.mmu.MmuEvent;
 import dev.quire.mmu.Protection;
+import dev.quire.mmu.SecondStage;
 import dev.quire.mmu.TlbInvalidation;
 import dev.quire.mmu.Translation;
 import java.lang.management.ManagementFactory;
@@ -35,10 +36,17 @@ class X86MmuFillTest {
    * when the engine loses a fill.
    */
   @ParameterizedTest
-  @CsvSource({"21, 1000000", "22, 1000000", "23, 1000000", "24, 7"})
-  void everyFillKeptIsWhatTheMmuWouldAnswerAgain(long seed, int tlbEntries) {
+  @CsvSource({
+    "21, 1000000, false",
+    "22, 1000000, false",
+    "23, 1000000, true",
+    "24, 7, false",
+    "25, 30, true"
+  })
+  void everyFillKeptIsWhatTheMmuWouldAnswerAgain(long seed, int tlbEntries, boolean brokenUp) {
     Random random = new Random(seed);
-    MmuFixture fixture = MmuFixture.longMode(Cr4.PGE | Cr4.PCIDE, tlbEntries);
+    SecondStage secondStage = brokenUp ? WalkComparison.BROKEN_UP : WalkComparison.IDENTITY;
+    MmuFixture fixture = MmuFixture.longMode(Cr4.PGE | Cr4.PCIDE, secondStage, tlbEntries);
     long otherRoot = fixture.allocate();
     long checked = 0;
     for (int step = 0; step < STEPS; step++) {
