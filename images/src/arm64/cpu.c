@@ -68,19 +68,19 @@ static bool memory_abort(struct frame *f) {
   }
 }
 
-static void unexpected(const struct frame *f, unsigned kind) {
-  printf("unexpected exception: vector %u esr %lx far %lx elr %lx spsr %lx lr %lx sp_el0 %lx\n",
-         kind, f->esr, f->far, f->elr, f->spsr, f->x[30], f->sp_el0);
+static void unexpected(const struct frame *f) {
+  printf("unexpected exception: vector %lu esr %lx far %lx elr %lx spsr %lx lr %lx sp_el0 %lx\n",
+         f->vector, f->esr, f->far, f->elr, f->spsr, f->x[30], f->sp_el0);
   fail("unexpected exception, class %x", ESR_EC(f->esr));
 }
 
-void trap(struct frame *f, unsigned kind);
-void trap(struct frame *f, unsigned kind) {
+void trap(struct frame *f);
+void trap(struct frame *f) {
   unsigned ec = ESR_EC(f->esr);
-  if ((kind & 3) == 1 && irq_handler && irq_handler(f)) {
+  if ((f->vector & 3) == 1 && irq_handler && irq_handler(f)) {
     return;
   }
-  if ((kind & 3) == 0) {
+  if ((f->vector & 3) == 0) {
     if (handlers[ec] && handlers[ec](f)) {
       return;
     }
@@ -92,5 +92,5 @@ void trap(struct frame *f, unsigned kind) {
       return;
     }
   }
-  unexpected(f, kind);
+  unexpected(f);
 }

@@ -6,6 +6,8 @@
 struct frame { /* as traps.S pushes it */
   u64 x[31];
   u64 sp_el0, elr, spsr, esr, far;
+  u64 vector; /* 0-15, in the order of the vector table */
+  u64 unused;
 };
 
 struct cpu { /* TPIDR_EL1 points here; unwind_sp is known to traps.S */

@@ -6,6 +6,7 @@
 	sub sp, sp, #FRAME_BYTES
 	stp x0, x1, [sp]
 	mov x1, #\kind
+	str x1, [sp, #FRAME_VECTOR]
 	b trap_common
 	.endm
 

@@ -193,7 +193,6 @@ static void everyone(unsigned id) {
   ipi_init_cpu();
   barrier();
   locks(ticket_lock, ticket_unlock, by_ticket);
-  barrier(); /* the other lock guards the same counters */
   locks(exchange_lock, exchange_unlock, by_exchange);
   atomics();
   barrier();

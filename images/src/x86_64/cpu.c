@@ -17,6 +17,7 @@ struct __attribute__((packed)) table_pointer {
 };
 
 struct cpu cpus[MAX_CPUS];
+u64 user_rflags = RFLAGS_IF | 2;
 static struct gate idt[256] __attribute__((aligned(16)));
 static trap_handler handlers[256];
 static u8 double_fault_stack[4096] __attribute__((aligned(16)));
@@ -51,11 +52,13 @@ static void load_gdt(struct cpu *cpu) {
   gdt[3] = 0x00cffb000000ffff; /* 0x18 user code, 32 bits: base of SYSRET */
   gdt[4] = 0x00cff3000000ffff; /* 0x20 user data */
   gdt[5] = 0x00affb000000ffff; /* 0x28 user code */
-  gdt[6] = (sizeof(struct tss) - 1) | (tss & 0xffffff) << 16 | 0x89ul << 40 |
+  u64 limit = offsetof(struct cpu, io_bitmap) + sizeof(cpu->io_bitmap) - offsetof(struct cpu, tss);
+  gdt[6] = (limit - 1) | (tss & 0xffffff) << 16 | 0x89ul << 40 |
            (tss >> 24 & 0xff) << 56;
   gdt[7] = tss >> 32;
   gdt[8] = 0x00cf9b000000ffff; /* 0x40 kernel code, 32 bits */
-  cpu->tss.iomap = sizeof(struct tss);
+  cpu->tss.iomap = offsetof(struct cpu, io_bitmap) - offsetof(struct cpu, tss);
+  memset(cpu->io_bitmap, 0xff, sizeof(cpu->io_bitmap));
   cpu->tss.ist[0] = (u64)double_fault_stack + sizeof(double_fault_stack);
   struct table_pointer pointer = {sizeof(cpu->gdt) - 1, (u64)gdt};
   __asm__ volatile(

@@ -18,6 +18,7 @@ struct __attribute__((packed)) tss {
   u16 reserved3, iomap;
 };
 
+#define IO_BITMAP_PORTS 0x400
 #define GDT_ENTRIES 9
 struct cpu { /* GS base in the kernel; the first three are known to traps.S (CPU_*) */
   u64 syscall_rsp;  /* kernel stack for SYSCALL */
@@ -25,6 +26,7 @@ struct cpu { /* GS base in the kernel; the first three are known to traps.S (CPU
   u64 unwind_rsp;   /* where user_return() goes back to */
   u32 id;           /* APIC id */
   struct tss tss;
+  u8 io_bitmap[IO_BITMAP_PORTS / 8 + 1]; /* follows the TSS; all ones but for a test */
   u64 gdt[GDT_ENTRIES];
 };
 
@@ -41,6 +43,7 @@ static inline struct cpu *this_cpu(void) {
 /* Interrupts and exceptions other than page faults. Returns true when dealt with. */
 typedef bool (*trap_handler)(struct frame *frame);
 trap_handler on_trap(unsigned vector, trap_handler handler); /* returns the one before */
+extern u64 user_rflags; /* what run_user() starts with */
 void skip_operation(struct frame *frame); /* as FAULT_SKIP does */
 void set_gate(unsigned vector, unsigned ist, unsigned dpl);
 

@@ -112,7 +112,7 @@ run_user:
 	mov %rdi, %rax
 	push $USER_DS
 	push %rcx
-	push $0x202			/* IF */
+	push user_rflags
 	push $USER_CS
 	push $u_enter
 	mov %rsi, %rdi
