@@ -128,8 +128,7 @@ public final class Arm64Mmu implements Mmu {
     long permissions = walker.permissions();
     int order = Translation.order(answer);
     // With the MMU off there is no guest page that a second stage could fracture.
-    int stage1Order =
-        SctlrEl1.m(regime.sctlr()) ? Translation.stage1Order(answer) : order;
+    int stage1Order = SctlrEl1.m(regime.sctlr()) ? Translation.stage1Order(answer) : order;
     long firstPfn = Translation.pfn(answer) & -1L << order;
     boolean othersReplaced =
         tlb.insert(
