@@ -9,6 +9,7 @@ import dev.quire.emulator.decode.Arm64Access;
 import dev.quire.emulator.decode.Arm64AccessDecoder;
 import dev.quire.emulator.vcpu.arm64.Arm64CpuState;
 import dev.quire.mmu.Access;
+import dev.quire.mmu.FaultRecord;
 import dev.quire.mmu.PhysicalMemory;
 import dev.quire.mmu.Translation;
 
@@ -232,6 +233,12 @@ public final class Arm64Engine extends UnicornEngine implements Arm64CpuState {
     return Translation.failed(translation)
         ? 0
         : memory.readInt(Translation.pa(translation) | va & PAGE_BYTES - 1 & -INSTRUCTION_BYTES);
+  }
+
+  /** Whether stage 1 would refuse this access; the MMU's fault record is reused. */
+  public boolean guestRefuses(long va, int access) {
+    long translation = mmu.probe(va, access);
+    return Translation.failed(translation) && Translation.kind(translation) == FaultRecord.GUEST;
   }
 
   @Override

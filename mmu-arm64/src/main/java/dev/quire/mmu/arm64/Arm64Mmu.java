@@ -43,7 +43,6 @@ public final class Arm64Mmu implements Mmu {
   private final FillCache fills;
   private final MmuCounters counters;
   private final FaultRecord fault = new FaultRecord();
-  private final FaultRecord scratch = new FaultRecord();
 
   /** A fill may be cached under a tagged address, which no flush by page would find. */
   private boolean taggedFills;
@@ -107,8 +106,7 @@ public final class Arm64Mmu implements Mmu {
 
   @Override
   public long translate(long va, int access) {
-    boolean enabled = SctlrEl1.m(regime.sctlr());
-    long untagged = enabled ? regime.half(va).withoutTag(va, access) : va;
+    long untagged = regime.half(va).withoutTag(va, access);
     taggedFills |= untagged != va;
     int slot = tlb.find(untagged, regime.asid());
     if (slot >= 0) {
@@ -127,15 +125,13 @@ public final class Arm64Mmu implements Mmu {
     }
     long permissions = walker.permissions();
     int order = Translation.order(answer);
-    // With the MMU off there is no guest page that a second stage could fracture.
-    int stage1Order = SctlrEl1.m(regime.sctlr()) ? Translation.stage1Order(answer) : order;
     long firstPfn = Translation.pfn(answer) & -1L << order;
     boolean othersReplaced =
         tlb.insert(
             untagged,
             regime.asid(),
             S1Permissions.isGlobal(permissions),
-            stage1Order,
+            Translation.stage1Order(answer),
             order,
             firstPfn,
             permissions);
@@ -171,27 +167,13 @@ public final class Arm64Mmu implements Mmu {
   /** Finds what {@link #translate} would, the TLB first, and leaves no trace but the record. */
   @Override
   public long probe(long va, int access) {
-    return probe(va, access, fault);
-  }
-
-  /**
-   * Whether the read of an atomic access would fault by itself: then its syndrome reports a read
-   * ({@link Arm64Syndrome#ATOMIC_READ_FAULTS}). Leaves {@link #fault()} as it is.
-   */
-  public boolean readWouldFault(long va, int access) {
-    return Translation.failed(probe(va, Access.withType(access, Access.READ), scratch));
-  }
-
-  private long probe(long va, int access, FaultRecord record) {
-    if (SctlrEl1.m(regime.sctlr())) {
-      long untagged = regime.half(va).withoutTag(va, access);
-      int slot = tlb.find(untagged, regime.asid());
-      int rights = slot < 0 ? 0 : S1Permissions.rights(tlb.attributes(slot), access);
-      if ((rights & Protection.neededBy(access)) != 0) {
-        return tlb.translation(slot, untagged, rights & grantable(access));
-      }
+    long untagged = regime.half(va).withoutTag(va, access);
+    int slot = tlb.find(untagged, regime.asid());
+    int rights = slot < 0 ? 0 : S1Permissions.rights(tlb.attributes(slot), access);
+    if ((rights & Protection.neededBy(access)) != 0) {
+      return tlb.translation(slot, untagged, rights & grantable(access));
     }
-    long answer = walker.walk(va, access | Access.PROBE, record);
+    long answer = walker.walk(va, access | Access.PROBE, fault);
     return Translation.failed(answer) ? answer : grant(answer, access);
   }
 
@@ -231,17 +213,14 @@ public final class Arm64Mmu implements Mmu {
   }
 
   /**
-   * A TLBI of this vCPU.
-   *
-   * @return what it drops, for the caller to {@link #invalidate} on the other vCPUs if {@link
-   *     TlbiOp#broadcast}; null if it drops nothing
+   * A TLBI of this vCPU. Where it is {@link TlbiOp#broadcast} the caller does the same on the
+   * others.
    */
-  public TlbInvalidation tlbi(TlbiOp op, long operand) {
+  public void tlbi(TlbiOp op, long operand) {
     TlbInvalidation invalidation = op.invalidation(operand, regime.tcr());
     if (invalidation != null) {
       invalidate(invalidation);
     }
-    return invalidation;
   }
 
   @Override

@@ -22,28 +22,28 @@ public final class Arm64Syndrome {
   /**
    * ESR_EL1 of the abort that the guest takes.
    *
-   * <p>A second-stage failure that no host can resolve (nothing is there) becomes a synchronous
-   * external abort, on the access or on the walk.
-   *
-   * @param access what was asked of the MMU
+   * @param status {@link #faultStatus}
+   * @param initiator {@link FaultRecord#initiator}
    * @param fromEl0 the exception comes from EL0; an unprivileged access of EL1 (LDTR) does not
    * @param instruction one of the constants above
    */
-  public static long esr(FaultRecord fault, int access, boolean fromEl0, int instruction) {
-    int status = faultStatus(fault);
-    if (Access.isFetch(access)) {
+  public static long esr(int status, int initiator, boolean fromEl0, int instruction) {
+    if (Access.isFetch(initiator)) {
       return EsrEl1.instructionAbort(fromEl0, status, 0);
     }
     long iss =
         switch (instruction) {
           case CACHE_MAINTENANCE -> EsrEl1.CM | EsrEl1.WNR;
           case ATOMIC_READ_FAULTS -> 0;
-          default -> Access.isWrite(access) ? EsrEl1.WNR : 0;
+          default -> Access.isWrite(initiator) ? EsrEl1.WNR : 0;
         };
     return EsrEl1.dataAbort(fromEl0, status, iss);
   }
 
-  /** DFSC or IFSC of the abort that the guest takes. */
+  /**
+   * DFSC or IFSC of the abort that the guest takes. A second-stage failure that no host can resolve
+   * (nothing is there) becomes a synchronous external abort, on the access or on the walk.
+   */
   public static int faultStatus(FaultRecord fault) {
     boolean secondStage =
         fault.kind() == FaultRecord.STAGE2 || fault.kind() == FaultRecord.STAGE2_MISCONFIGURED;

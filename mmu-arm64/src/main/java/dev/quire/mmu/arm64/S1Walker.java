@@ -19,10 +19,10 @@ import dev.quire.mmu.Translation;
  * and {@link #ipa} tell more than the packed answer; both are valid until the next walk.
  */
 final class S1Walker {
-  /** A disabled stage 1 has no leaf: its "page" is as large as any. */
-  private static final int FLAT_ORDER = 36;
-
   private static final long DESCRIPTOR_BYTES = 8;
+
+  /** The stage-1 order of a disabled stage 1, until the second stage's takes its place. */
+  private static final int NO_LEAF = -1;
 
   private final PhysicalMemory memory;
   private final SecondStage secondStage;
@@ -67,9 +67,15 @@ final class S1Walker {
       return second;
     }
     permissions = S1Permissions.restrict(permissions, Translation.rights(second));
-    int order = Math.min(stage1Order, Translation.order(second));
+    int order = Math.min(largestOrder(), Translation.order(second));
+    stage1Order = stage1Order == NO_LEAF ? order : stage1Order;
     int rights = S1Permissions.rights(permissions, access);
     return Translation.of(Translation.pfn(second), rights, order, stage1Order);
+  }
+
+  /** No entry may reach beyond the addresses that a disabled stage 1 lets through. */
+  private int largestOrder() {
+    return stage1Order == NO_LEAF ? regime.implementedBits() - Order.BASE_PAGE_SHIFT : stage1Order;
   }
 
   /** AArch64.S1Translate: {@link #ipa} is the answer. Gives 0, or a failure. */
@@ -157,7 +163,7 @@ final class S1Walker {
     }
     ipa = va & (1L << regime.implementedBits()) - 1;
     permissions = S1Permissions.DISABLED;
-    stage1Order = FLAT_ORDER;
+    stage1Order = NO_LEAF;
     return 0;
   }
 
@@ -169,6 +175,7 @@ final class S1Walker {
       // The host sees the table's read, whatever the instruction wanted.
       long syndrome = FaultStatus.withWalkingLevel(fault.syndrome(), level);
       readFailure = fault.set(fault.kind(), va, fault.gpa(), tableRead, fault.level(), syndrome);
+      fault.setInitiator(access);
       return 0;
     }
     count(MmuEvent.STAGE1_REFERENCE, access);

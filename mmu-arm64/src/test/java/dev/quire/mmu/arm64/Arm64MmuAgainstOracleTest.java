@@ -126,7 +126,7 @@ class Arm64MmuAgainstOracleTest {
     boolean probeCounted = counters.get(MmuEvent.STAGE2_REFERENCE) != stage2;
     long answer = mmu.translate(va, access);
     Outcome got = outcome(mmu, answer, nested);
-    Outcome wanted = outcome(expected, type, nested);
+    Outcome wanted = outcome(expected, type, nested, oracle.disabled());
     if (!got.equals(wanted) || probed != answer || probeCounted) {
       fail(
           "va 0x%x %s el0=%b pan=%b:%n got    %s%n wanted %s%n probe  %x",
@@ -171,7 +171,8 @@ class Arm64MmuAgainstOracleTest {
         false);
   }
 
-  private static Outcome outcome(OracleVmsa.Answer expected, OracleVmsa.Type type, boolean nested) {
+  private static Outcome outcome(
+      OracleVmsa.Answer expected, OracleVmsa.Type type, boolean nested, boolean disabled) {
     if (expected.fault != OracleVmsa.Fault.NONE) {
       boolean external = expected.fault == OracleVmsa.Fault.SYNC_EXTERNAL_ON_WALK;
       int stage2Kind =
@@ -190,7 +191,9 @@ class Arm64MmuAgainstOracleTest {
             | (expected.x && fetch ? Protection.EXEC : 0);
     int largest = nested ? expected.stage2Bits : 12 + FLAT_ORDER;
     int order = Math.min(expected.stage1Bits, largest) - 12;
-    return new Outcome(0, expected.pa & -4096L, rights, order, expected.stage1Bits - 12, false);
+    // A disabled stage 1 has no page of its own: it takes the second stage's.
+    int stage1Order = disabled ? order : expected.stage1Bits - 12;
+    return new Outcome(0, expected.pa & -4096L, rights, order, stage1Order, false);
   }
 
   private void configure(Arm64Mmu mmu, OracleVmsa.Registers registers) {

@@ -211,16 +211,6 @@ class Arm64MmuTest {
   }
 
   @Test
-  void anAtomicOnAnAbsentPageReportsAReadAndOnAReadOnlyOneAWrite() {
-    user.map(0x1000, 0x8000_0000L, 0, Protection.READ);
-    mmu.translate(0x1000, USER_WRITE);
-    assertThat(mmu.readWouldFault(0x1000, USER_WRITE)).isFalse();
-    assertThat(mmu.fault().syndrome()).isEqualTo(FaultStatus.PERMISSION | 3);
-    mmu.translate(0x2000, USER_WRITE);
-    assertThat(mmu.readWouldFault(0x2000, USER_WRITE)).isTrue();
-  }
-
-  @Test
   void faultsAreCountedByWhoResolvesThem() {
     mmu.translate(0x1000, USER_READ);
     user.map(0x1000, 0x20_0000_0000L, 0, Protection.ALL);

@@ -78,6 +78,10 @@ final class OracleVmsa {
     this.reg2 = stage2;
   }
 
+  boolean disabled() {
+    return bits(reg.sctlr(), 0, 0) == 0;
+  }
+
   /** AArch64.FullTranslate. */
   Answer translate(Request request) {
     answer = new Answer();
@@ -104,7 +108,7 @@ final class OracleVmsa {
   }
 
   private boolean s1Translate(Request request) {
-    if (bits(reg.sctlr(), 0, 0) == 0) {
+    if (disabled()) {
       return s1DisabledOutput(request);
     }
     return s1Walk(request);
@@ -122,7 +126,7 @@ final class OracleVmsa {
     answer.w = true;
     answer.x = true;
     answer.global = true;
-    answer.stage1Bits = 48;
+    answer.stage1Bits = reg.paMax();
     return true;
   }
 

@@ -12,7 +12,7 @@ class SyndromeTest {
 
   private long esr(int status, int access, boolean fromEl0, int instruction) {
     fault.set(FaultRecord.GUEST, 0, 0, access, status & 3, status);
-    return Arm64Syndrome.esr(fault, access, fromEl0, instruction);
+    return Arm64Syndrome.esr(Arm64Syndrome.faultStatus(fault), access, fromEl0, instruction);
   }
 
   @Test

@@ -121,8 +121,7 @@ class WalkTest {
     assertThat(counters.get(MmuEvent.STAGE2_FAULT)).isEqualTo(1);
     assertThat(counters.get(MmuEvent.GUEST_FAULT)).isZero();
     // If the host has nothing to put there, the guest sees an abort on its level 2 table.
-    assertThat(Arm64Syndrome.esr(fault, Access.WRITE, false, Arm64Syndrome.PLAIN))
-        .isEqualTo(0x9600_0056L);
+    assertThat(esr(false)).isEqualTo(0x9600_0056L);
   }
 
   @Test
@@ -135,8 +134,7 @@ class WalkTest {
     assertThat(mmu.fault().gpa()).isEqualTo(0x7000_5abcL);
     assertThat(mmu.fault().va()).isEqualTo(0x1abcL);
     assertThat(mmu.fault().access()).isEqualTo(Access.WRITE | Access.USER);
-    assertThat(Arm64Syndrome.esr(mmu.fault(), Access.WRITE, true, Arm64Syndrome.PLAIN))
-        .isEqualTo(0x9200_0050L);
+    assertThat(esr(true)).isEqualTo(0x9200_0050L);
   }
 
   @Test
@@ -166,8 +164,7 @@ class WalkTest {
     assertThat(Translation.kind(answer)).isEqualTo(FaultRecord.EXTERNAL);
     assertThat(mmu.fault().level()).isEqualTo(2);
     assertThat(mmu.fault().gpa()).isEqualTo(0x5_4321_0000L);
-    assertThat(Arm64Syndrome.esr(mmu.fault(), Access.READ, true, Arm64Syndrome.PLAIN))
-        .isEqualTo(0x9200_0016L);
+    assertThat(esr(true)).isEqualTo(0x9200_0016L);
     assertThat(counters.get(MmuEvent.GUEST_FAULT)).isEqualTo(1);
   }
 
@@ -197,9 +194,12 @@ class WalkTest {
     assertThat(Translation.pa(answer)).isEqualTo(0x4012_3000L);
     assertThat(Translation.failed(mmu.translate(1L << PA_BITS, Access.READ))).isTrue();
     assertThat(mmu.fault().syndrome()).isEqualTo(FaultStatus.ADDRESS_SIZE);
-    mmu.writeTcr(1L << 37);
+    mmu.writeTcr(1L << 37 | 1L << 51);
     assertThat(Translation.pa(mmu.translate(0x5a00_0000_4012_3456L, Access.READ)))
         .isEqualTo(0x4012_3000L);
+    assertThat(Translation.failed(mmu.translate(0x5a00_0000_4012_3456L, Access.FETCH)))
+        .as("TBID0: the tag of a fetch is part of its address")
+        .isTrue();
   }
 
   @Test
@@ -252,6 +252,11 @@ class WalkTest {
     mmu.writeTtbr0(inner.rootPa());
     mmu.writeSctlr(SctlrEl1.M);
     return inner;
+  }
+
+  private long esr(boolean fromEl0) {
+    int status = Arm64Syndrome.faultStatus(mmu.fault());
+    return Arm64Syndrome.esr(status, mmu.fault().initiator(), fromEl0, Arm64Syndrome.PLAIN);
   }
 
   private static Granule granule(int log2Bytes) {

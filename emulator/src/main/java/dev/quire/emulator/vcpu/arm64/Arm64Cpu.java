@@ -11,13 +11,13 @@ import dev.quire.emulator.vcpu.GuestCpu;
 import dev.quire.emulator.vcpu.VcpuExit;
 import dev.quire.mmu.Access;
 import dev.quire.mmu.FaultRecord;
+import dev.quire.mmu.arm64.Arm64Syndrome;
 import dev.quire.mmu.arm64.FaultStatus;
 
 /** The Arm side of the fault path. Machine thread only. */
 public final class Arm64Cpu implements GuestCpu {
   private static final int INSTRUCTION_BYTES = 4;
   private static final int PC_ALIGNMENT_MASK = 3;
-  private static final long ISS_WNR = 1 << 6;
   private static final int SYSTEM_INSTRUCTION_MASK = 0xffc0_0000;
   private static final int SYSTEM_INSTRUCTION = 0xd500_0000;
   private static final int SYSTEM_READ_BIT = 1 << 21;
@@ -83,17 +83,25 @@ public final class Arm64Cpu implements GuestCpu {
     return null;
   }
 
-  /** Takes an instruction or data abort. Source: Arm ARM D17.2.37, ISS encodings of aborts. */
+  /** Takes an instruction or data abort. */
   private void abort(FaultRecord fault, int status) {
-    long pc = engine.pc();
-    if (Access.isFetch(fault.initiator())) {
-      int ec = exceptions.abortClass(Arm64Exceptions.EC_INSTRUCTION_ABORT_LOWER);
-      exceptions.takeWithAddress(Arm64Exceptions.esr(ec, status), fault.va(), pc);
-      return;
-    }
-    int ec = exceptions.abortClass(Arm64Exceptions.EC_DATA_ABORT_LOWER);
-    long direction = Access.isWrite(fault.initiator()) ? ISS_WNR : 0;
-    exceptions.takeWithAddress(Arm64Exceptions.esr(ec, status | direction), fault.va(), pc);
+    // What follows looks at memory through the MMU, which then reuses the record.
+    long far = fault.va();
+    int initiator = fault.initiator();
+    int kind =
+        Access.isWrite(initiator) && atomicWhoseReadFaults(far, initiator)
+            ? Arm64Syndrome.ATOMIC_READ_FAULTS
+            : Arm64Syndrome.PLAIN;
+    boolean fromEl0 = engine.exceptionLevel() == 0;
+    long esr = Arm64Syndrome.esr(status, initiator, fromEl0, kind);
+    exceptions.takeWithAddress(esr, far, engine.pc());
+  }
+
+  /** WnR is clear for an atomic if its read alone would fault (Arm ARM, ISS of a data abort). */
+  private boolean atomicWhoseReadFaults(long va, int initiator) {
+    long decoded = Arm64AccessDecoder.decode(engine.instructionAtPc());
+    return Arm64Access.kind(decoded) == AccessKind.READ_WRITE
+        && engine.guestRefuses(va, Access.withType(initiator, Access.READ));
   }
 
   @Override

@@ -9,9 +9,7 @@ public final class Arm64Exceptions {
   public static final int EC_UNKNOWN = 0x00;
 
   public static final int EC_SVC64 = 0x15;
-  public static final int EC_INSTRUCTION_ABORT_LOWER = 0x20;
   public static final int EC_PC_ALIGNMENT = 0x22;
-  public static final int EC_DATA_ABORT_LOWER = 0x24;
   public static final int EC_BRK64 = 0x3c;
 
   private static final int EC_SHIFT = 26;
@@ -48,11 +46,6 @@ public final class Arm64Exceptions {
   public void takeWithAddress(long esr, long far, long elr) {
     state.setFarEl1(far);
     takeSynchronous(esr, elr);
-  }
-
-  /** The abort class for the current exception level: the "lower" code, or one more. */
-  public int abortClass(int lowerClass) {
-    return state.exceptionLevel() == 0 ? lowerClass : lowerClass + 1;
   }
 
   private long entryPstate(long old) {
