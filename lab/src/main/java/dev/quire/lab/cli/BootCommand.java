@@ -1,5 +1,9 @@
 package dev.quire.lab.cli;
 
+import dev.quire.emulator.boot.BootRequest;
+import dev.quire.emulator.boot.GuestArchitecture;
+import dev.quire.emulator.boot.GuestFile;
+import dev.quire.kernel.mm.HostPagePolicy;
 import dev.quire.lab.cli.GuestRunner.GuestRun;
 import dev.quire.lab.report.JsonLines;
 import dev.quire.lab.report.RunOutcome;
@@ -10,9 +14,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
+import picocli.CommandLine.TypeConversionException;
 
 /** {@code quire boot}: boots one guest, shows its console, then what the run came to. */
 @Command(
@@ -23,7 +29,6 @@ import picocli.CommandLine.Parameters;
             + " multiboot ELF or an arm64 Image. What follows -- is added to the guest's command"
             + " line.")
 public final class BootCommand implements Callable<Integer> {
-  private static final int MOST_VCPUS = 64;
   private static final long LONGEST_TIMEOUT_SECONDS = 30L * 24 * 3600;
 
   private final Invocation invocation;
@@ -62,10 +67,11 @@ public final class BootCommand implements Callable<Integer> {
       names = "--host-pages",
       paramLabel = "POLICY",
       defaultValue = "4k",
+      converter = PolicyConverter.class,
       description =
-          "How the host backs guest memory: 4k, thp, mthp-64k, hugetlb-2m ..."
+          "How the host backs guest memory: 4k, thp, hugetlb-2m, hugetlb-1g"
               + " (default: ${DEFAULT-VALUE}).")
-  String hostPages;
+  HostPagePolicy hostPages;
 
   @Option(
       names = "--max-instructions",
@@ -85,16 +91,18 @@ public final class BootCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    BootRequest request = request();
+    GuestChoice choice = GuestChoice.of(guest);
+    BootRequest request = request(choice);
+    RunSettings settings = new RunSettings(hostPages, common.seed, instructionLimit(), timeout());
     try (JsonLines json = common.openJson(invocation)) {
       if (json != null) {
-        json.manifest(Build.manifest(invocation, common.seed, config(request)));
+        json.manifest(Build.manifest(invocation, common.seed, config(request, choice)));
       }
       boolean showConsole = !common.jsonOnStandardOutput();
       ConsoleOutput console =
           new ConsoleOutput(
               showConsole ? invocation.out() : null, invocation.outIsTerminal(), json);
-      RunOutcome outcome = run(request, console);
+      RunOutcome outcome = run(request, settings, console);
       console.finish();
       if (json != null) {
         json.outcome(outcome);
@@ -105,15 +113,14 @@ public final class BootCommand implements Callable<Integer> {
   }
 
   @SuppressWarnings("try") // guard and progress act by being open
-  private RunOutcome run(BootRequest request, ConsoleOutput console) {
-    try (GuestRun run = invocation.runner().prepare(request, console);
+  private RunOutcome run(BootRequest request, RunSettings settings, ConsoleOutput console) {
+    try (GuestRun run = invocation.runner().prepare(request, settings, console);
         InterruptGuard guard = new InterruptGuard(run::interrupt)) {
       if (common.quiet) {
         return run.run();
       }
-      try (BootProgress progress =
-          new BootProgress(
-              invocation, console, run, request.guestName(), request.maxInstructions())) {
+      long most = maxInstructions == null ? -1 : maxInstructions;
+      try (BootProgress progress = new BootProgress(invocation, console, run, guest, most)) {
         return run.run();
       }
     }
@@ -145,33 +152,30 @@ public final class BootCommand implements Callable<Integer> {
     };
   }
 
-  private BootRequest request() {
-    GuestFile file = GuestFile.open(guest);
-    if (arch != null && !arch.equals("x86_64") && !arch.equals("arm64")) {
+  private BootRequest request(GuestChoice choice) {
+    GuestImage image = choice.image();
+    GuestArchitecture wanted = arch == null ? null : GuestArchitecture.named(arch);
+    if (arch != null && wanted == null) {
       throw CommandFailure.usage("--arch '" + arch + "' is not one of x86_64, arm64");
     }
-    GuestImage image = file.image();
-    if (arch != null && image != null && !arch.equals(image.arch())) {
-      throw CommandFailure.usage(guest + " is built for " + image.arch() + ": drop --arch " + arch);
-    }
     int cpus = vcpus != null ? vcpus : image != null ? image.cpus() : 1;
-    if (cpus < 1 || cpus > MOST_VCPUS) {
-      throw CommandFailure.usage("--smp " + cpus + " is out of range: 1 to " + MOST_VCPUS);
+    if (cpus < 1) {
+      throw CommandFailure.usage("--smp " + cpus + " is not positive");
     }
     MemorySize size =
         memory != null ? memory : image != null ? image.memory() : MemorySize.parse("64M");
+    try {
+      hostPages.requireMultiple(size.bytes());
+    } catch (IllegalArgumentException e) {
+      throw CommandFailure.usage(e.getMessage(), e);
+    }
     return new BootRequest(
-        guest,
-        file.bytes(),
-        arch != null ? arch : image != null ? image.arch() : null,
+        choice.file(),
+        initrd == null ? null : GuestFile.read(GuestChoice.path(initrd)),
+        commandLine(),
         size.bytes(),
         cpus,
-        initrd == null ? null : GuestFile.read(initrd, "--initrd"),
-        commandLine(),
-        hostPages,
-        common.seed,
-        instructionLimit(),
-        timeout());
+        wanted);
   }
 
   private String commandLine() {
@@ -184,7 +188,7 @@ public final class BootCommand implements Callable<Integer> {
 
   private long instructionLimit() {
     if (maxInstructions == null) {
-      return -1;
+      return Long.MAX_VALUE;
     }
     if (maxInstructions < 1) {
       throw CommandFailure.usage("--max-instructions " + maxInstructions + " is not positive");
@@ -203,18 +207,30 @@ public final class BootCommand implements Callable<Integer> {
     return Duration.ofNanos(Math.max(1, (long) (timeoutSeconds * 1e9)));
   }
 
-  private Map<String, Object> config(BootRequest request) {
+  private Map<String, Object> config(BootRequest request, GuestChoice choice) {
     Map<String, Object> config = new LinkedHashMap<>();
     config.put("command", "boot");
     config.put("guest", guest);
-    config.put("arch", request.arch());
+    config.put("arch", choice.image() != null ? choice.image().arch() : arch);
     config.put("memory_bytes", request.memoryBytes());
-    config.put("smp", request.vcpus());
+    config.put("smp", request.cpus());
     config.put("initrd", initrd);
     config.put("command_line", request.commandLine());
-    config.put("host_pages", request.hostPages());
+    config.put("host_pages", hostPages.name());
     config.put("max_instructions", maxInstructions);
     config.put("timeout_seconds", timeoutSeconds);
     return config;
+  }
+
+  /** Lets picocli parse a policy by its name. */
+  static final class PolicyConverter implements ITypeConverter<HostPagePolicy> {
+    @Override
+    public HostPagePolicy convert(String name) {
+      try {
+        return HostPagePolicy.parse(name);
+      } catch (IllegalArgumentException e) {
+        throw new TypeConversionException(e.getMessage());
+      }
+    }
   }
 }

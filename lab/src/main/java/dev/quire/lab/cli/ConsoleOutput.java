@@ -1,5 +1,6 @@
 package dev.quire.lab.cli;
 
+import dev.quire.emulator.device.ConsoleSink;
 import dev.quire.lab.report.JsonLines;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
@@ -10,7 +11,7 @@ import java.nio.charset.StandardCharsets;
  * lines. Written by the machine's thread; {@link #silentMillis} and {@link #between} are for the
  * progress thread.
  */
-public final class ConsoleOutput {
+public final class ConsoleOutput implements ConsoleSink {
   private static final int LONGEST_LINE = 16 * 1024;
 
   private final PrintStream out;
@@ -33,6 +34,7 @@ public final class ConsoleOutput {
   }
 
   /** One byte from the guest's serial port. */
+  @Override
   public synchronized void write(byte value) {
     if (beforeOutput != null) {
       beforeOutput.run();

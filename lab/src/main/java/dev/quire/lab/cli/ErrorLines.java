@@ -1,6 +1,7 @@
 package dev.quire.lab.cli;
 
 import dev.quire.bindings.NativeLibraryException;
+import dev.quire.emulator.boot.BadGuestException;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -84,6 +85,10 @@ final class ErrorLines implements IParameterExceptionHandler, IExecutionExceptio
       case CommandFailure expected -> {
         say(name, firstLine(expected));
         exitCode = expected.exitCode();
+      }
+      case BadGuestException refused -> {
+        say(name, firstLine(refused));
+        exitCode = ExitCode.USAGE;
       }
       case NativeLibraryException missing -> {
         say(name, firstLine(missing));

@@ -1,14 +1,20 @@
 package dev.quire.lab.cli;
 
+import dev.quire.emulator.boot.BadGuestException;
+import dev.quire.emulator.boot.BootRequest;
+import dev.quire.emulator.device.ConsoleSink;
 import dev.quire.lab.report.RunOutcome;
 
 /** The port through which commands boot guests. */
 public interface GuestRunner {
   /**
-   * Builds a machine with the guest in it. {@link CommandFailure} tells why not: a guest that
-   * cannot be loaded (exit code 2), or a library that is missing (3).
+   * Builds a machine with the guest in it. The thread that prepares it runs and closes it.
+   *
+   * @throws BadGuestException if the guest cannot be booted as asked
+   * @throws CommandFailure if the settings will not do
+   * @throws dev.quire.bindings.NativeLibraryException if a library is missing
    */
-  GuestRun prepare(BootRequest request, ConsoleOutput console);
+  GuestRun prepare(BootRequest request, RunSettings settings, ConsoleSink console);
 
   /** A machine that is ready to run, once. */
   interface GuestRun extends AutoCloseable {

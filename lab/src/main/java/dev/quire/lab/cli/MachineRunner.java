@@ -1,9 +1,97 @@
 package dev.quire.lab.cli;
 
-/** Boots guests on {@code dev.quire.emulator.machine}. */
+import dev.quire.emulator.boot.BootLoader;
+import dev.quire.emulator.boot.BootPlan;
+import dev.quire.emulator.boot.BootRequest;
+import dev.quire.emulator.device.ConsoleSink;
+import dev.quire.emulator.machine.MachineConfig;
+import dev.quire.emulator.machine.RunResult;
+import dev.quire.emulator.machine.RunStatus;
+import dev.quire.emulator.machine.VirtualMachine;
+import dev.quire.lab.report.RunOutcome;
+import java.time.Duration;
+
+/** Boots guests on {@link VirtualMachine}. */
 final class MachineRunner implements GuestRunner {
   @Override
-  public GuestRun prepare(BootRequest request, ConsoleOutput console) {
-    throw CommandFailure.usage("this build cannot boot guests yet");
+  public GuestRun prepare(BootRequest request, RunSettings settings, ConsoleSink console) {
+    if (request.cpus() > MachineConfig.MOST_VCPUS) {
+      throw CommandFailure.usage(
+          "--smp " + request.cpus() + " is out of range: 1 to " + MachineConfig.MOST_VCPUS);
+    }
+    BootPlan plan = BootLoader.plan(request);
+    try {
+      MachineConfig config =
+          new MachineConfig(
+              settings.hostPages(), settings.seed(), settings.maxInstructions(), console);
+      return new MachineRun(VirtualMachine.create(config, plan), settings.timeout());
+    } catch (OutOfMemoryError e) {
+      throw CommandFailure.usage(
+          "the host has no room for " + request.memoryBytes() + " bytes of guest memory", e);
+    }
+  }
+
+  /** One machine, its clock on the wall, and the watchdog of its timeout. */
+  private static final class MachineRun implements GuestRun {
+    private final VirtualMachine machine;
+    private final Duration timeout;
+
+    MachineRun(VirtualMachine machine, Duration timeout) {
+      this.machine = machine;
+      this.timeout = timeout;
+    }
+
+    @Override
+    public RunOutcome run() {
+      Thread watchdog = timeout == null ? null : startWatchdog();
+      long start = System.nanoTime();
+      try {
+        RunResult result = machine.run();
+        return Outcomes.of(result, System.nanoTime() - start);
+      } finally {
+        if (watchdog != null) {
+          watchdog.interrupt();
+        }
+      }
+    }
+
+    private Thread startWatchdog() {
+      Thread watchdog =
+          new Thread(
+              () -> {
+                try {
+                  Thread.sleep(timeout);
+                  machine.stop(RunStatus.LIMIT, "the timeout of " + text(timeout) + " s ran out");
+                } catch (InterruptedException ignored) {
+                  // The run ended in time.
+                }
+              },
+              "timeout");
+      watchdog.setDaemon(true);
+      watchdog.start();
+      return watchdog;
+    }
+
+    private static String text(Duration duration) {
+      double seconds = duration.toNanos() / 1e9;
+      return seconds == Math.rint(seconds)
+          ? Long.toString((long) seconds)
+          : Double.toString(seconds);
+    }
+
+    @Override
+    public void interrupt() {
+      machine.stop(RunStatus.INTERRUPTED, "interrupted");
+    }
+
+    @Override
+    public long instructionsSoFar() {
+      return machine.instructionsSoFar();
+    }
+
+    @Override
+    public void close() {
+      machine.close();
+    }
   }
 }

@@ -84,6 +84,7 @@ public final class JsonLines implements Closeable {
           json.writeNumberField("instructions", counts.instructions());
           json.writeNumberField("guest_faults", counts.guestFaults());
           json.writeNumberField("stage2_faults", counts.stage2Faults());
+          json.writeNumberField("interrupts", counts.interrupts());
           fields("exits", counts.exits());
           fields("mmu", counts.mmu());
           if (!kernel.isEmpty()) {

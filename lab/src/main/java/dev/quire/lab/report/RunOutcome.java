@@ -49,6 +49,7 @@ public record RunOutcome(
    * @param instructions retired
    * @param guestFaults faults of the guest's own translation delivered to it
    * @param stage2Faults second-stage faults the host resolved
+   * @param interrupts delivered to the guest
    * @param exits exits to the machine, by kind
    * @param mmu what the MMU did that the guest or the host can see
    * @param engine what the engine did; may differ between two identical runs
@@ -57,6 +58,7 @@ public record RunOutcome(
       long instructions,
       long guestFaults,
       long stage2Faults,
+      long interrupts,
       Map<String, Long> exits,
       Map<String, Long> mmu,
       Map<String, Long> engine) {}

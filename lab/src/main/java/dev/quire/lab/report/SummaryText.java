@@ -29,6 +29,9 @@ public final class SummaryText {
             "modelled: 1 instruction = 1 ns, idle time skipped"));
     lines.add(row("guest faults", grouped(total.guestFaults()), "counted"));
     lines.add(row("stage-2 faults", grouped(total.stage2Faults()), "counted"));
+    if (total.interrupts() > 0) {
+      lines.add(row("interrupts", grouped(total.interrupts()), "counted"));
+    }
     lines.add(row("exits", grouped(sum(total.exits())), "counted" + breakdown(total.exits())));
     for (Map.Entry<String, Long> entry : outcome.kernel().entrySet()) {
       lines.add(row(entry.getKey(), grouped(entry.getValue()), "counted, host kernel model"));

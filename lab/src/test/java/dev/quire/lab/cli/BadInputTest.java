@@ -3,6 +3,7 @@ package dev.quire.lab.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.quire.bindings.NativeLibraryException;
+import dev.quire.emulator.boot.BadGuestException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -28,8 +29,8 @@ class BadInputTest {
         "boot helo                                    | did you mean hello-",
         "boot hello-x86_65                            | did you mean hello-x86_64?",
         "boot no-guest-at-all                         | neither a built-in guest nor a file",
-        "boot /no/such/file                           | /no/such/file: there is no such file",
-        "boot /                                       | / is a folder",
+        "boot /no/such/file                           | /no/such/file: no such file",
+        "boot /                                       | /: is a directory",
         "boot hello-x86_64 --memroy 64M               | did you mean --memory?",
         "boot hello-x86_64 --tlb skylake              | '--tlb' is not available in this version",
         "boot hello-x86_64 --gdb=1234                 | '--gdb' is not available in this version",
@@ -38,16 +39,20 @@ class BadInputTest {
         "boot hello-x86_64 --memory 67108865          | not a whole number of 4 KiB pages",
         "boot hello-x86_64 --memory much              | 'much' is not a memory size",
         "boot hello-x86_64 --memory -64M              | '-64M' is not a memory size",
-        "boot hello-x86_64 --smp 0                    | --smp 0 is out of range",
-        "boot hello-x86_64 --smp 1000                 | --smp 1000 is out of range",
+        "boot hello-x86_64 --smp 0                    | --smp 0 is not positive",
+        "boot hello-x86_64 --host-pages 3k            | unknown host page policy '3k'; choose one"
+            + " of",
+        "boot hello-x86_64 --host-pages mthp-64k      | not modelled by this version; choose one"
+            + " of",
+        "boot hello-x86_64 --host-pages hugetlb-1g    | not a multiple of the 1073741824-byte"
+            + " pages",
         "boot hello-x86_64 --smp two                  | 'two' is not an int",
         "boot hello-x86_64 --max-instructions 0       | --max-instructions 0 is not positive",
         "boot hello-x86_64 --max-instructions 1e9     | '1e9' is not a long",
         "boot hello-x86_64 --timeout 0                | --timeout 0.0 is out of range",
         "boot hello-x86_64 --timeout NaN              | --timeout NaN is out of range",
         "boot hello-x86_64 --arch riscv               | --arch 'riscv' is not one of x86_64, arm64",
-        "boot hello-arm64 --arch x86_64               | built for arm64: drop --arch x86_64",
-        "boot hello-x86_64 --initrd /no/such/initrd   | --initrd /no/such/initrd: there is no such",
+        "boot hello-x86_64 --initrd /no/such/initrd   | /no/such/initrd: no such file",
         "images extra                                 | unknown argument 'extra'",
         "images --json /no/such/folder/file           | cannot write --json /no/such/folder/file",
         "doctor --seed x                              | 'x' is not a long",
@@ -72,14 +77,14 @@ class BadInputTest {
       file.setLength((1L << 30) + 1);
     }
     assertThat(quire.run("boot", huge.toString())).isEqualTo(2);
-    assertThat(quire.err()).contains(huge + " is larger than 1 GiB");
+    assertThat(quire.err()).contains(huge + ": is 1073741825 bytes long");
   }
 
   @Test
   void aGuestThatTheMachineRefusesGivesExitCode2() {
-    quire.runner.refusal = CommandFailure.usage("segment at 0x0 lies outside memory");
+    quire.runner.refusal = new BadGuestException("kernel", "segment at 0x0 lies outside memory");
     assertThat(quire.run("boot", "hello-x86_64")).isEqualTo(2);
-    assertThat(quire.err()).isEqualTo("quire boot: segment at 0x0 lies outside memory\n");
+    assertThat(quire.err()).isEqualTo("quire boot: kernel: segment at 0x0 lies outside memory\n");
   }
 
   @Test

@@ -2,6 +2,9 @@ package dev.quire.lab.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.quire.emulator.boot.BootRequest;
+import dev.quire.emulator.boot.GuestArchitecture;
+import dev.quire.kernel.mm.HostPagePolicy;
 import dev.quire.lab.report.RunOutcome.Status;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -81,15 +84,16 @@ class BootCommandTest {
             "--raw");
     assertThat(exitCode).isZero();
     BootRequest request = quire.runner.request;
-    assertThat(request.arch()).isEqualTo("arm64");
+    assertThat(request.architecture()).isNull();
     assertThat(request.memoryBytes()).isEqualTo(1L << 30);
-    assertThat(request.vcpus()).isEqualTo(3);
+    assertThat(request.cpus()).isEqualTo(3);
     assertThat(request.commandLine()).isEqualTo("console=x pages=3 --raw");
-    assertThat(request.initrd()).asString().isEqualTo("abc");
-    assertThat(request.hostPages()).isEqualTo("thp");
-    assertThat(request.seed()).isEqualTo(7);
-    assertThat(request.maxInstructions()).isEqualTo(5000);
-    assertThat(request.timeout()).isEqualTo(Duration.ofMillis(2500));
+    assertThat(request.initrd().bytes()).asString().isEqualTo("abc");
+    RunSettings settings = quire.runner.settings;
+    assertThat(settings.hostPages()).isEqualTo(HostPagePolicy.THP);
+    assertThat(settings.seed()).isEqualTo(7);
+    assertThat(settings.maxInstructions()).isEqualTo(5000);
+    assertThat(settings.timeout()).isEqualTo(Duration.ofMillis(2500));
   }
 
   @Test
@@ -97,9 +101,10 @@ class BootCommandTest {
     quire.run("boot", "hello-x86_64");
     BootRequest request = quire.runner.request;
     assertThat(request.memoryBytes()).isEqualTo(64L << 20);
-    assertThat(request.vcpus()).isEqualTo(1);
-    assertThat(request.maxInstructions()).isEqualTo(-1);
-    assertThat(request.timeout()).isNull();
+    assertThat(request.cpus()).isEqualTo(1);
+    assertThat(quire.runner.settings.maxInstructions()).isEqualTo(Long.MAX_VALUE);
+    assertThat(quire.runner.settings.timeout()).isNull();
+    assertThat(quire.runner.settings.hostPages()).isEqualTo(HostPagePolicy.BASE);
     assertThat(request.initrd()).isNull();
   }
 
@@ -107,8 +112,8 @@ class BootCommandTest {
   void aFileIsBootedAsItIs() throws IOException {
     Path kernel = Files.writeString(folder.resolve("kernel"), "ELF");
     assertThat(quire.run("boot", kernel.toString(), "--arch", "arm64")).isZero();
-    assertThat(quire.runner.request.kernel()).asString().isEqualTo("ELF");
-    assertThat(quire.runner.request.arch()).isEqualTo("arm64");
+    assertThat(quire.runner.request.kernel().bytes()).asString().isEqualTo("ELF");
+    assertThat(quire.runner.request.architecture()).isEqualTo(GuestArchitecture.ARM64);
   }
 
   @Test

@@ -1,5 +1,7 @@
 package dev.quire.lab.cli;
 
+import dev.quire.emulator.boot.BootRequest;
+import dev.quire.emulator.device.ConsoleSink;
 import dev.quire.lab.report.RunOutcome;
 import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashMap;
@@ -12,11 +14,13 @@ final class ScriptedRunner implements GuestRunner {
   RunOutcome.Status status = RunOutcome.Status.PASS;
   RuntimeException refusal;
   BootRequest request;
+  RunSettings settings;
   boolean closed;
 
   @Override
-  public GuestRun prepare(BootRequest boot, ConsoleOutput output) {
+  public GuestRun prepare(BootRequest boot, RunSettings run, ConsoleSink output) {
     request = boot;
+    settings = run;
     if (refusal != null) {
       throw refusal;
     }
@@ -51,7 +55,7 @@ final class ScriptedRunner implements GuestRunner {
     exits.put("hlt", 2L);
     RunOutcome.Counts counts =
         new RunOutcome.Counts(
-            1_234_567, 12, 345, exits, Map.of("accessed_set", 9L), Map.of("fills", 99L));
+            1_234_567, 12, 345, 0, exits, Map.of("accessed_set", 9L), Map.of("fills", 99L));
     return new RunOutcome(
         status,
         "the guest said so",

@@ -14,9 +14,10 @@ class SummaryTextTest {
     exits.put("io", 1_040L);
     exits.put("mmio", 0L);
     exits.put("hlt", 2L);
-    RunOutcome.Counts one = new RunOutcome.Counts(1_000_000, 5, 300, exits, Map.of(), Map.of());
-    RunOutcome.Counts two = new RunOutcome.Counts(500_000, 7, 45, Map.of(), Map.of(), Map.of());
-    RunOutcome.Counts total = new RunOutcome.Counts(1_500_000, 12, 345, exits, Map.of(), Map.of());
+    RunOutcome.Counts one = new RunOutcome.Counts(1_000_000, 5, 300, 3, exits, Map.of(), Map.of());
+    RunOutcome.Counts two = new RunOutcome.Counts(500_000, 7, 45, 4, Map.of(), Map.of(), Map.of());
+    RunOutcome.Counts total =
+        new RunOutcome.Counts(1_500_000, 12, 345, 7, exits, Map.of(), Map.of());
     RunOutcome outcome =
         new RunOutcome(
             RunOutcome.Status.PASS,
@@ -34,6 +35,7 @@ class SummaryTextTest {
             "  virtual time             1.75 ms  modelled: 1 instruction = 1 ns, idle time skipped",
             "  guest faults                  12  counted",
             "  stage-2 faults               345  counted",
+            "  interrupts                     7  counted",
             "  exits                      1,042  counted (io 1,040, hlt 2)",
             "  pgfault                      345  counted, host kernel model",
             "  wall time               50.00 ms  measured, 30.0 MIPS");

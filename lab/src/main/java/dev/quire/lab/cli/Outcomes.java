@@ -1,0 +1,86 @@
+package dev.quire.lab.cli;
+
+import dev.quire.emulator.machine.RunResult;
+import dev.quire.lab.report.RunOutcome;
+import dev.quire.lab.report.RunOutcome.Counts;
+import dev.quire.mmu.MmuCounters;
+import dev.quire.mmu.MmuEvent;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+
+/** Turns a machine's result into a report's. */
+final class Outcomes {
+  /** What the guest or the host can see; the rest describes fills, and so the engine. */
+  private static final MmuEvent[] VISIBLE = {
+    MmuEvent.ACCESSED_SET, MmuEvent.DIRTY_SET, MmuEvent.INVALIDATION
+  };
+
+  private static final MmuEvent[] OF_FILLS = {
+    MmuEvent.WALK, MmuEvent.STAGE1_REFERENCE, MmuEvent.STAGE2_REFERENCE
+  };
+
+  private Outcomes() {}
+
+  static RunOutcome of(RunResult result, long wallNanos) {
+    List<Counts> vcpus = new ArrayList<>();
+    for (RunResult.VcpuResult vcpu : result.vcpus()) {
+      vcpus.add(counts(vcpu));
+    }
+    return new RunOutcome(
+        RunOutcome.Status.valueOf(result.status().name()),
+        result.reason(),
+        vcpus,
+        total(vcpus),
+        result.kernel(),
+        result.virtualNanos(),
+        wallNanos);
+  }
+
+  private static Counts counts(RunResult.VcpuResult vcpu) {
+    Map<String, Long> exits = new LinkedHashMap<>();
+    exits.put("io", vcpu.ioExits());
+    exits.put("mmio", vcpu.mmioExits());
+    exits.put("halt", vcpu.halts());
+    Map<String, Long> engine = new LinkedHashMap<>(vcpu.engine());
+    engine.putAll(named(vcpu.mmu(), OF_FILLS));
+    return new Counts(
+        vcpu.instructions(),
+        vcpu.guestFaults(),
+        vcpu.stage2Faults(),
+        vcpu.interrupts(),
+        exits,
+        named(vcpu.mmu(), VISIBLE),
+        engine);
+  }
+
+  private static Map<String, Long> named(MmuCounters.Snapshot snapshot, MmuEvent... events) {
+    Map<String, Long> named = new LinkedHashMap<>();
+    for (MmuEvent event : events) {
+      named.put(event.name().toLowerCase(Locale.ROOT), snapshot.get(event));
+    }
+    return named;
+  }
+
+  private static Counts total(List<Counts> vcpus) {
+    long instructions = 0;
+    long guestFaults = 0;
+    long stage2Faults = 0;
+    long interrupts = 0;
+    Map<String, Long> exits = new LinkedHashMap<>();
+    Map<String, Long> mmu = new LinkedHashMap<>();
+    Map<String, Long> engine = new LinkedHashMap<>();
+    for (Counts vcpu : vcpus) {
+      instructions += vcpu.instructions();
+      guestFaults += vcpu.guestFaults();
+      stage2Faults += vcpu.stage2Faults();
+      interrupts += vcpu.interrupts();
+      vcpu.exits().forEach((kind, count) -> exits.merge(kind, count, Long::sum));
+      vcpu.mmu().forEach((kind, count) -> mmu.merge(kind, count, Long::sum));
+      vcpu.engine().forEach((kind, count) -> engine.merge(kind, count, Long::sum));
+    }
+    return new Counts(instructions, guestFaults, stage2Faults, interrupts, exits, mmu, engine);
+  }
+}
