@@ -1,10 +1,12 @@
 package dev.quire.lab.cli;
 
 import dev.quire.emulator.machine.RunResult;
+import dev.quire.kernel.kvm.Stage2Counters;
 import dev.quire.lab.report.RunOutcome;
 import dev.quire.lab.report.RunOutcome.Counts;
 import dev.quire.mmu.MmuCounters;
 import dev.quire.mmu.MmuEvent;
+import dev.quire.mmu.Order;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -34,9 +36,39 @@ final class Outcomes {
         result.reason(),
         vcpus,
         total(vcpus),
-        result.kernel(),
+        pagesTouched(result.stage2()),
+        kernel(result.stage2()),
         result.virtualNanos(),
         wallNanos);
+  }
+
+  /** Page sizes are named as the host page policies are. */
+  private static Map<String, Long> pagesTouched(Stage2Counters.Snapshot stage2) {
+    Map<String, Long> pages = new LinkedHashMap<>();
+    long[] leaves = stage2.leavesInstalled();
+    for (int order = 0; order < leaves.length; order++) {
+      if (leaves[order] != 0) {
+        pages.put(sizeName(Order.bytes(order)), leaves[order]);
+      }
+    }
+    return pages;
+  }
+
+  private static String sizeName(long bytes) {
+    if (bytes >= 1L << 30) {
+      return (bytes >> 30) + "g";
+    }
+    return bytes >= 1L << 20 ? (bytes >> 20) + "m" : (bytes >> 10) + "k";
+  }
+
+  private static Map<String, Long> kernel(Stage2Counters.Snapshot stage2) {
+    Map<String, Long> kernel = new LinkedHashMap<>();
+    kernel.put("resident_pages", stage2.residentPages());
+    kernel.put("stage2_table_pages", stage2.tablePages());
+    kernel.put("stage2_leaves_removed", stage2.leavesRemoved());
+    kernel.put("stage2_readonly_exits", stage2.readonlyExits());
+    kernel.put("stage2_invalidations", stage2.invalidations());
+    return kernel;
   }
 
   private static Counts counts(RunResult.VcpuResult vcpu) {

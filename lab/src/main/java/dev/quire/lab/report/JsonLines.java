@@ -56,9 +56,9 @@ public final class JsonLines implements Closeable {
           json.writeStringField("reason", outcome.reason());
         });
     for (int vcpu = 0; vcpu < outcome.vcpus().size(); vcpu++) {
-      counters(Integer.toString(vcpu), outcome.vcpus().get(vcpu), Map.of());
+      counters(Integer.toString(vcpu), outcome.vcpus().get(vcpu), null);
     }
-    counters("total", outcome.total(), outcome.kernel());
+    counters("total", outcome.total(), outcome);
     line(
         "summary",
         () -> {
@@ -69,7 +69,7 @@ public final class JsonLines implements Closeable {
         });
   }
 
-  private void counters(String vcpu, RunOutcome.Counts counts, Map<String, Long> kernel) {
+  private void counters(String vcpu, RunOutcome.Counts counts, RunOutcome machine) {
     line(
         "counters",
         () -> {
@@ -87,8 +87,9 @@ public final class JsonLines implements Closeable {
           json.writeNumberField("interrupts", counts.interrupts());
           fields("exits", counts.exits());
           fields("mmu", counts.mmu());
-          if (!kernel.isEmpty()) {
-            fields("kernel", kernel);
+          if (machine != null) {
+            fields("pages_touched", machine.pagesTouched());
+            fields("kernel", machine.kernel());
           }
           fields("engine", counts.engine());
         });

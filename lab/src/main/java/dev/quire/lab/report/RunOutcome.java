@@ -11,6 +11,7 @@ import java.util.Map;
  * @param reason why, in one line
  * @param vcpus counts of each virtual CPU, by number
  * @param total counts of the machine
+ * @param pagesTouched pages the host gave the guest at its first touch, by page size
  * @param kernel what the host kernel model did, by Linux's names where there are any
  * @param virtualNanos virtual time, modelled: a retired instruction is 1 ns
  * @param wallNanos wall-clock time of the run
@@ -20,6 +21,7 @@ public record RunOutcome(
     String reason,
     List<Counts> vcpus,
     Counts total,
+    Map<String, Long> pagesTouched,
     Map<String, Long> kernel,
     long virtualNanos,
     long wallNanos) {

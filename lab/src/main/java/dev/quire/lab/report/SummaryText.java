@@ -33,9 +33,8 @@ public final class SummaryText {
       lines.add(row("interrupts", grouped(total.interrupts()), "counted"));
     }
     lines.add(row("exits", grouped(sum(total.exits())), "counted" + breakdown(total.exits())));
-    for (Map.Entry<String, Long> entry : outcome.kernel().entrySet()) {
-      lines.add(row(entry.getKey(), grouped(entry.getValue()), "counted, host kernel model"));
-    }
+    Map<String, Long> pages = outcome.pagesTouched();
+    lines.add(row("pages touched", grouped(sum(pages)), "counted" + breakdown(pages)));
     double seconds = outcome.wallNanos() / 1e9;
     String speed =
         outcome.wallNanos() > 0

@@ -61,7 +61,8 @@ final class ScriptedRunner implements GuestRunner {
         "the guest said so",
         List.of(counts),
         counts,
-        Map.of("pgfault", 345L),
+        Map.of("4k", 345L),
+        Map.of("resident_pages", 345L),
         1_234_567,
         500_000_000);
   }

@@ -18,13 +18,17 @@ class SummaryTextTest {
     RunOutcome.Counts two = new RunOutcome.Counts(500_000, 7, 45, 4, Map.of(), Map.of(), Map.of());
     RunOutcome.Counts total =
         new RunOutcome.Counts(1_500_000, 12, 345, 7, exits, Map.of(), Map.of());
+    Map<String, Long> pages = new LinkedHashMap<>();
+    pages.put("4k", 333L);
+    pages.put("2m", 12L);
     RunOutcome outcome =
         new RunOutcome(
             RunOutcome.Status.PASS,
             "wrote 0",
             List.of(one, two),
             total,
-            Map.of("pgfault", 345L),
+            pages,
+            Map.of("resident_pages", 345L),
             1_750_000,
             50_000_000);
 
@@ -37,7 +41,7 @@ class SummaryTextTest {
             "  stage-2 faults               345  counted",
             "  interrupts                     7  counted",
             "  exits                      1,042  counted (io 1,040, hlt 2)",
-            "  pgfault                      345  counted, host kernel model",
+            "  pages touched                345  counted (4k 333, 2m 12)",
             "  wall time               50.00 ms  measured, 30.0 MIPS");
   }
 
