@@ -94,6 +94,7 @@ public final class BlockCounter implements AutoCloseable {
   private int generation;
   private boolean closed;
   private final UcHooks hooks;
+  private final long hookId;
 
   private BlockCounter(Uc uc, byte[] code, boolean withTable) {
     hooks = uc.hooks();
@@ -107,7 +108,7 @@ public final class BlockCounter implements AutoCloseable {
     RawMemory.putLong(state + DEADLINE, Long.MAX_VALUE);
     RawMemory.putLong(state + TABLE, table);
     RawMemory.putLong(state + MASK, ENTRIES - 1);
-    hooks.nativeHook(UcConst.HOOK_BLOCK, stub.address(), state);
+    hookId = hooks.nativeHook(UcConst.HOOK_BLOCK, stub.address(), state);
   }
 
   /** Hooks an arm64 engine: every instruction is four bytes. */
@@ -299,6 +300,14 @@ public final class BlockCounter implements AutoCloseable {
   private static int pageBit(long va) {
     long page = va >>> 12;
     return (int) (page ^ page >>> 12 ^ page >>> 24) & (PAGE_BITS - 1);
+  }
+
+  /**
+   * Takes the hook off the engine, for good: nothing is counted any more and nothing stops. The
+   * caller then drops every translated block.
+   */
+  public void detach() {
+    hooks.delete(hookId);
   }
 
   /** Frees the hook's code and state; its engine must be closed first. */

@@ -49,6 +49,13 @@ public interface ExecutionEngine extends FillCache, AutoCloseable {
   /** Drops every translated block, after the host changed code under the guest. */
   void flushCode();
 
+  /**
+   * Gives up counting and exact stops for good: from the next {@link #run} on, the core runs as it
+   * does alone, up to the next fault, trap or halt. For measuring what counting costs; only sound
+   * while the guest executes user code.
+   */
+  void stopCounting();
+
   @Override
   void close();
 }

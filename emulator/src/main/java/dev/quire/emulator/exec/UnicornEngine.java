@@ -371,6 +371,12 @@ abstract class UnicornEngine implements ExecutionEngine {
   }
 
   @Override
+  public final void stopCounting() {
+    blocks.detach();
+    flushCode();
+  }
+
+  @Override
   public void close() {
     uc.close();
     blocks.close();

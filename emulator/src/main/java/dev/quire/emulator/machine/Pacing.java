@@ -9,18 +9,26 @@ import dev.quire.emulator.vcpu.Vcpu;
  */
 public interface Pacing {
   /** Long enough to amortise a switch, short enough that a spinning vCPU costs others little. */
-  Pacing STANDARD =
-      new Pacing() {
-        private static final long SLICE_INSTRUCTIONS = 10_000;
+  Pacing STANDARD = even(10_000);
 
-        @Override
-        public long nextSliceInstructions() {
-          return SLICE_INSTRUCTIONS;
-        }
+  /**
+   * For a vCPU that shares with nobody. The way to the end of a turn is stepped one instruction at
+   * a time, up to a whole translated block, so that turns cost; they end only to tell the progress.
+   */
+  Pacing ALONE = even(5_000_000);
 
-        @Override
-        public void afterSlice(Vcpu vcpu) {}
-      };
+  /** Turns of one length. */
+  static Pacing even(long instructions) {
+    return new Pacing() {
+      @Override
+      public long nextSliceInstructions() {
+        return instructions;
+      }
+
+      @Override
+      public void afterSlice(Vcpu vcpu) {}
+    };
+  }
 
   /** The longest the next turn may be, at least 1. */
   long nextSliceInstructions();

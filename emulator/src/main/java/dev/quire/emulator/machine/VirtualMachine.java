@@ -31,7 +31,7 @@ public final class VirtualMachine implements AutoCloseable {
 
   /** Builds the machine a boot plan asks for, loads the guest and stops before its first step. */
   public static VirtualMachine create(MachineConfig config, BootPlan plan) {
-    return create(config, plan, Pacing.STANDARD);
+    return create(config, plan, plan.cpus() == 1 ? Pacing.ALONE : Pacing.STANDARD);
   }
 
   /** As {@link #create(MachineConfig, BootPlan)}, with turns of another length. */

@@ -2,6 +2,7 @@ package dev.quire.lab.cli;
 
 import dev.quire.lab.bench.FillBench;
 import dev.quire.lab.bench.Ratio;
+import dev.quire.lab.bench.SpeedBench;
 import dev.quire.lab.bench.StartBench;
 import dev.quire.lab.report.JsonLines;
 import java.nio.file.Path;
@@ -19,15 +20,16 @@ import picocli.CommandLine.Parameters;
     description = "Run the project's benchmarks, each as a ratio against a baseline.",
     footer =
         "%nstart: boot of the smallest guest against an empty Java main%n"
-            + "fill: a soft-TLB fill with a full nested walk, time and allocation")
+            + "fill: a soft-TLB fill with a full nested walk, time and allocation%n"
+            + "speed: alu, stream, btree against bare Unicorn, and against QEMU if it is installed")
 public final class BenchCommand implements Callable<Integer> {
-  private static final List<String> NAMES = List.of("start", "fill");
+  private static final List<String> NAMES = List.of("start", "fill", "speed");
 
   private final Invocation invocation;
 
   @Mixin CommonOptions common;
 
-  @Parameters(paramLabel = "NAME", description = "start, fill (default: all).")
+  @Parameters(paramLabel = "NAME", description = "start, fill, speed (default: all).")
   List<String> names = NAMES;
 
   @Option(
@@ -81,8 +83,17 @@ public final class BenchCommand implements Callable<Integer> {
     return switch (name) {
       case "start" -> startBench().run();
       case "fill" -> new FillBench().run();
+      case "speed" -> speed();
       default -> throw new IllegalStateException(name);
     };
+  }
+
+  private List<Ratio> speed() {
+    GuestCatalogue catalogue = GuestCatalogue.builtIn();
+    for (String arch : SpeedBench.withoutQemu()) {
+      invocation.err().println("quire: no QEMU for " + arch + " here: not compared with it");
+    }
+    return new SpeedBench(name -> catalogue.bytes(catalogue.find(name)), rounds).run();
   }
 
   private StartBench startBench() {
