@@ -17,7 +17,10 @@ final class Pic8259 {
 
   private int lines;
   private int irr;
-  private int imr;
+
+  /** All masked until initialized: there is no firmware whose timer tick a guest must expect. */
+  private int imr = 0xff;
+
   private int isr;
   private int elcr;
   private int vectorBase;

@@ -36,6 +36,7 @@ public final class Pit8254 implements DeviceState {
     this.irq0 = irq0;
     transition = events.create(this::outputMayChange);
     counters[2].setGate(false, 0);
+    irq0.set(counters[0].out(0));
   }
 
   /** Ports 0x40..0x43. */

@@ -19,7 +19,9 @@ final class PitCounter {
   private static final int BINARY_PERIOD = 0x1_0000;
   private static final int BCD_PERIOD = 10_000;
 
-  private int mode;
+  /** Out of reset OUT is high: programming a periodic mode then makes no edge. */
+  private int mode = 3;
+
   private boolean bcd;
   private int access = 3;
   private boolean gate = true;
@@ -304,7 +306,7 @@ final class PitCounter {
     gate = reader.getBoolean();
     running = reader.getBoolean();
     loadTick = reader.getLong(-BINARY_PERIOD, Long.MAX_VALUE / 4, "load tick");
-    periodTicks = reader.getLong(isPeriodic() ? 2 : 1, BINARY_PERIOD, "period");
+    periodTicks = reader.getLong(running && isPeriodic() ? 2 : 1, BINARY_PERIOD, "period");
     waitingTicks = reader.getLong(0, BINARY_PERIOD, "waiting count");
     waitingAtTick = reader.getLong(0, Long.MAX_VALUE / 4, "waiting tick");
     heldTicks = reader.getLong(-1, Long.MAX_VALUE / 4, "held ticks");

@@ -35,6 +35,7 @@ final class RtcCalendar {
   private long referenceEpochSeconds;
 
   private long referenceNanos;
+  private boolean wasRunning;
   private boolean wasDividerReset;
 
   RtcCalendar(byte[] cells, long startEpochSeconds) {
@@ -74,22 +75,27 @@ final class RtcCalendar {
 
   /** Call before register A or B changes. */
   void beforeModeChange(long nowNanos) {
+    wasRunning = isRunning();
     wasDividerReset = dividerReset();
-    if (isRunning()) {
+    if (wasRunning) {
       spread(nowNanos);
     }
     if (!wasDividerReset) {
-      referenceNanos = secondStart(nowNanos); // under SET the seconds go on, unseen
+      long second = secondStart(nowNanos); // under SET the seconds go on, unseen
+      referenceEpochSeconds = epochSecondsAt(second);
+      referenceNanos = second;
     }
   }
 
-  /** Call after register A or B changed: the cells hold the time, perhaps in a new format. */
+  /**
+   * Call after register A or B changed. A clock that starts to run takes its time from the cells.
+   */
   void afterModeChange(long nowNanos) {
     if (wasDividerReset && !dividerReset()) {
       // "the first update occurs one-half second later" once the divider is released
       referenceNanos = nowNanos - SECOND / 2;
     }
-    if (isRunning()) {
+    if (!wasRunning && isRunning()) {
       referenceEpochSeconds = gathered();
     }
   }
