@@ -81,7 +81,7 @@ public final class BoardTrial {
     return switch (random.nextInt(4)) {
       case 0 -> random.nextInt(256);
       case 1 -> 1L << random.nextInt(64);
-      case 2 -> random.nextLong() & random.nextLong();
+      case 2 -> -1L >>> random.nextInt(64);
       default -> random.nextLong();
     };
   }

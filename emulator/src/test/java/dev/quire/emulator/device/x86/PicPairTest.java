@@ -267,7 +267,7 @@ class PicPairTest {
             irr |= 1 << pin;
           }
           case 1 -> {
-            imr = random.nextInt(256) & random.nextInt(256);
+            imr = random.nextInt(256) >>> random.nextInt(8);
             chip.writeData(imr);
           }
           case 2 -> {
