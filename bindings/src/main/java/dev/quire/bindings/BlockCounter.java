@@ -1,10 +1,6 @@
 package dev.quire.bindings;
 
-import static java.lang.foreign.ValueLayout.JAVA_INT;
-import static java.lang.foreign.ValueLayout.JAVA_LONG;
-
 import java.lang.foreign.Arena;
-import java.lang.foreign.FunctionDescriptor;
 import java.lang.invoke.MethodHandles;
 import java.util.Arrays;
 
@@ -82,9 +78,6 @@ public final class BlockCounter implements AutoCloseable {
   private static final long PAGE_BYTES = 4096;
   private static final int PAGE_BITS = 4096;
 
-  private static final FunctionDescriptor SCAN_TYPE =
-      FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_INT);
-
   private final NativeMemory memory;
   private final NativeStub stub;
   private final Arena upcalls;
@@ -137,11 +130,7 @@ public final class BlockCounter implements AutoCloseable {
     RawMemory.putLong(
         state + SCAN,
         NativeCalls.upcall(
-            MethodHandles.lookup(),
-            new Upcalls.ScanUpcall(hooks, this, scanner),
-            "call",
-            SCAN_TYPE,
-            upcalls));
+            MethodHandles.lookup(), new Upcalls.ScanUpcall(hooks, this, scanner), upcalls));
     clearBlocks();
   }
 

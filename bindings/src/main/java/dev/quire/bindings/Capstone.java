@@ -56,15 +56,10 @@ public final class Capstone implements AutoCloseable {
     this.mode = mode;
     handleCell = arena.allocate(8, 8);
     resultCell = arena.allocate(8, 8);
-    int code;
-    try {
-      code = (int) CapstoneApi.OPEN.invokeExact(mode.arch, mode.flags, handleCell.address());
-      handle = RawMemory.getLong(handleCell.address());
-      if (code == 0) {
-        code = (int) CapstoneApi.OPTION.invokeExact(handle, OPTION_DETAIL, ON);
-      }
-    } catch (Throwable t) {
-      throw NativeCalls.broken(t);
+    int code = CapstoneApi.open(mode.arch, mode.flags, handleCell.address());
+    handle = RawMemory.getLong(handleCell.address());
+    if (code == 0) {
+      code = CapstoneApi.option(handle, OPTION_DETAIL, ON);
     }
     if (code != 0) {
       arena.close();
@@ -109,9 +104,7 @@ public final class Capstone implements AutoCloseable {
     try (Arena temporary = Arena.ofConfined()) {
       long bytes = temporary.allocateFrom(JAVA_BYTE, code).address();
       long count =
-          (long)
-              CapstoneApi.DISASM.invokeExact(
-                  handle, bytes, (long) code.length, address, (long) maximum, resultCell.address());
+          CapstoneApi.disasm(handle, bytes, code.length, address, maximum, resultCell.address());
       if (count == 0) {
         return List.of();
       }
@@ -123,16 +116,12 @@ public final class Capstone implements AutoCloseable {
         }
         return decoded;
       } finally {
-        CapstoneApi.FREE.invokeExact(first, count);
+        CapstoneApi.free(first, count);
       }
-    } catch (RuntimeException e) {
-      throw e;
-    } catch (Throwable t) {
-      throw NativeCalls.broken(t);
     }
   }
 
-  private DisassembledInstruction instruction(long insn) throws Throwable {
+  private DisassembledInstruction instruction(long insn) {
     long detail = RawMemory.getLong(insn + layout.detail());
     List<Operand> operands = List.of();
     if (detail != 0) {
@@ -147,7 +136,7 @@ public final class Capstone implements AutoCloseable {
         operands);
   }
 
-  private List<Operand> x86Operands(long x86) throws Throwable {
+  private List<Operand> x86Operands(long x86) {
     int count = RawMemory.getByte(x86 + CapstoneLayout.X86_COUNT);
     List<Operand> operands = new ArrayList<>();
     for (int i = 0; i < Math.min(count, CapstoneLayout.MAX_OPERANDS); i++) {
@@ -177,7 +166,7 @@ public final class Capstone implements AutoCloseable {
   }
 
   /** Capstone tells no operand sizes on arm64. */
-  private List<Operand> arm64Operands(long arm64) throws Throwable {
+  private List<Operand> arm64Operands(long arm64) {
     int count = RawMemory.getByte(arm64 + layout.arm64Count());
     List<Operand> operands = new ArrayList<>();
     for (int i = 0; i < Math.min(count, CapstoneLayout.MAX_OPERANDS); i++) {
@@ -212,12 +201,12 @@ public final class Capstone implements AutoCloseable {
   }
 
   /** The name of the register whose number is stored at {@code address}; empty for none. */
-  private String registerName(long address) throws Throwable {
+  private String registerName(long address) {
     int id = RawMemory.getInt(address);
     if (id == 0) {
       return "";
     }
-    long name = (long) CapstoneApi.REG_NAME.invokeExact(handle, id);
+    long name = CapstoneApi.regName(handle, id);
     return name == 0 ? "" : text(name, CapstoneLayout.MNEMONIC_BYTES);
   }
 
@@ -243,13 +232,8 @@ public final class Capstone implements AutoCloseable {
       throw new IllegalStateException("this disassembler belongs to " + owner);
     }
     closed = true;
-    try {
-      // NATIVE: last use of the handle; cs_close takes the address of it.
-      int ignored = (int) CapstoneApi.CLOSE.invokeExact(handleCell.address());
-    } catch (Throwable t) {
-      throw NativeCalls.broken(t);
-    } finally {
-      arena.close();
-    }
+    // NATIVE: last use of the handle; cs_close takes the address of it.
+    CapstoneApi.close(handleCell.address());
+    arena.close();
   }
 }

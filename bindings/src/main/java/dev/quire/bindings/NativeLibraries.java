@@ -1,10 +1,6 @@
 package dev.quire.bindings;
 
-import static java.lang.foreign.ValueLayout.JAVA_INT;
-import static java.lang.foreign.ValueLayout.JAVA_LONG;
-
 import java.lang.foreign.Arena;
-import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.SymbolLookup;
 import java.lang.invoke.MethodHandle;
 import java.nio.file.Files;
@@ -176,11 +172,9 @@ public final class NativeLibraries {
     }
 
     private static int askVersion(SymbolLookup symbols, String function) {
-      MethodHandle handle =
-          NativeCalls.downcall(
-              symbols, function, FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_LONG));
+      MethodHandle handle = NativeCalls.downcall(symbols, function);
       try {
-        return (int) handle.invokeExact(0L, 0L);
+        return (int) (long) handle.invokeExact(0L, 0L, 0L, 0L, 0L, 0L);
       } catch (Throwable t) {
         throw NativeCalls.broken(t);
       }

@@ -1,10 +1,6 @@
 package dev.quire.bindings;
 
-import static java.lang.foreign.ValueLayout.JAVA_INT;
-import static java.lang.foreign.ValueLayout.JAVA_LONG;
-
 import java.lang.foreign.Arena;
-import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
 import java.util.Locale;
@@ -27,20 +23,13 @@ public final class NativeMemory implements AutoCloseable {
   private static final int MAP_FLAGS = LINUX ? 0x2 | 0x20 | 0x4000 : 0x2 | 0x1000 | 0x40;
   private static final int MADV_DONTNEED = 4;
 
-  private static final MethodHandle MMAP =
-      NativeCalls.libc(
-          "mmap",
-          FunctionDescriptor.of(
-              JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG));
-  private static final MethodHandle MUNMAP =
-      NativeCalls.libc("munmap", FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_LONG));
+  private static final MethodHandle MMAP = NativeCalls.libc("mmap");
+  private static final MethodHandle MUNMAP = NativeCalls.libc("munmap");
 
-  /** mprotect and madvise, linked when first needed. */
+  /** Linked when first needed. */
   private static final class Advice {
-    private static final FunctionDescriptor TYPE =
-        FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_INT);
-    static final MethodHandle MPROTECT = NativeCalls.libc("mprotect", TYPE);
-    static final MethodHandle MADVISE = NativeCalls.libc("madvise", TYPE);
+    static final MethodHandle MPROTECT = NativeCalls.libc("mprotect");
+    static final MethodHandle MADVISE = NativeCalls.libc("madvise");
 
     private Advice() {}
   }
@@ -50,12 +39,7 @@ public final class NativeMemory implements AutoCloseable {
   private boolean closed;
 
   private NativeMemory(long bytes) {
-    long address;
-    try {
-      address = (long) MMAP.invokeExact(0L, bytes, PROT_READ_WRITE, MAP_FLAGS, -1, 0L);
-    } catch (Throwable t) {
-      throw NativeCalls.broken(t);
-    }
+    long address = call(MMAP, 0, bytes, PROT_READ_WRITE, MAP_FLAGS, -1);
     if (address == -1L) {
       arena.close();
       throw new OutOfMemoryError(
@@ -98,25 +82,15 @@ public final class NativeMemory implements AutoCloseable {
       range.fill((byte) 0);
       return;
     }
-    try {
-      int code = (int) Advice.MADVISE.invokeExact(range.address(), bytes, MADV_DONTNEED);
-      if (code != 0) {
-        range.fill((byte) 0);
-      }
-    } catch (Throwable t) {
-      throw NativeCalls.broken(t);
+    if ((int) call(Advice.MADVISE, range.address(), bytes, MADV_DONTNEED, 0, 0) != 0) {
+      range.fill((byte) 0);
     }
   }
 
   /** Makes the whole memory read-only and executable; for machine code just written. */
   void makeExecutable() {
-    int code;
-    try {
-      code =
-          (int) Advice.MPROTECT.invokeExact(segment.address(), segment.byteSize(), PROT_READ_EXEC);
-    } catch (Throwable t) {
-      throw NativeCalls.broken(t);
-    }
+    int code =
+        (int) call(Advice.MPROTECT, segment.address(), segment.byteSize(), PROT_READ_EXEC, 0, 0);
     if (code != 0) {
       throw new NativeLibraryException(
           "the host refuses executable memory (mprotect PROT_EXEC); allow it in its security"
@@ -134,9 +108,13 @@ public final class NativeMemory implements AutoCloseable {
   }
 
   private static void unmap(long address, long bytes) {
+    // NATIVE: runs once, when the arena closed, so no segment reaches the range any more.
+    call(MUNMAP, address, bytes, 0, 0, 0);
+  }
+
+  private static long call(MethodHandle function, long a0, long a1, long a2, long a3, long a4) {
     try {
-      // NATIVE: runs once, when the arena closed, so no segment reaches the range any more.
-      int ignored = (int) MUNMAP.invokeExact(address, bytes);
+      return (long) function.invokeExact(a0, a1, a2, a3, a4, 0L);
     } catch (Throwable t) {
       throw NativeCalls.broken(t);
     }

@@ -7,9 +7,6 @@ import java.nio.ByteBuffer;
  * only if it follows the value through two changes and is the only one.
  */
 final class StateSearch implements AutoCloseable {
-  /** Known position of the CPU state in Unicorn 2.1.4; tried first, proven like any other. */
-  private static final int ENV_IN_CPU_HINT = 0x8a50;
-
   private static final int ENGINE_BYTES = 4096;
   private static final int CPU_BYTES = 0x12000;
   private static final int NONE = -1;
@@ -28,16 +25,15 @@ final class StateSearch implements AutoCloseable {
   /**
    * Finds the pointer to the CPU object whose state holds {@code pattern} at {@code offset}.
    *
+   * @param known where a known library has it; looked at first
    * @throws NativeLibraryException when nothing holds it
    */
-  Place findCpu(long[] pattern, int offset) {
-    ByteBuffer engine = memory.read(uc.handle(), ENGINE_BYTES);
-    for (int at = 0; at + 8 <= engine.limit(); at += 8) {
-      long pointer = engine.getLong(at);
-      if (plausible(pointer) && holds(pointer + ENV_IN_CPU_HINT + offset, pattern)) {
-        return new Place(at, ENV_IN_CPU_HINT);
-      }
+  Place findCpu(long[] pattern, int offset, Place known) {
+    long expected = memory.readLong(uc.handle() + known.cpuInEngine());
+    if (plausible(expected) && holds(expected + known.envInCpu() + offset, pattern)) {
+      return known;
     }
+    ByteBuffer engine = memory.read(uc.handle(), ENGINE_BYTES);
     for (int at = 0; at + 8 <= engine.limit(); at += 8) {
       long pointer = engine.getLong(at);
       int found = plausible(pointer) ? indexOf(memory.read(pointer, CPU_BYTES), pattern) : NONE;
@@ -46,6 +42,12 @@ final class StateSearch implements AutoCloseable {
       }
     }
     throw unknown("its registers were not found");
+  }
+
+  /** Whether the word of 4 or 8 bytes at an address is {@code value}; false where unreadable. */
+  boolean isAt(long address, int width, long value) {
+    ByteBuffer bytes = memory.read(address, width);
+    return bytes.limit() == width && word(bytes, 0, width) == value;
   }
 
   private static boolean plausible(long pointer) {

@@ -53,12 +53,7 @@ public final class Uc implements AutoCloseable {
   private Uc(int arch, int mode) {
     this.arch = arch;
     scratch = arena.allocate(SCRATCH_BYTES, 16).address();
-    int code;
-    try {
-      code = (int) UcApi.Engine.OPEN.invokeExact(arch, mode, scratch);
-    } catch (Throwable t) {
-      throw NativeCalls.broken(t);
-    }
+    int code = UcApi.open(arch, mode, scratch);
     if (code != UcError.OK) {
       arena.close();
       throw new UcException("uc_open", code);
@@ -94,14 +89,9 @@ public final class Uc implements AutoCloseable {
     synchronized (lifetime) {
       closed = true;
     }
-    try {
-      // NATIVE: last use of the handle; the stubs of the arena die after it.
-      int ignored = (int) UcApi.Engine.CLOSE.invokeExact(handle);
-    } catch (Throwable t) {
-      throw NativeCalls.broken(t);
-    } finally {
-      arena.close();
-    }
+    // NATIVE: last use of the handle; the stubs of the arena die after it.
+    UcApi.close(handle);
+    arena.close();
   }
 
   /** The {@code UC_ARCH} value given at opening. */
@@ -117,7 +107,7 @@ public final class Uc implements AutoCloseable {
 
   /** The address of the C function {@code uc_emu_stop}, for native stubs. */
   public static long emuStopAddress() {
-    return UcApi.StopAddress.VALUE;
+    return UcApi.stopAddress();
   }
 
   // ---- control -------------------------------------------------------------------------------
@@ -160,13 +150,13 @@ public final class Uc implements AutoCloseable {
   /** Drops the translated blocks of a virtual range; {@code endVa} is exclusive. */
   public void removeCache(long startVa, long endVa) {
     check();
-    ctlLongLong(control(CTL_REMOVE_CACHE, 2, CTL_WRITE), startVa, endVa);
+    ctl(control(CTL_REMOVE_CACHE, 2, CTL_WRITE), startVa, endVa);
   }
 
   /** Translates the block at {@code va} if need be, and tells its size. May call the fill hook. */
   public TranslatedBlock requestCache(long va) {
     check();
-    ctlLongLong(control(CTL_REQUEST_CACHE, 2, CTL_READ | CTL_WRITE), va, scratch);
+    ctl(control(CTL_REQUEST_CACHE, 2, CTL_READ | CTL_WRITE), va, scratch);
     return new TranslatedBlock(
         RawMemory.getLong(scratch),
         RawMemory.getShort(scratch + 8),
@@ -181,16 +171,7 @@ public final class Uc implements AutoCloseable {
   /** The size of the buffer for translated code. */
   public int getTcgBufferSize() {
     check();
-    int code;
-    try {
-      code =
-          (int)
-              UcApi.WideControl.LONG.invokeExact(
-                  handle, control(CTL_TCG_BUFFER_SIZE, 1, CTL_READ), scratch);
-    } catch (Throwable t) {
-      throw NativeCalls.broken(t);
-    }
-    require("uc_ctl", code);
+    ctl(control(CTL_TCG_BUFFER_SIZE, 1, CTL_READ), scratch, 0);
     return RawMemory.getInt(scratch);
   }
 
@@ -200,34 +181,16 @@ public final class Uc implements AutoCloseable {
 
   private void ctlNone(int type) {
     check();
-    int code;
-    try {
-      code = (int) UcApi.Control.NONE.invokeExact(handle, control(type, 0, CTL_WRITE));
-    } catch (Throwable t) {
-      throw NativeCalls.broken(t);
-    }
-    require("uc_ctl", code);
+    ctl(control(type, 0, CTL_WRITE), 0, 0);
   }
 
   private void ctlWrite(int type, int value) {
     check();
-    int code;
-    try {
-      code = (int) UcApi.Control.INT.invokeExact(handle, control(type, 1, CTL_WRITE), value);
-    } catch (Throwable t) {
-      throw NativeCalls.broken(t);
-    }
-    require("uc_ctl", code);
+    ctl(control(type, 1, CTL_WRITE), value, 0);
   }
 
-  private void ctlLongLong(int control, long first, long second) {
-    int code;
-    try {
-      code = (int) UcApi.WideControl.LONG_LONG.invokeExact(handle, control, first, second);
-    } catch (Throwable t) {
-      throw NativeCalls.broken(t);
-    }
-    require("uc_ctl", code);
+  private void ctl(int control, long first, long second) {
+    require("uc_ctl", UcApi.ctl(handle, control, first, second));
   }
 
   // ---- memory --------------------------------------------------------------------------------
@@ -247,26 +210,14 @@ public final class Uc implements AutoCloseable {
       throw new IllegalArgumentException(
           "need " + bytes + " bytes of native memory, got " + memory.byteSize());
     }
-    int code;
-    try {
-      code = (int) UcApi.Memory.MAP_PTR.invokeExact(handle, pa, bytes, perms, memory.address());
-    } catch (Throwable t) {
-      throw NativeCalls.broken(t);
-    }
-    require("uc_mem_map_ptr", code);
+    require("uc_mem_map_ptr", UcApi.memMapPtr(handle, pa, bytes, perms, memory.address()));
     lent.add(new Lent(pa, bytes, memory));
   }
 
   /** Takes a range of guest physical memory away. */
   public void memUnmap(long pa, long bytes) {
     check();
-    int code;
-    try {
-      code = (int) UcApi.Unmapping.UNMAP.invokeExact(handle, pa, bytes);
-    } catch (Throwable t) {
-      throw NativeCalls.broken(t);
-    }
-    require("uc_mem_unmap", code);
+    require("uc_mem_unmap", UcApi.memUnmap(handle, pa, bytes));
     lent.removeIf(l -> l.pa >= pa && l.pa + l.bytes <= pa + bytes);
   }
 
@@ -278,13 +229,7 @@ public final class Uc implements AutoCloseable {
    */
   public long vmemTranslate(long va, int prot) {
     check();
-    int code;
-    try {
-      // NATIVE: may call the fill hook, so it must not be critical.
-      code = (int) UcApi.Oracle.TRANSLATE.invokeExact(handle, va, prot, scratch);
-    } catch (Throwable t) {
-      throw NativeCalls.broken(t);
-    }
+    int code = UcApi.vmemTranslate(handle, va, prot, scratch);
     return code == UcError.OK ? RawMemory.getLong(scratch) : -code;
   }
 
@@ -313,10 +258,7 @@ public final class Uc implements AutoCloseable {
     running = true;
     int code;
     try {
-      // NATIVE: hooks run inside, on this thread; each catches every Throwable.
-      code = (int) UcApi.Engine.START.invokeExact(handle, begin, until, timeoutMicros, count);
-    } catch (Throwable t) {
-      throw NativeCalls.broken(t);
+      code = UcApi.start(handle, begin, until, timeoutMicros, count);
     } finally {
       running = false;
     }
@@ -334,22 +276,14 @@ public final class Uc implements AutoCloseable {
   public void emuStop() {
     if (Thread.currentThread() == owner) {
       if (!closed) {
-        stop();
+        UcApi.stop(handle);
       }
       return;
     }
     synchronized (lifetime) {
       if (!closed) {
-        stop();
+        UcApi.stop(handle);
       }
-    }
-  }
-
-  private void stop() {
-    try {
-      int ignored = (int) UcApi.Engine.STOP.invokeExact(handle);
-    } catch (Throwable t) {
-      throw NativeCalls.broken(t);
     }
   }
 
@@ -473,23 +407,11 @@ public final class Uc implements AutoCloseable {
   }
 
   private void readTo(int register, long address) {
-    int code;
-    try {
-      code = (int) UcApi.Registers.READ.invokeExact(handle, register, address);
-    } catch (Throwable t) {
-      throw NativeCalls.broken(t);
-    }
-    require("uc_reg_read", code);
+    require("uc_reg_read", UcApi.regRead(handle, register, address));
   }
 
   private void writeFrom(int register, long address) {
-    int code;
-    try {
-      code = (int) UcApi.Registers.WRITE.invokeExact(handle, register, address);
-    } catch (Throwable t) {
-      throw NativeCalls.broken(t);
-    }
-    require("uc_reg_write", code);
+    require("uc_reg_write", UcApi.regWrite(handle, register, address));
   }
 
   private void batch(int[] registers, long[] values, boolean write) {
@@ -509,16 +431,12 @@ public final class Uc implements AutoCloseable {
       }
       int code =
           write
-              ? (int) UcApi.Batch.WRITE.invokeExact(handle, ids, pointers, count)
-              : (int) UcApi.Batch.READ.invokeExact(handle, ids, pointers, count);
+              ? UcApi.regWriteBatch(handle, ids, pointers, count)
+              : UcApi.regReadBatch(handle, ids, pointers, count);
       require("uc_reg_batch", code);
       for (int i = 0; i < count && !write; i++) {
         values[i] = RawMemory.getLong(data + 8L * i);
       }
-    } catch (UcException e) {
-      throw e;
-    } catch (Throwable t) {
-      throw NativeCalls.broken(t);
     }
   }
 

@@ -9,146 +9,176 @@ import java.lang.foreign.SymbolLookup;
 import java.lang.invoke.MethodHandle;
 
 /**
- * Unicorn's functions as static final handles, so that the JIT sees through them. Grouped in holder
- * classes: linking a handle costs start-up time, and a run touches only some groups.
- *
- * <p>Pointers are longs, which makes most functions share a call shape. Only functions that neither
- * call back nor block are marked critical.
+ * Unicorn's functions, each behind a method with the C prototype's arguments; pointers are longs.
+ * Results are {@code uc_err} codes. The handles are static final, so the JIT sees through them.
  */
 final class UcApi {
   private static final SymbolLookup SYMBOLS = NativeLibraries.unicorn().symbols();
-  private static final FunctionDescriptor HANDLE = FunctionDescriptor.of(JAVA_INT, JAVA_LONG);
-  private static final FunctionDescriptor HANDLE_LONG =
-      FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_LONG);
+
+  private static final MethodHandle OPEN = of("uc_open");
+  private static final MethodHandle CLOSE = of("uc_close");
+  private static final MethodHandle START = of("uc_emu_start");
+  private static final MethodHandle STOP = of("uc_emu_stop");
+  private static final MethodHandle MAP_PTR = of("uc_mem_map_ptr");
+  private static final MethodHandle CONTEXT_ALLOC = of("uc_context_alloc");
+  private static final MethodHandle CONTEXT_FREE = of("uc_context_free");
+
+  // NATIVE: these two neither block nor call back, so the thread need not leave Java state: 18 ns.
   private static final FunctionDescriptor REGISTER =
       FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_LONG);
+  private static final MethodHandle REG_READ = critical("uc_reg_read");
+  private static final MethodHandle REG_WRITE = critical("uc_reg_write");
+
+  // NATIVE: one shape for every tail of uc_ctl. Each variadic argument fills an eight-byte slot
+  // whatever its type, so a long carries an int, and the function reads no more than it knows of.
+  private static final MethodHandle CTL =
+      NativeCalls.downcall(
+          SYMBOLS,
+          "uc_ctl",
+          FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_LONG),
+          Linker.Option.firstVariadicArg(2));
+
+  private static final MethodHandle HOOK_ADD =
+      NativeCalls.downcall(
+          SYMBOLS,
+          "uc_hook_add",
+          FunctionDescriptor.of(
+              JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG,
+              JAVA_INT),
+          Linker.Option.firstVariadicArg(7));
+
+  /** What few runs need, linked when first used. */
+  private static final class Rare {
+    static final MethodHandle UNMAP = of("uc_mem_unmap");
+    static final MethodHandle HOOK_DEL = of("uc_hook_del");
+    static final MethodHandle READ_BATCH = of("uc_reg_read_batch");
+    static final MethodHandle WRITE_BATCH = of("uc_reg_write_batch");
+    static final MethodHandle CONTEXT_SAVE = of("uc_context_save");
+    static final MethodHandle CONTEXT_RESTORE = of("uc_context_restore");
+    static final MethodHandle TRANSLATE = of("uc_vmem_translate");
+
+    private Rare() {}
+  }
 
   private UcApi() {}
 
-  private static MethodHandle of(String name, FunctionDescriptor type, Linker.Option... options) {
-    return NativeCalls.downcall(SYMBOLS, name, type, options);
+  private static MethodHandle of(String name) {
+    return NativeCalls.downcall(SYMBOLS, name);
   }
 
-  /** Opening, closing and running. */
-  static final class Engine {
-    static final MethodHandle OPEN =
-        of("uc_open", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG));
-    static final MethodHandle CLOSE = of("uc_close", HANDLE);
-    static final MethodHandle START =
-        of(
-            "uc_emu_start",
-            FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG));
-    static final MethodHandle STOP = of("uc_emu_stop", HANDLE);
-
-    private Engine() {}
+  private static MethodHandle critical(String name) {
+    return NativeCalls.downcall(SYMBOLS, name, REGISTER, Linker.Option.critical(false));
   }
 
   /** The address of {@code uc_emu_stop}, for native stubs. */
-  static final class StopAddress {
-    static final long VALUE = SYMBOLS.find("uc_emu_stop").orElseThrow().address();
-
-    private StopAddress() {}
+  static long stopAddress() {
+    return SYMBOLS.find("uc_emu_stop").orElseThrow().address();
   }
 
-  /** Single registers: about 18 ns a call when critical. */
-  static final class Registers {
-    static final MethodHandle READ = of("uc_reg_read", REGISTER, Linker.Option.critical(false));
-    static final MethodHandle WRITE = of("uc_reg_write", REGISTER, Linker.Option.critical(false));
-
-    private Registers() {}
+  static int open(int arch, int mode, long engineOut) {
+    return call(OPEN, arch, mode, engineOut, 0);
   }
 
-  /** Several registers at once. */
-  static final class Batch {
-    private static final FunctionDescriptor TYPE =
-        FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_INT);
-    static final MethodHandle READ = of("uc_reg_read_batch", TYPE);
-    static final MethodHandle WRITE = of("uc_reg_write_batch", TYPE);
-
-    private Batch() {}
+  static int close(long engine) {
+    return call(CLOSE, engine, 0, 0, 0);
   }
 
-  /** {@code uc_ctl} in each of its variadic shapes: the tail begins at the third argument. */
-  static final class Control {
-    private static final Linker.Option TAIL = Linker.Option.firstVariadicArg(2);
-    static final MethodHandle NONE =
-        of("uc_ctl", FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_INT), TAIL);
-    static final MethodHandle INT =
-        of("uc_ctl", FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_INT), TAIL);
-
-    private Control() {}
+  static int start(long engine, long begin, long until, long timeoutMicros, long count) {
+    try {
+      // NATIVE: hooks run inside, on this thread; each catches every Throwable.
+      return (int) (long) START.invokeExact(engine, begin, until, timeoutMicros, count, 0L);
+    } catch (Throwable t) {
+      throw NativeCalls.broken(t);
+    }
   }
 
-  /** The shapes of {@code uc_ctl} with addresses. */
-  static final class WideControl {
-    private static final Linker.Option TAIL = Linker.Option.firstVariadicArg(2);
-    static final MethodHandle LONG =
-        of("uc_ctl", FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_LONG), TAIL);
-    static final MethodHandle LONG_LONG =
-        of(
-            "uc_ctl",
-            FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_LONG),
-            TAIL);
-
-    private WideControl() {}
+  static int stop(long engine) {
+    return call(STOP, engine, 0, 0, 0);
   }
 
-  /** Hooks; the tail (the instruction's id) exists only for UC_HOOK_INSN. */
-  static final class Hooks {
-    private static final Linker.Option TAIL = Linker.Option.firstVariadicArg(7);
-    static final MethodHandle ADD =
-        of(
-            "uc_hook_add",
-            FunctionDescriptor.of(
-                JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG,
-                JAVA_LONG, JAVA_INT),
-            TAIL);
-
-    private Hooks() {}
+  static int regRead(long engine, int register, long valueOut) {
+    try {
+      return (int) REG_READ.invokeExact(engine, register, valueOut);
+    } catch (Throwable t) {
+      throw NativeCalls.broken(t);
+    }
   }
 
-  /** Deleting hooks. */
-  static final class HookRemoval {
-    static final MethodHandle DELETE = of("uc_hook_del", HANDLE_LONG);
-
-    private HookRemoval() {}
+  static int regWrite(long engine, int register, long value) {
+    try {
+      return (int) REG_WRITE.invokeExact(engine, register, value);
+    } catch (Throwable t) {
+      throw NativeCalls.broken(t);
+    }
   }
 
-  /** Guest physical memory. */
-  static final class Memory {
-    static final MethodHandle MAP_PTR =
-        of(
-            "uc_mem_map_ptr",
-            FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_LONG));
-
-    private Memory() {}
+  static int regReadBatch(long engine, long registers, long pointers, int count) {
+    return call(Rare.READ_BATCH, engine, registers, pointers, count);
   }
 
-  /** Unmapping. */
-  static final class Unmapping {
-    static final MethodHandle UNMAP =
-        of("uc_mem_unmap", FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG));
-
-    private Unmapping() {}
+  static int regWriteBatch(long engine, long registers, long pointers, int count) {
+    return call(Rare.WRITE_BATCH, engine, registers, pointers, count);
   }
 
-  /** Whole-CPU contexts. */
-  static final class Context {
-    static final MethodHandle ALLOC = of("uc_context_alloc", HANDLE_LONG);
-    static final MethodHandle SAVE = of("uc_context_save", HANDLE_LONG);
-    static final MethodHandle RESTORE = of("uc_context_restore", HANDLE_LONG);
-    static final MethodHandle FREE = of("uc_context_free", HANDLE);
-
-    private Context() {}
+  static int ctl(long engine, int control, long first, long second) {
+    try {
+      return (int) CTL.invokeExact(engine, control, first, second);
+    } catch (Throwable t) {
+      throw NativeCalls.broken(t);
+    }
   }
 
-  /** The engine's own translation, the tests' oracle. */
-  static final class Oracle {
-    static final MethodHandle TRANSLATE =
-        of(
-            "uc_vmem_translate",
-            FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_LONG));
+  /** {@code begin} above {@code end} means everywhere; {@code insn} counts for UC_HOOK_INSN. */
+  static int hookAdd(
+      long engine, long idOut, int type, long callback, long user, long begin, long end, int insn) {
+    try {
+      return (int) HOOK_ADD.invokeExact(engine, idOut, type, callback, user, begin, end, insn);
+    } catch (Throwable t) {
+      throw NativeCalls.broken(t);
+    }
+  }
 
-    private Oracle() {}
+  static int hookDel(long engine, long id) {
+    return call(Rare.HOOK_DEL, engine, id, 0, 0);
+  }
+
+  static int memMapPtr(long engine, long pa, long bytes, int perms, long hva) {
+    try {
+      return (int) (long) MAP_PTR.invokeExact(engine, pa, bytes, (long) perms, hva, 0L);
+    } catch (Throwable t) {
+      throw NativeCalls.broken(t);
+    }
+  }
+
+  static int memUnmap(long engine, long pa, long bytes) {
+    return call(Rare.UNMAP, engine, pa, bytes, 0);
+  }
+
+  static int contextAlloc(long engine, long contextOut) {
+    return call(CONTEXT_ALLOC, engine, contextOut, 0, 0);
+  }
+
+  static int contextSave(long engine, long context) {
+    return call(Rare.CONTEXT_SAVE, engine, context, 0, 0);
+  }
+
+  static int contextRestore(long engine, long context) {
+    return call(Rare.CONTEXT_RESTORE, engine, context, 0, 0);
+  }
+
+  static int contextFree(long context) {
+    return call(CONTEXT_FREE, context, 0, 0, 0);
+  }
+
+  static int vmemTranslate(long engine, long va, int prot, long paOut) {
+    return call(Rare.TRANSLATE, engine, va, prot, paOut);
+  }
+
+  private static int call(MethodHandle handle, long a0, long a1, long a2, long a3) {
+    try {
+      return (int) (long) handle.invokeExact(a0, a1, a2, a3, 0L, 0L);
+    } catch (Throwable t) {
+      throw NativeCalls.broken(t);
+    }
   }
 }

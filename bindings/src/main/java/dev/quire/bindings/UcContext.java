@@ -8,39 +8,20 @@ public final class UcContext implements AutoCloseable {
 
   UcContext(Uc uc, long scratch) {
     this.uc = uc;
-    try {
-      Uc.require("uc_context_alloc", (int) UcApi.Context.ALLOC.invokeExact(uc.handle(), scratch));
-    } catch (UcException e) {
-      throw e;
-    } catch (Throwable t) {
-      throw NativeCalls.broken(t);
-    }
+    Uc.require("uc_context_alloc", UcApi.contextAlloc(uc.handle(), scratch));
     context = RawMemory.getLong(scratch);
   }
 
   /** Copies the engine's CPU state here. */
   public void save() {
     check();
-    try {
-      Uc.require("uc_context_save", (int) UcApi.Context.SAVE.invokeExact(uc.handle(), context));
-    } catch (UcException e) {
-      throw e;
-    } catch (Throwable t) {
-      throw NativeCalls.broken(t);
-    }
+    Uc.require("uc_context_save", UcApi.contextSave(uc.handle(), context));
   }
 
   /** Copies the state saved here back. */
   public void restore() {
     check();
-    try {
-      Uc.require(
-          "uc_context_restore", (int) UcApi.Context.RESTORE.invokeExact(uc.handle(), context));
-    } catch (UcException e) {
-      throw e;
-    } catch (Throwable t) {
-      throw NativeCalls.broken(t);
-    }
+    Uc.require("uc_context_restore", UcApi.contextRestore(uc.handle(), context));
   }
 
   @Override
@@ -49,12 +30,8 @@ public final class UcContext implements AutoCloseable {
       return;
     }
     closed = true;
-    try {
-      // NATIVE: a context is plain memory, so it may outlive its engine.
-      int ignored = (int) UcApi.Context.FREE.invokeExact(context);
-    } catch (Throwable t) {
-      throw NativeCalls.broken(t);
-    }
+    // NATIVE: a context is plain memory, so it may outlive its engine.
+    UcApi.contextFree(context);
   }
 
   /** The length of the CPU state proper: the struct's first word. */

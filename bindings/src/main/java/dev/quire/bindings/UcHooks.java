@@ -1,11 +1,8 @@
 package dev.quire.bindings;
 
-import static java.lang.foreign.ValueLayout.JAVA_BOOLEAN;
-import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import java.lang.foreign.Arena;
-import java.lang.foreign.FunctionDescriptor;
 import java.lang.invoke.MethodHandles;
 
 /**
@@ -18,30 +15,6 @@ import java.lang.invoke.MethodHandles;
 public final class UcHooks {
   private static final MethodHandles.Lookup LOOKUP = MethodHandles.lookup();
 
-  // Callback types of unicorn.h. Pointers are longs; a C bool is a JAVA_BOOLEAN.
-  private static final FunctionDescriptor FILL =
-      FunctionDescriptor.of(JAVA_BOOLEAN, JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_LONG);
-  private static final FunctionDescriptor NUMBER =
-      FunctionDescriptor.ofVoid(JAVA_LONG, JAVA_INT, JAVA_LONG);
-  private static final FunctionDescriptor PREDICATE =
-      FunctionDescriptor.of(JAVA_BOOLEAN, JAVA_LONG, JAVA_LONG);
-  private static final FunctionDescriptor PLAIN = FunctionDescriptor.ofVoid(JAVA_LONG, JAVA_LONG);
-  private static final FunctionDescriptor SKIPPABLE =
-      FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_LONG);
-  private static final FunctionDescriptor PORT_IN =
-      FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_LONG);
-  private static final FunctionDescriptor PORT_OUT =
-      FunctionDescriptor.ofVoid(JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG);
-  private static final FunctionDescriptor SYS_REG =
-      FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_LONG);
-  private static final FunctionDescriptor MEMORY_FAULT =
-      FunctionDescriptor.of(
-          JAVA_BOOLEAN, JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_LONG);
-  private static final FunctionDescriptor ADDRESS_SIZE =
-      FunctionDescriptor.ofVoid(JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_LONG);
-  private static final FunctionDescriptor EDGE =
-      FunctionDescriptor.ofVoid(JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG);
-
   private final Uc uc;
   private final Arena arena;
   private Throwable parked;
@@ -53,41 +26,37 @@ public final class UcHooks {
 
   /** Answers soft-TLB misses; one per engine. */
   public long tlbFill(TlbFillHook hook) {
-    return add(UcConst.HOOK_TLB_FILL, new Upcalls.FillUpcall(this, hook), FILL, 0);
+    return add(UcConst.HOOK_TLB_FILL, new Upcalls.FillUpcall(this, hook), 0);
   }
 
   /** Exceptions and software interrupts. */
   public long interrupt(InterruptHook hook) {
-    return add(UcConst.HOOK_INTR, new Upcalls.InterruptUpcall(this, hook), NUMBER, 0);
+    return add(UcConst.HOOK_INTR, new Upcalls.InterruptUpcall(this, hook), 0);
   }
 
   /** Undecodable instructions. */
   public long invalidInsn(InvalidInsnHook hook) {
-    return add(UcConst.HOOK_INSN_INVALID, new Upcalls.InvalidInsnUpcall(this, hook), PREDICATE, 0);
+    return add(UcConst.HOOK_INSN_INVALID, new Upcalls.InvalidInsnUpcall(this, hook), 0);
   }
 
   /** x86 IN. */
   public long portIn(PortInHook hook) {
-    return add(
-        UcConst.HOOK_INSN, new Upcalls.PortInUpcall(this, hook), PORT_IN, UcConst.X86_INS_IN);
+    return add(UcConst.HOOK_INSN, new Upcalls.PortInUpcall(this, hook), UcConst.X86_INS_IN);
   }
 
   /** x86 OUT. */
   public long portOut(PortOutHook hook) {
-    return add(
-        UcConst.HOOK_INSN, new Upcalls.PortOutUpcall(this, hook), PORT_OUT, UcConst.X86_INS_OUT);
+    return add(UcConst.HOOK_INSN, new Upcalls.PortOutUpcall(this, hook), UcConst.X86_INS_OUT);
   }
 
   /** x86 SYSCALL. */
   public long syscall(SyscallHook hook) {
-    return add(
-        UcConst.HOOK_INSN, new Upcalls.SyscallUpcall(this, hook), PLAIN, UcConst.X86_INS_SYSCALL);
+    return add(UcConst.HOOK_INSN, new Upcalls.SyscallUpcall(this, hook), UcConst.X86_INS_SYSCALL);
   }
 
   /** x86 SYSENTER. */
   public long sysenter(SyscallHook hook) {
-    return add(
-        UcConst.HOOK_INSN, new Upcalls.SyscallUpcall(this, hook), PLAIN, UcConst.X86_INS_SYSENTER);
+    return add(UcConst.HOOK_INSN, new Upcalls.SyscallUpcall(this, hook), UcConst.X86_INS_SYSENTER);
   }
 
   /** x86 CPUID. */
@@ -107,48 +76,47 @@ public final class UcHooks {
 
   /** arm64 MRS (op0 2 and 3). */
   public long mrs(SysRegHook hook) {
-    return add(UcConst.HOOK_INSN, new Upcalls.SysRegUpcall(this, hook), SYS_REG, 1);
+    return add(UcConst.HOOK_INSN, new Upcalls.SysRegUpcall(this, hook), 1);
   }
 
   /** arm64 MSR register (op0 2 and 3). */
   public long msr(SysRegHook hook) {
-    return add(UcConst.HOOK_INSN, new Upcalls.SysRegUpcall(this, hook), SYS_REG, 2);
+    return add(UcConst.HOOK_INSN, new Upcalls.SysRegUpcall(this, hook), 2);
   }
 
   /** arm64 SYS: IC, DC, AT, TLBI. */
   public long sys(SysRegHook hook) {
-    return add(UcConst.HOOK_INSN, new Upcalls.SysRegUpcall(this, hook), SYS_REG, 3);
+    return add(UcConst.HOOK_INSN, new Upcalls.SysRegUpcall(this, hook), 3);
   }
 
   /** arm64 SYSL. */
   public long sysl(SysRegHook hook) {
-    return add(UcConst.HOOK_INSN, new Upcalls.SysRegUpcall(this, hook), SYS_REG, 4);
+    return add(UcConst.HOOK_INSN, new Upcalls.SysRegUpcall(this, hook), 4);
   }
 
   /** Accesses to unmapped physical addresses. */
   public long memUnmapped(MemoryFaultHook hook) {
-    return add(
-        UcConst.HOOK_MEM_UNMAPPED, new Upcalls.MemoryFaultUpcall(this, hook), MEMORY_FAULT, 0);
+    return add(UcConst.HOOK_MEM_UNMAPPED, new Upcalls.MemoryFaultUpcall(this, hook), 0);
   }
 
   /** Accesses that the mapping of their physical address does not allow. */
   public long memProtected(MemoryFaultHook hook) {
-    return add(UcConst.HOOK_MEM_PROT, new Upcalls.MemoryFaultUpcall(this, hook), MEMORY_FAULT, 0);
+    return add(UcConst.HOOK_MEM_PROT, new Upcalls.MemoryFaultUpcall(this, hook), 0);
   }
 
   /** Block starts, in Java: for tests; a real run uses {@link BlockCounter}. */
   public long block(BlockHook hook) {
-    return add(UcConst.HOOK_BLOCK, new Upcalls.BlockUpcall(this, hook), ADDRESS_SIZE, 0);
+    return add(UcConst.HOOK_BLOCK, new Upcalls.BlockUpcall(this, hook), 0);
   }
 
   /** Every instruction, in Java: for tests. */
   public long code(BlockHook hook) {
-    return add(UcConst.HOOK_CODE, new Upcalls.BlockUpcall(this, hook), ADDRESS_SIZE, 0);
+    return add(UcConst.HOOK_CODE, new Upcalls.BlockUpcall(this, hook), 0);
   }
 
   /** Fresh translations. */
   public long translation(TranslationHook hook) {
-    return add(UcConst.HOOK_EDGE_GENERATED, new Upcalls.TranslationUpcall(this, hook), EDGE, 0);
+    return add(UcConst.HOOK_EDGE_GENERATED, new Upcalls.TranslationUpcall(this, hook), 0);
   }
 
   /**
@@ -166,23 +134,17 @@ public final class UcHooks {
   /** Deletes a hook; see the class comment about translated blocks. */
   public void delete(long hookId) {
     uc.check();
-    int code;
-    try {
-      code = (int) UcApi.HookRemoval.DELETE.invokeExact(uc.handle(), hookId);
-    } catch (Throwable t) {
-      throw NativeCalls.broken(t);
-    }
-    Uc.require("uc_hook_del", code);
+    Uc.require("uc_hook_del", UcApi.hookDel(uc.handle(), hookId));
   }
 
   private long skippable(SkippableInsnHook hook, int insn) {
-    return add(UcConst.HOOK_INSN, new Upcalls.SkippableUpcall(this, hook), SKIPPABLE, insn);
+    return add(UcConst.HOOK_INSN, new Upcalls.SkippableUpcall(this, hook), insn);
   }
 
-  private long add(int type, Object target, FunctionDescriptor shape, int insn) {
+  private long add(int type, NativeCalls.Upcall target, int insn) {
     uc.check();
     // NATIVE: the stub lives in the engine's arena, which closes after the engine.
-    return add(type, NativeCalls.upcall(LOOKUP, target, "call", shape, arena), 0L, insn);
+    return add(type, NativeCalls.upcall(LOOKUP, target, arena), 0L, insn);
   }
 
   private long add(int type, long callback, long userData, int insn) {
@@ -190,15 +152,9 @@ public final class UcHooks {
     try (Arena out = Arena.ofConfined()) {
       long id = out.allocate(JAVA_LONG).address();
       // Begin above end means everywhere.
-      int code =
-          (int)
-              UcApi.Hooks.ADD.invokeExact(uc.handle(), id, type, callback, userData, 1L, 0L, insn);
-      Uc.require("uc_hook_add", code);
+      Uc.require(
+          "uc_hook_add", UcApi.hookAdd(uc.handle(), id, type, callback, userData, 1L, 0L, insn));
       return RawMemory.getLong(id);
-    } catch (UcException e) {
-      throw e;
-    } catch (Throwable t) {
-      throw NativeCalls.broken(t);
     }
   }
 

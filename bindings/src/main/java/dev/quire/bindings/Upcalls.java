@@ -1,59 +1,66 @@
 package dev.quire.bindings;
 
 /**
- * The Java ends of native callbacks. NATIVE: each runs on the engine's thread inside uc_emu_start
- * and catches every Throwable, since one that escapes an upcall ends the JVM; it is parked, the run
- * stopped, and a neutral value returned.
+ * The Java ends of Unicorn's callbacks, with the arguments of unicorn.h after the engine's.
+ *
+ * <p>NATIVE: each runs on the engine's thread inside uc_emu_start and catches every Throwable,
+ * since one that escapes an upcall ends the JVM; it is parked, the run stopped, and a neutral value
+ * returned. Each has its own try block so that the hot ones inline.
  */
 final class Upcalls {
   private Upcalls() {}
 
-  /** The target of a fill upcall; writes the answer into the engine's {@code uc_tlb_entry}. */
-  record FillUpcall(UcHooks hooks, TlbFillHook hook) {
+  /** Answers by writing the engine's {@code uc_tlb_entry {u64 paddr; u32 perms}}. */
+  record FillUpcall(UcHooks hooks, TlbFillHook hook) implements NativeCalls.Upcall {
     static final int FIRST_TYPE = 16;
     static final long PAGE_OFFSET = 0xfff;
 
-    boolean call(long engine, long va, int type, long entry, long user) {
+    @Override
+    public long call(long engine, long va, long type, long entry, long user) {
       try {
-        long answer = hook.fill(va, type - FIRST_TYPE);
+        long answer = hook.fill(va, (int) type - FIRST_TYPE);
         if (answer == TlbFillHook.REFUSED) {
-          return false;
+          return 0;
         }
         RawMemory.putLong(entry, answer & ~PAGE_OFFSET);
         RawMemory.putInt(entry + 8, (int) answer & UcConst.PERM_ALL);
-        return true;
+        return 1;
       } catch (Throwable t) {
         hooks.park(t);
-        return false;
+        return 0;
       }
     }
   }
 
-  record InterruptUpcall(UcHooks hooks, InterruptHook hook) {
-    void call(long engine, int number, long user) {
+  record InterruptUpcall(UcHooks hooks, InterruptHook hook) implements NativeCalls.Upcall {
+    @Override
+    public long call(long engine, long number, long user, long unused3, long unused4) {
       try {
-        hook.interrupt(number);
+        hook.interrupt((int) number);
       } catch (Throwable t) {
         hooks.park(t);
+      }
+      return 0;
+    }
+  }
+
+  record InvalidInsnUpcall(UcHooks hooks, InvalidInsnHook hook) implements NativeCalls.Upcall {
+    @Override
+    public long call(long engine, long user, long unused2, long unused3, long unused4) {
+      try {
+        return hook.invalid() ? 1 : 0;
+      } catch (Throwable t) {
+        hooks.park(t);
+        return 0;
       }
     }
   }
 
-  record InvalidInsnUpcall(UcHooks hooks, InvalidInsnHook hook) {
-    boolean call(long engine, long user) {
+  record PortInUpcall(UcHooks hooks, PortInHook hook) implements NativeCalls.Upcall {
+    @Override
+    public long call(long engine, long port, long size, long user, long unused4) {
       try {
-        return hook.invalid();
-      } catch (Throwable t) {
-        hooks.park(t);
-        return false;
-      }
-    }
-  }
-
-  record PortInUpcall(UcHooks hooks, PortInHook hook) {
-    int call(long engine, int port, int size, long user) {
-      try {
-        return hook.in(port, size);
+        return hook.in((int) port, (int) size);
       } catch (Throwable t) {
         hooks.park(t);
         return -1;
@@ -61,28 +68,33 @@ final class Upcalls {
     }
   }
 
-  record PortOutUpcall(UcHooks hooks, PortOutHook hook) {
-    void call(long engine, int port, int size, int value, long user) {
+  record PortOutUpcall(UcHooks hooks, PortOutHook hook) implements NativeCalls.Upcall {
+    @Override
+    public long call(long engine, long port, long size, long value, long user) {
       try {
-        hook.out(port, size, value);
+        hook.out((int) port, (int) size, (int) value);
       } catch (Throwable t) {
         hooks.park(t);
       }
+      return 0;
     }
   }
 
-  record SyscallUpcall(UcHooks hooks, SyscallHook hook) {
-    void call(long engine, long user) {
+  record SyscallUpcall(UcHooks hooks, SyscallHook hook) implements NativeCalls.Upcall {
+    @Override
+    public long call(long engine, long user, long unused2, long unused3, long unused4) {
       try {
         hook.syscall();
       } catch (Throwable t) {
         hooks.park(t);
       }
+      return 0;
     }
   }
 
-  record SkippableUpcall(UcHooks hooks, SkippableInsnHook hook) {
-    int call(long engine, long user) {
+  record SkippableUpcall(UcHooks hooks, SkippableInsnHook hook) implements NativeCalls.Upcall {
+    @Override
+    public long call(long engine, long user, long unused2, long unused3, long unused4) {
       try {
         return hook.execute() ? 1 : 0;
       } catch (Throwable t) {
@@ -92,12 +104,14 @@ final class Upcalls {
     }
   }
 
-  record SysRegUpcall(UcHooks hooks, SysRegHook hook) {
-    int call(long engine, int register, long cpReg, long user) {
+  /** Reads {@code uc_arm64_cp_reg {u32 crn, crm, op0, op1, op2; u64 val}}. */
+  record SysRegUpcall(UcHooks hooks, SysRegHook hook) implements NativeCalls.Upcall {
+    @Override
+    public long call(long engine, long register, long cpReg, long user, long unused4) {
       try {
         boolean handled =
             hook.handle(
-                Arm64Reg.indexOf(register),
+                Arm64Reg.indexOf((int) register),
                 RawMemory.getLong(cpReg + 24),
                 RawMemory.getInt(cpReg),
                 RawMemory.getInt(cpReg + 4),
@@ -112,29 +126,34 @@ final class Upcalls {
     }
   }
 
-  record MemoryFaultUpcall(UcHooks hooks, MemoryFaultHook hook) {
-    boolean call(long engine, int type, long pa, int size, long value, long user) {
+  record MemoryFaultUpcall(UcHooks hooks, MemoryFaultHook hook) implements NativeCalls.Upcall {
+    @Override
+    public long call(long engine, long type, long pa, long size, long value) {
       try {
-        return hook.fault(type, pa, size, value);
+        return hook.fault((int) type, pa, (int) size, value) ? 1 : 0;
       } catch (Throwable t) {
         hooks.park(t);
-        return false;
+        return 0;
       }
     }
   }
 
-  record BlockUpcall(UcHooks hooks, BlockHook hook) {
-    void call(long engine, long address, int size, long user) {
+  record BlockUpcall(UcHooks hooks, BlockHook hook) implements NativeCalls.Upcall {
+    @Override
+    public long call(long engine, long address, long size, long user, long unused4) {
       try {
-        hook.block(address, size);
+        hook.block(address, (int) size);
       } catch (Throwable t) {
         hooks.park(t);
       }
+      return 0;
     }
   }
 
-  record TranslationUpcall(UcHooks hooks, TranslationHook hook) {
-    void call(long engine, long current, long previous, long user) {
+  /** Reads {@code uc_tb {u64 pc; u16 icount, size}}. */
+  record TranslationUpcall(UcHooks hooks, TranslationHook hook) implements NativeCalls.Upcall {
+    @Override
+    public long call(long engine, long current, long previous, long user, long unused4) {
       try {
         hook.translated(
             RawMemory.getLong(current),
@@ -143,14 +162,18 @@ final class Upcalls {
       } catch (Throwable t) {
         hooks.park(t);
       }
+      return 0;
     }
   }
 
-  record ScanUpcall(UcHooks hooks, BlockCounter counter, BlockScanner scanner) {
-    int call(long address, int sizeBytes) {
+  /** Called by the block hook, with the block's address and size. */
+  record ScanUpcall(UcHooks hooks, BlockCounter counter, BlockScanner scanner)
+      implements NativeCalls.Upcall {
+    @Override
+    public long call(long address, long size, long unused2, long unused3, long unused4) {
       try {
-        counter.noteScan(address, sizeBytes);
-        return scanner.scan(address, sizeBytes);
+        counter.noteScan(address, (int) size);
+        return scanner.scan(address, (int) size);
       } catch (Throwable t) {
         hooks.park(t);
         return BlockScanner.FAILED;

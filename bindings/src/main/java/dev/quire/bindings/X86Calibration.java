@@ -20,6 +20,13 @@ final class X86Calibration implements InterruptHook {
   private static final int MSR_EFER = 0xc0000080;
   private static final int RBX = 3;
 
+  // Where Unicorn 2.1.4 keeps things: looked at first, proven like anywhere else.
+  private static final StateSearch.Place KNOWN_PLACE = new StateSearch.Place(440, 0x8a50);
+  private static final int KNOWN_INVALID_ADDR = 1416;
+  private static final int[] KNOWN_MSR_OFFSETS = {
+    4800, 4808, 4816, 4824, 4840, 4848, 4856, 4864, 4896, 5280
+  };
+
   private static X86Layout known;
 
   private final Uc uc;
@@ -69,7 +76,7 @@ final class X86Calibration implements InterruptHook {
       pattern[i] = MAGIC + i;
       uc.regWrite(X86Reg.gpr(i), pattern[i]);
     }
-    StateSearch.Place place = search.findCpu(pattern, 0);
+    StateSearch.Place place = search.findCpu(pattern, 0, KNOWN_PLACE);
     int[] msrOffsets = new int[MsrField.values().length];
     X86Layout partial = new X86Layout(place.cpuInEngine(), place.envInCpu(), end, 0, msrOffsets);
     long env = partial.envOf(uc);
@@ -102,6 +109,14 @@ final class X86Calibration implements InterruptHook {
     long mask = field.bytes == 4 ? 0xfffc : 0x0007_0707_0707_0707L;
     long value1 = 0x0005_0304_0206_0104L & mask | 0x100;
     long value2 = value1 ^ 0x0002_0103_0501_0200L & mask | 0x404;
+    long expected = env + KNOWN_MSR_OFFSETS[field.ordinal()];
+    uc.msrWrite(field.msr, value1);
+    boolean follows = search.isAt(expected, field.bytes, value1);
+    uc.msrWrite(field.msr, value2);
+    if (follows && search.isAt(expected, field.bytes, value2)) {
+      uc.msrWrite(field.msr, 0);
+      return KNOWN_MSR_OFFSETS[field.ordinal()];
+    }
     uc.msrWrite(field.msr, value1);
     ByteBuffer first = search.read(env, end);
     uc.msrWrite(field.msr, value2);
@@ -192,15 +207,25 @@ final class X86Calibration implements InterruptHook {
   }
 
   private int findInvalidAddr() {
-    // mov rax, [rbx] where nothing is mapped
     long where1 = 0x5a17_c0de_1238L;
     long where2 = 0x5a17_c0de_7778L;
-    state.setGpr(RBX, where1);
-    runCode(0x48, 0x8b, 0x03);
+    long expected = uc.handle() + KNOWN_INVALID_ADDR;
+    loadFrom(where1);
+    boolean follows = search.isAt(expected, 8, where1);
+    loadFrom(where2);
+    if (follows && search.isAt(expected, 8, where2)) {
+      return KNOWN_INVALID_ADDR;
+    }
+    loadFrom(where1);
     ByteBuffer first = search.readEngine();
-    state.setGpr(RBX, where2);
-    runCode(0x48, 0x8b, 0x03);
+    loadFrom(where2);
     return StateSearch.follow("invalid_addr", first, where1, search.readEngine(), where2, 8);
+  }
+
+  /** mov rax, [rbx] where nothing is mapped. */
+  private void loadFrom(long va) {
+    state.setGpr(RBX, va);
+    runCode(0x48, 0x8b, 0x03);
   }
 
   /** Turns on SVM interception without a VMRUN and sees that each word acts. */

@@ -240,7 +240,10 @@ class UcX86StateTest {
     try (X86Machine m = new X86Machine();
         StateSearch search = new StateSearch(m.uc)) {
       m.uc.regRead(X86Reg.RAX);
-      assertThatThrownBy(() -> search.findCpu(new long[] {0x7e57, 0x1234567, 3, 4}, 0))
+      assertThatThrownBy(
+              () ->
+                  search.findCpu(
+                      new long[] {0x7e57, 0x1234567, 3, 4}, 0, new StateSearch.Place(0, 0)))
           .isInstanceOf(NativeLibraryException.class)
           .hasMessageContaining("registers were not found")
           .hasMessageContaining("install libunicorn 2.1.4");
@@ -260,6 +263,20 @@ class UcX86StateTest {
       buffer.putLong(value);
     }
     return buffer.flip();
+  }
+
+  @Test
+  void theSearchFindsTheStateOfALibraryNotKnownBefore() {
+    try (X86Machine m = new X86Machine();
+        StateSearch search = new StateSearch(m.uc)) {
+      long[] pattern = {0x7e57_0001_0000_0001L, 0x7e57_0002_0000_0002L, 3, 4};
+      for (int i = 0; i < pattern.length; i++) {
+        m.uc.regWrite(X86Reg.gpr(i), pattern[i]);
+      }
+      StateSearch.Place found = search.findCpu(pattern, 0, new StateSearch.Place(0, 0));
+      X86Layout layout = X86Calibration.layout();
+      assertThat(found).isEqualTo(new StateSearch.Place(layout.cpuInEngine(), layout.envInCpu()));
+    }
   }
 
   @Test
