@@ -174,23 +174,21 @@ public final class X86Decoder {
     }
     out.prefix = encoded & 3;
     out.opcode = u8();
+    if (map == 1 && first != 0x62 && (out.opcode == 0x38 || out.opcode == 0x3a)) {
+      map = out.opcode == 0x38 ? 2 : 3;
+      out.opcode = u8();
+    }
     out.map = map;
-    // Every vector opcode but VZEROUPPER has a ModRM byte; map 3 and a few of map 1 an immediate.
-    int form = map >= 1 && map <= 3 ? X86OpcodeMaps.form(vectorCell(map)) : 'M';
-    if (map == 1 && out.opcode == 0x77 && first != 0x62) {
+    if (map == 1) {
+      // The engine takes a VEX-encoded opcode for what it is without VEX: even 0F 38, even Jcc.
+      operands(X86OpcodeMaps.cell(1, out.prefix, out.opcode));
       return;
     }
     modrm(false);
-    if (map == 3 || (map == 1 && form == 'B')) {
+    if (map == 3) {
       out.immediate = s8();
     }
-    if (map < 1 || map > 3) {
-      out.undefined = true;
-    }
-  }
-
-  private int vectorCell(int map) {
-    return X86OpcodeMaps.cell(map, X86OpcodeMaps.PREFIX_66, out.opcode);
+    out.undefined = map != 2 && map != 3;
   }
 
   private void operands(int cell) {
@@ -210,6 +208,10 @@ public final class X86Decoder {
         testImmediate();
       }
       case 'R' -> modrm(true);
+      case 'S' -> {
+        modrm(true);
+        out.immediate = s8();
+      }
       case 'B' -> {
         modrm(false);
         out.immediate = s8();

@@ -9,15 +9,22 @@ package dev.quire.emulator.decode;
  * form    - nothing        M ModRM              B ModRM imm8     Z ModRM imm16/32
  *         b imm8           z imm16/32           w imm16          v imm16/32/64
  *         j rel16/32       e imm16 imm8         f far pointer    o address-size offset
- *         R ModRM, always a register            D ModRM imm8 imm8
+ *         R ModRM, always a register            S the same with imm8
+ *         D ModRM imm8 imm8
  *         x prefix or escape                    u undefined          ? ModRM, undefined
  * access  . none   r read   w write   m read-modify-write   g by the ModRM reg field
  * size    b 1  w 2  d 4  q 8  x 16 (vector)   v operand size   y 4, REX.W 8   l 4, 64-bit mode 8
  *         p far pointer   n two operands (BOUND)   s MOVSXD or ARPL
  * </pre>
  *
- * The maps behind 0F depend on the mandatory prefix; rows left out of a prefix's grid are those of
- * the grid without prefix, and an encoding undefined with a prefix keeps the form it has without.
+ * MOV to and from control registers take any mod field for a register; the engine does so too for
+ * MOVMSKPS, MOVQ2DQ, MOVDQ2Q and the shifts by immediate (0F 50, D6, 71 to 73), which the manual
+ * leaves undefined with memory. Lengths follow the engine there, so that instructions are counted
+ * as it executes them.
+ *
+ * <p>The maps behind 0F depend on the mandatory prefix; rows left out of a prefix's grid are those
+ * of the grid without prefix, and an encoding undefined with a prefix keeps the form it has
+ * without.
  */
 final class X86OpcodeMaps {
   static final int NO_PREFIX = 0;
@@ -52,9 +59,9 @@ final class X86OpcodeMaps {
       2 R.. R.. R.. R.. ?.. u.. ?.. u.. Mrx Mwx Mrq Mwx Mrq Mrq Mrd Mrd
       3 -.. -.. -.. -.. -.. -.. u.. -.. x.. u.. x.. u.. u.. u.. u.. u..
       4 Mrv Mrv Mrv Mrv Mrv Mrv Mrv Mrv Mrv Mrv Mrv Mrv Mrv Mrv Mrv Mrv
-      5 M.. Mrx Mrx Mrx Mrx Mrx Mrx Mrx Mrx Mrx Mrq Mrx Mrx Mrx Mrx Mrx
+      5 R.. Mrx Mrx Mrx Mrx Mrx Mrx Mrx Mrx Mrx Mrq Mrx Mrx Mrx Mrx Mrx
       6 Mrd Mrd Mrd Mrq Mrq Mrq Mrq Mrq Mrq Mrq Mrq Mrq ?.. ?.. Mry Mrq
-      7 Brq B.. B.. B.. Mrq Mrq Mrq -.. Mwl Mrl u.. u.. ?.. ?.. Mwy Mwq
+      7 Brq S.. S.. S.. Mrq Mrq Mrq -.. Mwl Mrl u.. u.. ?.. ?.. Mwy Mwq
       8 j.. j.. j.. j.. j.. j.. j.. j.. j.. j.. j.. j.. j.. j.. j.. j..
       9 Mwb Mwb Mwb Mwb Mwb Mwb Mwb Mwb Mwb Mwb Mwb Mwb Mwb Mwb Mwb Mwb
       A -.. -.. -.. Mrv Bmv Mmv u.. M.. -.. -.. -.. Mmv Bmv Mmv Mg. Mrv
@@ -69,9 +76,9 @@ final class X86OpcodeMaps {
       """
       1 Mrx Mwx Mrq Mwq Mrx Mrx Mrq Mwq M.. M.. M.. M.. M.. M.. M.. M..
       2 R.. R.. R.. R.. ?.. u.. ?.. u.. Mrx Mwx Mrq Mwx Mrx Mrx Mrq Mrq
-      5 M.. Mrx ?.. ?.. Mrx Mrx Mrx Mrx Mrx Mrx Mrx Mrx Mrx Mrx Mrx Mrx
+      5 R.. Mrx ?.. ?.. Mrx Mrx Mrx Mrx Mrx Mrx Mrx Mrx Mrx Mrx Mrx Mrx
       6 Mrx Mrx Mrx Mrx Mrx Mrx Mrx Mrx Mrx Mrx Mrx Mrx Mrx Mrx Mry Mrx
-      7 Brx B.. B.. B.. Mrx Mrx Mrx -.. D.. M.. u.. u.. Mrx Mrx Mwy Mwx
+      7 Brx S.. S.. S.. Mrx Mrx Mrx -.. D.. M.. u.. u.. Mrx Mrx Mwy Mwx
       C Mmb Mmv Brx ?.. Brw B.. Brx Mg. -.. -.. -.. -.. -.. -.. -.. -..
       D Mrx Mrx Mrx Mrx Mrx Mrx Mwq M.. Mrx Mrx Mrx Mrx Mrx Mrx Mrx Mrx
       E Mrx Mrx Mrx Mrx Mrx Mrx Mrx Mwx Mrx Mrx Mrx Mrx Mrx Mrx Mrx Mrx
@@ -87,7 +94,7 @@ final class X86OpcodeMaps {
       7 Brx ?.. ?.. ?.. ?.. ?.. ?.. -.. Mwl Mrl u.. u.. ?.. ?.. Mrq Mwx
       B Mmb Mmv Mrp Mmv Mrp Mrp Mrb Mrw Mrv M.. Bgv Mmv Mrv Mrv Mrb Mrw
       C Mmb Mmv Brd ?.. ?.. ?.. ?.. Mg. -.. -.. -.. -.. -.. -.. -.. -..
-      D ?.. ?.. ?.. ?.. ?.. ?.. M.. ?.. ?.. ?.. ?.. ?.. ?.. ?.. ?.. ?..
+      D ?.. ?.. ?.. ?.. ?.. ?.. R.. ?.. ?.. ?.. ?.. ?.. ?.. ?.. ?.. ?..
       E ?.. ?.. ?.. ?.. ?.. ?.. Mrq ?.. ?.. ?.. ?.. ?.. ?.. ?.. ?.. ?..
       F ?.. ?.. ?.. ?.. ?.. ?.. ?.. ?.. ?.. ?.. ?.. ?.. ?.. ?.. ?.. M..
       """;
@@ -100,7 +107,7 @@ final class X86OpcodeMaps {
       6 ?.. ?.. ?.. ?.. ?.. ?.. ?.. ?.. ?.. ?.. ?.. ?.. ?.. ?.. ?.. ?..
       7 Brx ?.. ?.. ?.. ?.. ?.. ?.. -.. D.. M.. u.. u.. Mrx Mrx ?.. ?..
       C Mmb Mmv Brq ?.. ?.. ?.. ?.. Mg. -.. -.. -.. -.. -.. -.. -.. -..
-      D Mrx ?.. ?.. ?.. ?.. ?.. M.. ?.. ?.. ?.. ?.. ?.. ?.. ?.. ?.. ?..
+      D Mrx ?.. ?.. ?.. ?.. ?.. R.. ?.. ?.. ?.. ?.. ?.. ?.. ?.. ?.. ?..
       E ?.. ?.. ?.. ?.. ?.. ?.. Mrx ?.. ?.. ?.. ?.. ?.. ?.. ?.. ?.. ?..
       F Mrx ?.. ?.. ?.. ?.. ?.. ?.. ?.. ?.. ?.. ?.. ?.. ?.. ?.. ?.. M..
       """;
