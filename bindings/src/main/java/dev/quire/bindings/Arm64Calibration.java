@@ -58,6 +58,8 @@ final class Arm64Calibration implements InterruptHook {
         uc.cpWrite(1, 1, 3, 6, 0, 0x501);
         uc.cpWrite(1, 1, 3, 4, 0, 1L << 31);
         known = new Arm64Calibration(uc, search, memory.segment()).run();
+      } catch (UcException e) {
+        throw StateSearch.unknown(e.getMessage());
       }
     }
     return known;

@@ -25,7 +25,8 @@ import java.util.Arrays;
  *       back by {@link #takeBack}.
  * </ol>
  *
- * <p>Owned by its engine's thread, but for {@link #kick}. Close it after the engine.
+ * <p>Owned by its engine's thread, but for {@link #kick}. Readable until closed, also after the
+ * engine was.
  */
 public final class BlockCounter implements AutoCloseable {
   public static final int REASON_NONE = 0;
@@ -82,24 +83,25 @@ public final class BlockCounter implements AutoCloseable {
   private final NativeStub stub;
   private final Arena upcalls;
   private final long state;
-  private final long table;
   private final long[] scannedPages = new long[PAGE_BITS / Long.SIZE];
-  private int generation;
-  private boolean closed;
+  private final Uc uc;
   private final UcHooks hooks;
   private final long hookId;
+  private int generation;
+  private boolean closed;
+  private boolean released;
 
   private BlockCounter(Uc uc, byte[] code, boolean withTable) {
+    this.uc = uc;
     hooks = uc.hooks();
     memory = NativeMemory.reserve(STATE_BYTES + (withTable ? (long) ENTRIES * ENTRY_BYTES : 0));
     upcalls = Arena.ofConfined();
     stub = NativeStub.of(code);
     state = memory.hva();
-    table = state + STATE_BYTES;
     RawMemory.putLong(state + ENGINE, uc.handle());
     RawMemory.putLong(state + EMU_STOP, Uc.emuStopAddress());
     RawMemory.putLong(state + DEADLINE, Long.MAX_VALUE);
-    RawMemory.putLong(state + TABLE, table);
+    RawMemory.putLong(state + TABLE, state + STATE_BYTES);
     RawMemory.putLong(state + MASK, ENTRIES - 1);
     hookId = hooks.nativeHook(UcConst.HOOK_BLOCK, stub.address(), state);
   }
@@ -136,11 +138,11 @@ public final class BlockCounter implements AutoCloseable {
 
   /** Retired instructions. */
   public long icount() {
-    return RawMemory.getLong(state + ICOUNT);
+    return RawMemory.getLong(state() + ICOUNT);
   }
 
   public void setIcount(long instructions) {
-    RawMemory.putLong(state + ICOUNT, instructions);
+    RawMemory.putLong(state() + ICOUNT, instructions);
   }
 
   /** Gives counted instructions back: the tail of a block that was left early. */
@@ -150,50 +152,50 @@ public final class BlockCounter implements AutoCloseable {
 
   /** The instruction count never passed; compared unsigned. */
   public long deadline() {
-    return RawMemory.getLong(state + DEADLINE);
+    return RawMemory.getLong(state() + DEADLINE);
   }
 
   public void setDeadline(long instructions) {
-    RawMemory.putLong(state + DEADLINE, instructions);
+    RawMemory.putLong(state() + DEADLINE, instructions);
   }
 
   /** Virtual address of the block begun last. */
   public long lastPc() {
-    return RawMemory.getLong(state + LAST_PC);
+    return RawMemory.getLong(state() + LAST_PC);
   }
 
   /** Its size in bytes. */
   public int lastSize() {
-    return RawMemory.getInt(state + LAST_SIZE);
+    return RawMemory.getInt(state() + LAST_SIZE);
   }
 
   /** How many instructions it was counted for: 0 while stepping and for a REP's extra pass. */
   public int lastCount() {
-    return RawMemory.getShort(state + LAST_INFO);
+    return RawMemory.getShort(state() + LAST_INFO);
   }
 
   /** The flags of {@link BlockScanner} of the block begun last. */
   public int lastFlags() {
-    return RawMemory.getInt(state + LAST_INFO) & 0xffff0000;
+    return RawMemory.getInt(state() + LAST_INFO) & 0xffff0000;
   }
 
   /** Forgets the block begun last, for a change of course by the caller. */
   public void forgetLast() {
-    RawMemory.putLong(state + LAST_PC, 0);
-    RawMemory.putInt(state + LAST_SIZE, 0);
-    RawMemory.putInt(state + LAST_INFO, 0);
+    RawMemory.putLong(state() + LAST_PC, 0);
+    RawMemory.putInt(state() + LAST_SIZE, 0);
+    RawMemory.putInt(state() + LAST_INFO, 0);
   }
 
   /** Why the hook stopped the run, or {@link #REASON_NONE}. */
   public int reason() {
-    return RawMemory.getInt(state + REASON);
+    return RawMemory.getInt(state() + REASON);
   }
 
   /** As {@link #reason}; clears it and a fulfilled {@link #requestStop}. Call it after each run. */
   public int takeReason() {
     int reason = reason();
-    RawMemory.putInt(state + REASON, REASON_NONE);
-    RawMemory.putShort(state + REQUEST, 0);
+    RawMemory.putInt(state() + REASON, REASON_NONE);
+    RawMemory.putShort(state() + REQUEST, 0);
     return reason;
   }
 
@@ -202,23 +204,23 @@ public final class BlockCounter implements AutoCloseable {
    * counts nothing that is not run and repeats no access.
    */
   public void requestStop() {
-    RawMemory.putShort(state + REQUEST, 1);
+    RawMemory.putShort(state() + REQUEST, 1);
   }
 
   /** Tells an x86 engine that an interrupt waits: the hook stops where it can be taken. */
   public void setIrqPending(boolean pending) {
-    RawMemory.putShort(state + IRQ_PENDING, pending ? 1 : 0);
+    RawMemory.putShort(state() + IRQ_PENDING, pending ? 1 : 0);
   }
 
   /** Lets one block pass uncounted and stops before the next; false ends stepping. */
   public void step(boolean enabled) {
-    RawMemory.putShort(state + STEPPING, enabled ? 1 : 0);
+    RawMemory.putShort(state() + STEPPING, enabled ? 1 : 0);
   }
 
   /** Makes the next block stop with KICK, and each after it until {@link #clearKick}. */
   public void kick() {
     synchronized (memory) {
-      if (!closed) {
+      if (!released) {
         RawMemory.putShort(state + KICK, 1);
       }
     }
@@ -226,7 +228,7 @@ public final class BlockCounter implements AutoCloseable {
 
   /** Withdraws a kick. */
   public void clearKick() {
-    RawMemory.putShort(state + KICK, 0);
+    RawMemory.putShort(state() + KICK, 0);
   }
 
   /** Forgets every scanned block: after a change of address space or of code. */
@@ -236,7 +238,7 @@ public final class BlockCounter implements AutoCloseable {
       memory.segment().asSlice(STATE_BYTES).fill((byte) 0);
       generation = 1;
     }
-    RawMemory.putInt(state + GENERATION, generationBits(generation));
+    RawMemory.putInt(state() + GENERATION, generationBits(generation));
     Arrays.fill(scannedPages, 0);
   }
 
@@ -251,7 +253,9 @@ public final class BlockCounter implements AutoCloseable {
   }
 
   private long entryOf(long address) {
-    return table + ((address ^ address >>> HASH_SHIFT) & (ENTRIES - 1)) * ENTRY_BYTES;
+    return state()
+        + STATE_BYTES
+        + ((address ^ address >>> HASH_SHIFT) & (ENTRIES - 1)) * ENTRY_BYTES;
   }
 
   /** Forgets the scanned blocks that touch the 4 KiB page of virtual address {@code va}. */
@@ -299,17 +303,33 @@ public final class BlockCounter implements AutoCloseable {
     hooks.delete(hookId);
   }
 
-  /** Frees the hook's code and state; its engine must be closed first. */
+  /** Frees the hook's code and state, once the engine, which still runs them, is closed too. */
   @Override
   public void close() {
+    if (closed) {
+      return;
+    }
+    closed = true;
+    if (uc.isClosed()) {
+      release();
+    } else {
+      uc.afterClose(this::release);
+    }
+  }
+
+  private void release() {
     synchronized (memory) {
-      if (closed) {
-        return;
-      }
-      closed = true;
+      released = true;
     }
     stub.close();
     memory.close();
     upcalls.close();
+  }
+
+  private long state() {
+    if (released) {
+      throw new IllegalStateException("this block counter is closed");
+    }
+    return state;
   }
 }

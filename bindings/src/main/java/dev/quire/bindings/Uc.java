@@ -41,6 +41,7 @@ public final class Uc implements AutoCloseable {
   private final Object lifetime = new Object();
   private final int arch;
   private final List<Lent> lent = new ArrayList<>();
+  private final List<Runnable> afterClose = new ArrayList<>();
   private final UcHooks hooks;
   private final long scratch;
   private final long handle;
@@ -92,6 +93,20 @@ public final class Uc implements AutoCloseable {
     // NATIVE: last use of the handle; the stubs of the arena die after it.
     UcApi.close(handle);
     arena.close();
+    for (Runnable action : afterClose) {
+      action.run();
+    }
+  }
+
+  /** Whether {@link #close} has run. */
+  public boolean isClosed() {
+    return closed;
+  }
+
+  /** Runs something, on the owner's thread, when the engine no longer reaches native resources. */
+  void afterClose(Runnable action) {
+    check();
+    afterClose.add(action);
   }
 
   /** The {@code UC_ARCH} value given at opening. */
@@ -456,10 +471,15 @@ public final class Uc implements AutoCloseable {
 
   // ---- for this package ----------------------------------------------------------------------
 
-  void check() {
+  /** The cheap half of {@link #check}, for accesses of about a nanosecond. */
+  void requireOpen() {
     if (closed) {
       throw new IllegalStateException("this engine is closed");
     }
+  }
+
+  void check() {
+    requireOpen();
     if (Thread.currentThread() != owner) {
       throw wrongThread();
     }

@@ -4,15 +4,17 @@ package dev.quire.bindings;
  * The live arm64 CPU state inside Unicorn (QEMU's CPUARMState), read and written in place at about
  * 1 ns. Offsets are calibrated once per process by {@link Arm64Calibration}, which refuses a
  * library it does not recognise. Writing here rebuilds nothing: after a change of PSTATE, any
- * {@link Uc#cpWrite} makes the core take it up. Same thread rule as the engine; not valid after the
- * engine was closed.
+ * {@link Uc#cpWrite} makes the core take it up. Same thread rule as the engine, not checked here;
+ * refused after the engine was closed.
  */
 public final class UcArm64State {
+  private final Uc uc;
   private final Arm64Layout layout;
   private final long env;
   private final long invalidAddr;
 
   UcArm64State(Uc uc, Arm64Layout layout) {
+    this.uc = uc;
     this.layout = layout;
     env = layout.envOf(uc);
     invalidAddr = uc.handle() + layout.invalidAddrInEngine();
@@ -35,12 +37,12 @@ public final class UcArm64State {
 
   /** General register 0 to 30; 31 is the live stack pointer. */
   public long x(int index) {
-    return RawMemory.getLong(env + Arm64Layout.XREGS + 8L * index);
+    return RawMemory.getLong(env() + Arm64Layout.XREGS + 8L * index);
   }
 
   /** Writes general register 0 to 30; 31 is the live stack pointer. */
   public void setX(int index, long value) {
-    RawMemory.putLong(env + Arm64Layout.XREGS + 8L * index, value);
+    RawMemory.putLong(env() + Arm64Layout.XREGS + 8L * index, value);
   }
 
   public long sp() {
@@ -52,39 +54,39 @@ public final class UcArm64State {
   }
 
   public long pc() {
-    return RawMemory.getLong(env + Arm64Layout.PC);
+    return RawMemory.getLong(env() + Arm64Layout.PC);
   }
 
   public void setPc(long value) {
-    RawMemory.putLong(env + Arm64Layout.PC, value);
+    RawMemory.putLong(env() + Arm64Layout.PC, value);
   }
 
   /** PSTATE as SPSR shows it, put together from the core's parts. */
   public long pstate() {
     int nzcv =
-        (RawMemory.getInt(env + Arm64Layout.NF) & 0x80000000)
-            | (RawMemory.getInt(env + Arm64Layout.ZF) == 0 ? 0x40000000 : 0)
-            | RawMemory.getInt(env + Arm64Layout.CF) << 29
-            | (RawMemory.getInt(env + Arm64Layout.VF) & 0x80000000) >>> 3;
+        (RawMemory.getInt(env() + Arm64Layout.NF) & 0x80000000)
+            | (RawMemory.getInt(env() + Arm64Layout.ZF) == 0 ? 0x40000000 : 0)
+            | RawMemory.getInt(env() + Arm64Layout.CF) << 29
+            | (RawMemory.getInt(env() + Arm64Layout.VF) & 0x80000000) >>> 3;
     int rest =
-        RawMemory.getInt(env + Arm64Layout.PSTATE)
+        RawMemory.getInt(env() + Arm64Layout.PSTATE)
             | (int) daif()
-            | RawMemory.getInt(env + Arm64Layout.BTYPE) << 10;
+            | RawMemory.getInt(env() + Arm64Layout.BTYPE) << 10;
     return (nzcv | rest) & 0xffffffffL;
   }
 
   /** The PSTATE word without NZCV, DAIF and BTYPE: EL and SPSel in bits 3:0, PAN 22, UAO 23... */
   public int pstateRest() {
-    return RawMemory.getInt(env + Arm64Layout.PSTATE);
+    return RawMemory.getInt(env() + Arm64Layout.PSTATE);
   }
 
   /** Bits 9:6 of PSTATE. */
   public long daif() {
-    return RawMemory.getLong(env + Arm64Layout.DAIF);
+    return RawMemory.getLong(env() + Arm64Layout.DAIF);
   }
 
   public void setDaif(long value) {
-    RawMemory.putLong(env + Arm64Layout.DAIF, value);
+    RawMemory.putLong(env() + Arm64Layout.DAIF, value);
   }
 
   /** The current exception level, 0 to 3. */
@@ -95,55 +97,61 @@ public final class UcArm64State {
   /** Writes all of PSTATE; follow it by a {@link Uc#cpWrite}. */
   public void setPstate(long value) {
     int v = (int) value;
-    RawMemory.putInt(env + Arm64Layout.NF, v);
-    RawMemory.putInt(env + Arm64Layout.ZF, ~v & 0x40000000);
-    RawMemory.putInt(env + Arm64Layout.CF, v >>> 29 & 1);
-    RawMemory.putInt(env + Arm64Layout.VF, v << 3);
+    RawMemory.putInt(env() + Arm64Layout.NF, v);
+    RawMemory.putInt(env() + Arm64Layout.ZF, ~v & 0x40000000);
+    RawMemory.putInt(env() + Arm64Layout.CF, v >>> 29 & 1);
+    RawMemory.putInt(env() + Arm64Layout.VF, v << 3);
     setDaif(v & 0x3c0);
-    RawMemory.putInt(env + Arm64Layout.BTYPE, v >>> 10 & 3);
-    RawMemory.putInt(env + Arm64Layout.PSTATE, v & ~(0xf0000000 | 0x3c0 | 0xc00));
+    RawMemory.putInt(env() + Arm64Layout.BTYPE, v >>> 10 & 3);
+    RawMemory.putInt(env() + Arm64Layout.PSTATE, v & ~(0xf0000000 | 0x3c0 | 0xc00));
   }
 
   /** A stored stack pointer bank, stale for the one in use; {@code el} 0 to 3. */
   public long spBank(int el) {
-    return RawMemory.getLong(env + Arm64Layout.SP_EL + 8L * el);
+    return RawMemory.getLong(env() + Arm64Layout.SP_EL + 8L * el);
   }
 
   public void setSpBank(int el, long value) {
-    RawMemory.putLong(env + Arm64Layout.SP_EL + 8L * el, value);
+    RawMemory.putLong(env() + Arm64Layout.SP_EL + 8L * el, value);
   }
 
   public long elr(int el) {
-    return RawMemory.getLong(env + Arm64Layout.ELR_EL + 8L * el);
+    return RawMemory.getLong(env() + Arm64Layout.ELR_EL + 8L * el);
   }
 
   public void setElr(int el, long value) {
-    RawMemory.putLong(env + Arm64Layout.ELR_EL + 8L * el, value);
+    RawMemory.putLong(env() + Arm64Layout.ELR_EL + 8L * el, value);
   }
 
   /** The syndrome (ESR) of the exception being reported. */
   public int exceptionSyndrome() {
-    return RawMemory.getInt(env + layout.syndrome());
+    return RawMemory.getInt(env() + layout.syndrome());
   }
 
   /** The fault address (FAR) of the exception being reported. */
   public long exceptionVaddress() {
-    return RawMemory.getLong(env + layout.syndrome() + Arm64Layout.VADDRESS_FROM_SYNDROME);
+    return RawMemory.getLong(env() + layout.syndrome() + Arm64Layout.VADDRESS_FROM_SYNDROME);
   }
 
   /** The exception level the exception being reported would be taken to. */
   public int exceptionTargetEl() {
-    return RawMemory.getInt(env + layout.syndrome() + Arm64Layout.TARGET_EL_FROM_SYNDROME);
+    return RawMemory.getInt(env() + layout.syndrome() + Arm64Layout.TARGET_EL_FROM_SYNDROME);
   }
 
   /** The exact address of the last failed fill. */
   public long invalidAddr() {
+    uc.requireOpen();
     return RawMemory.getLong(invalidAddr);
   }
 
   /** Reads a system register from the state; writes go through {@link Uc#cpWrite}. */
   public long systemRegister(SystemRegister register) {
-    return RawMemory.getLong(env + layout.registerOffset(register));
+    return RawMemory.getLong(env() + layout.registerOffset(register));
+  }
+
+  private long env() {
+    uc.requireOpen();
+    return env;
   }
 
   /** EL1 system registers kept as plain fields of the state (Arm ARM names). */

@@ -7,7 +7,7 @@ package dev.quire.bindings;
  * <p>Offsets are calibrated once per process by {@link X86Calibration}, which refuses a library it
  * does not recognise; each instance then checks itself. Writing here has no side effects: no flush
  * of soft-TLB entries, no recomputed {@code hflags}. Addresses are linear, units bytes. Same thread
- * rule as the engine; not valid after the engine was closed.
+ * rule as the engine, not checked here; refused after the engine was closed.
  */
 public final class UcX86State {
   public static final int ES = 0;
@@ -66,37 +66,37 @@ public final class UcX86State {
 
   /** General register in hardware order: 0 = RAX, 1 = RCX, 2 = RDX, 3 = RBX, 4 = RSP... */
   public long gpr(int index) {
-    return RawMemory.getLong(env + 8L * index);
+    return RawMemory.getLong(env() + 8L * index);
   }
 
   public void setGpr(int index, long value) {
-    RawMemory.putLong(env + 8L * index, value);
+    RawMemory.putLong(env() + 8L * index, value);
   }
 
   /** Where a general register lives, for native stubs. */
   public long gprAddress(int index) {
-    return env + 8L * index;
+    return env() + 8L * index;
   }
 
   public long rip() {
-    return RawMemory.getLong(env + X86Layout.EIP);
+    return RawMemory.getLong(env() + X86Layout.EIP);
   }
 
   public void setRip(long value) {
-    RawMemory.putLong(env + X86Layout.EIP, value);
+    RawMemory.putLong(env() + X86Layout.EIP, value);
   }
 
   /** RFLAGS without CF, PF, AF, ZF, SF, OF and DF, which the core keeps elsewhere. */
   public long eflags() {
-    return RawMemory.getLong(env + X86Layout.EFLAGS);
+    return RawMemory.getLong(env() + X86Layout.EFLAGS);
   }
 
   public void setEflags(long value) {
-    RawMemory.putLong(env + X86Layout.EFLAGS, value);
+    RawMemory.putLong(env() + X86Layout.EFLAGS, value);
   }
 
   public long eflagsAddress() {
-    return env + X86Layout.EFLAGS;
+    return env() + X86Layout.EFLAGS;
   }
 
   /** All of RFLAGS, through the register API. */
@@ -109,27 +109,27 @@ public final class UcX86State {
   }
 
   public int hflags() {
-    return RawMemory.getInt(env + X86Layout.HFLAGS);
+    return RawMemory.getInt(env() + X86Layout.HFLAGS);
   }
 
   public void setHflags(int value) {
-    RawMemory.putInt(env + X86Layout.HFLAGS, value);
+    RawMemory.putInt(env() + X86Layout.HFLAGS, value);
   }
 
   public long hflagsAddress() {
-    return env + X86Layout.HFLAGS;
+    return env() + X86Layout.HFLAGS;
   }
 
   public int hflags2() {
-    return RawMemory.getInt(env + X86Layout.HFLAGS2);
+    return RawMemory.getInt(env() + X86Layout.HFLAGS2);
   }
 
   public void setHflags2(int value) {
-    RawMemory.putInt(env + X86Layout.HFLAGS2, value);
+    RawMemory.putInt(env() + X86Layout.HFLAGS2, value);
   }
 
   private long segment(int index) {
-    return env + X86Layout.SEGMENTS + (long) SEGMENT_BYTES * index;
+    return env() + X86Layout.SEGMENTS + (long) SEGMENT_BYTES * index;
   }
 
   public int segmentSelector(int index) {
@@ -163,144 +163,155 @@ public final class UcX86State {
   }
 
   public long gdtBase() {
-    return RawMemory.getLong(env + X86Layout.GDT + 8);
+    return RawMemory.getLong(env() + X86Layout.GDT + 8);
   }
 
   public int gdtLimit() {
-    return RawMemory.getInt(env + X86Layout.GDT + 16);
+    return RawMemory.getInt(env() + X86Layout.GDT + 16);
   }
 
   public void setGdt(long base, int limit) {
-    RawMemory.putLong(env + X86Layout.GDT + 8, base);
-    RawMemory.putInt(env + X86Layout.GDT + 16, limit);
+    RawMemory.putLong(env() + X86Layout.GDT + 8, base);
+    RawMemory.putInt(env() + X86Layout.GDT + 16, limit);
   }
 
   public long idtBase() {
-    return RawMemory.getLong(env + X86Layout.IDT + 8);
+    return RawMemory.getLong(env() + X86Layout.IDT + 8);
   }
 
   public int idtLimit() {
-    return RawMemory.getInt(env + X86Layout.IDT + 16);
+    return RawMemory.getInt(env() + X86Layout.IDT + 16);
   }
 
   public void setIdt(long base, int limit) {
-    RawMemory.putLong(env + X86Layout.IDT + 8, base);
-    RawMemory.putInt(env + X86Layout.IDT + 16, limit);
+    RawMemory.putLong(env() + X86Layout.IDT + 8, base);
+    RawMemory.putInt(env() + X86Layout.IDT + 16, limit);
   }
 
   /** CR0 to CR4 (CR8 lives in the interrupt controller). */
   public long cr(int index) {
-    return RawMemory.getLong(env + X86Layout.CR + 8L * index);
+    return RawMemory.getLong(env() + X86Layout.CR + 8L * index);
   }
 
   /** Raw: fit for CR2; the others want the register API, which flushes and recomputes. */
   public void setCr(int index, long value) {
-    RawMemory.putLong(env + X86Layout.CR + 8L * index, value);
+    RawMemory.putLong(env() + X86Layout.CR + 8L * index, value);
   }
 
   public long efer() {
-    return RawMemory.getLong(env + X86Layout.EFER);
+    return RawMemory.getLong(env() + X86Layout.EFER);
   }
 
   public void setEfer(long value) {
-    RawMemory.putLong(env + X86Layout.EFER, value);
+    RawMemory.putLong(env() + X86Layout.EFER, value);
   }
 
   public int errorCode() {
-    return RawMemory.getInt(end - X86Layout.ERROR_CODE);
+    return RawMemory.getInt(end() - X86Layout.ERROR_CODE);
   }
 
   /** 1 when the exception being reported is a software interrupt. */
   public int exceptionIsInt() {
-    return RawMemory.getInt(end - X86Layout.EXCEPTION_IS_INT);
+    return RawMemory.getInt(end() - X86Layout.EXCEPTION_IS_INT);
   }
 
   public void setExceptionIsInt(int value) {
-    RawMemory.putInt(end - X86Layout.EXCEPTION_IS_INT, value);
+    RawMemory.putInt(end() - X86Layout.EXCEPTION_IS_INT, value);
   }
 
   /** The instruction after a software interrupt. */
   public long exceptionNextEip() {
-    return RawMemory.getLong(end - X86Layout.EXCEPTION_NEXT_EIP);
+    return RawMemory.getLong(end() - X86Layout.EXCEPTION_NEXT_EIP);
   }
 
   public long dr(int index) {
-    return RawMemory.getLong(end - X86Layout.DR + 8L * index);
+    return RawMemory.getLong(end() - X86Layout.DR + 8L * index);
   }
 
   /** The exception in flight, -1 for none. */
   public int oldException() {
-    return RawMemory.getInt(end - X86Layout.OLD_EXCEPTION);
+    return RawMemory.getInt(end() - X86Layout.OLD_EXCEPTION);
   }
 
   public void setOldException(int value) {
-    RawMemory.putInt(end - X86Layout.OLD_EXCEPTION, value);
+    RawMemory.putInt(end() - X86Layout.OLD_EXCEPTION, value);
   }
 
   /** Physical address of the control block whose MSR bitmap the interception reads. */
   public long vmVmcb() {
-    return RawMemory.getLong(end - X86Layout.VM_VMCB);
+    return RawMemory.getLong(end() - X86Layout.VM_VMCB);
   }
 
   public void setVmVmcb(long pa) {
-    RawMemory.putLong(end - X86Layout.VM_VMCB, pa);
+    RawMemory.putLong(end() - X86Layout.VM_VMCB, pa);
   }
 
   public long tscOffset() {
-    return RawMemory.getLong(end - X86Layout.TSC_OFFSET);
+    return RawMemory.getLong(end() - X86Layout.TSC_OFFSET);
   }
 
   public void setTscOffset(long value) {
-    RawMemory.putLong(end - X86Layout.TSC_OFFSET, value);
+    RawMemory.putLong(end() - X86Layout.TSC_OFFSET, value);
   }
 
   /** SVM intercept word: bit (exit code - 0x60). Effective with {@link #HF_GUEST}. */
   public long intercept() {
-    return RawMemory.getLong(end - X86Layout.INTERCEPT);
+    return RawMemory.getLong(end() - X86Layout.INTERCEPT);
   }
 
   public void setIntercept(long value) {
-    RawMemory.putLong(end - X86Layout.INTERCEPT, value);
+    RawMemory.putLong(end() - X86Layout.INTERCEPT, value);
   }
 
   public void setInterceptCrRead(int bits) {
-    RawMemory.putShort(end - X86Layout.INTERCEPT_CR_READ, bits);
+    RawMemory.putShort(end() - X86Layout.INTERCEPT_CR_READ, bits);
   }
 
   public void setInterceptCrWrite(int bits) {
-    RawMemory.putShort(end - X86Layout.INTERCEPT_CR_WRITE, bits);
+    RawMemory.putShort(end() - X86Layout.INTERCEPT_CR_WRITE, bits);
   }
 
   public void setInterceptDrRead(int bits) {
-    RawMemory.putShort(end - X86Layout.INTERCEPT_DR_READ, bits);
+    RawMemory.putShort(end() - X86Layout.INTERCEPT_DR_READ, bits);
   }
 
   public void setInterceptDrWrite(int bits) {
-    RawMemory.putShort(end - X86Layout.INTERCEPT_DR_WRITE, bits);
+    RawMemory.putShort(end() - X86Layout.INTERCEPT_DR_WRITE, bits);
   }
 
   public void setInterceptExceptions(int bits) {
-    RawMemory.putInt(end - X86Layout.INTERCEPT_EXCEPTIONS, bits);
+    RawMemory.putInt(end() - X86Layout.INTERCEPT_EXCEPTIONS, bits);
   }
 
   /** The exact address of the last failed fill. */
   public long invalidAddr() {
+    uc.requireOpen();
     return RawMemory.getLong(invalidAddr);
   }
 
   /** A field behind an MSR, readable and writable also while MSR interception is on. */
   public long msrField(MsrField field) {
-    long at = env + layout.msrOffset(field);
+    long at = env() + layout.msrOffset(field);
     return field.bytes == 4 ? RawMemory.getInt(at) & 0xffffffffL : RawMemory.getLong(at);
   }
 
   public void setMsrField(MsrField field, long value) {
-    long at = env + layout.msrOffset(field);
+    long at = env() + layout.msrOffset(field);
     if (field.bytes == 4) {
       RawMemory.putInt(at, (int) value);
     } else {
       RawMemory.putLong(at, value);
     }
+  }
+
+  private long env() {
+    uc.requireOpen();
+    return env;
+  }
+
+  private long end() {
+    uc.requireOpen();
+    return end;
   }
 
   /** MSRs whose values are fields of the CPU state (SDM volume 4 numbers). */

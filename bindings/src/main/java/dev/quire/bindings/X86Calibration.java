@@ -55,6 +55,8 @@ final class X86Calibration implements InterruptHook {
         uc.useExits(true);
         uc.memMapPtr(CODE_PA, SCRATCH_BYTES, UcConst.PERM_ALL, memory.segment());
         known = new X86Calibration(uc, search, memory.segment()).run();
+      } catch (UcException e) {
+        throw StateSearch.unknown(e.getMessage());
       }
     }
     return known;

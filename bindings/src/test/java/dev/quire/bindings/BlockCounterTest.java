@@ -317,4 +317,24 @@ class BlockCounterTest {
       counter.close();
     }
   }
+
+  @Test
+  void theCounterOutlivesItsEngineAndTheEngineItsCounter() {
+    Arm64Machine first = new Arm64Machine().code(Arm64Machine.WFI);
+    BlockCounter counter = BlockCounter.forArm64(first.uc);
+    first.run();
+    first.close();
+    assertThat(counter.icount()).isEqualTo(1);
+    counter.close();
+    assertThatThrownBy(counter::icount).isInstanceOf(IllegalStateException.class);
+    counter.kick();
+
+    Arm64Machine second = new Arm64Machine().code(Arm64Machine.WFI);
+    BlockCounter closedEarly = BlockCounter.forArm64(second.uc);
+    closedEarly.close();
+    assertThat(second.run()).as("the hook's code is still there").isZero();
+    assertThat(closedEarly.icount()).isEqualTo(1);
+    second.close();
+    assertThatThrownBy(closedEarly::icount).isInstanceOf(IllegalStateException.class);
+  }
 }

@@ -3,6 +3,8 @@ package dev.quire.bindings;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.sun.management.ThreadMXBean;
+import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
@@ -218,6 +220,32 @@ class UcHooksTest {
           .containsExactly(
               new TranslatedBlock(X86Machine.CODE + 2, 3, 5),
               new TranslatedBlock(X86Machine.CODE + 7, 1, 1));
+    }
+  }
+
+  @Test
+  void aFillAllocatesNothing() {
+    // mov ecx, 20000; again: mov eax, [rbx]; add rbx, 0x1000; and ebx, 0x3fffff; dec ecx; jnz again
+    try (X86Machine m =
+        new X86Machine().code("b9204e0000 8b03 4881c300100000 81e3ffff3f00 ffc9 75ed f4")) {
+      int[] fills = {0};
+      m.uc
+          .hooks()
+          .tlbFill(
+              (va, type) -> {
+                fills[0]++;
+                return va | (type == TlbFillHook.FETCH ? 5 : 3);
+              });
+      ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+      for (int warmUp = 0; warmUp < 10; warmUp++) {
+        assertThat(m.run()).isZero();
+      }
+      fills[0] = 0;
+      long before = threads.getCurrentThreadAllocatedBytes();
+      m.run();
+      long allocated = threads.getCurrentThreadAllocatedBytes() - before;
+      assertThat(fills[0]).isGreaterThan(10_000);
+      assertThat(allocated).isLessThan(fills[0]);
     }
   }
 

@@ -216,6 +216,21 @@ class UcX86StateTest {
   }
 
   @Test
+  void theStateOfAClosedEngineIsRefused() {
+    X86Machine x86 = new X86Machine();
+    UcX86State cpu = UcX86State.of(x86.uc);
+    x86.close();
+    assertThatThrownBy(cpu::rip).isInstanceOf(IllegalStateException.class);
+    assertThatThrownBy(cpu::invalidAddr).isInstanceOf(IllegalStateException.class);
+    assertThatThrownBy(() -> cpu.setOldException(0)).isInstanceOf(IllegalStateException.class);
+    Arm64Machine arm64 = new Arm64Machine();
+    UcArm64State arm = UcArm64State.of(arm64.uc);
+    arm64.close();
+    assertThatThrownBy(arm::pc).isInstanceOf(IllegalStateException.class);
+    assertThatThrownBy(arm::invalidAddr).isInstanceOf(IllegalStateException.class);
+  }
+
+  @Test
   void anEngineOfTheWrongKindIsRefused() {
     try (Arm64Machine m = new Arm64Machine()) {
       assertThatThrownBy(() -> UcX86State.of(m.uc)).isInstanceOf(IllegalArgumentException.class);
