@@ -166,6 +166,8 @@ class GarbageGuestsTest {
     ByteBuffer file = ByteBuffer.allocate(64 + CODE_BYTES).order(ByteOrder.LITTLE_ENDIAN);
     file.putInt(0x1400_0010).putInt(0).putLong(0x8_0000).putLong(64 + CODE_BYTES).putLong(0);
     file.putLong(0).putLong(0).putLong(0).putInt(0x644d_5241).putInt(0);
+    // VBAR_EL1 = an address within the image, so that an exception has garbage to go on with.
+    file.putInt(0xd281_0000).putInt(0xf2a8_0100).putInt(0xd518_c000);
     boolean nasty = random.nextBoolean();
     while (file.remaining() >= 4) {
       file.putInt(nasty && random.nextInt(3) > 0 ? nastyArm(random) : random.nextInt());

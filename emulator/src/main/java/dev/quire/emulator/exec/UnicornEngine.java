@@ -101,6 +101,10 @@ abstract class UnicornEngine implements ExecutionEngine {
   @Override
   public final EngineExit run(long deadline) {
     while (true) {
+      if (blocks.isKicked()) {
+        blocks.clearKick();
+        return EngineExit.KICKED;
+      }
       if (blocks.icount() >= deadline) {
         return EngineExit.DEADLINE;
       }

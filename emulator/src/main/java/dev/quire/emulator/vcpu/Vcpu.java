@@ -21,6 +21,12 @@ import dev.quire.mmu.Mmu;
  * Machine thread only.
  */
 public final class Vcpu {
+  /**
+   * Exceptions and host faults in a row without an instruction retired. One instruction needs at
+   * most a few hundred; an exception vector that faults itself needs more than any number.
+   */
+  private static final int MOST_FRUITLESS = 10_000;
+
   private final int index;
   private final ExecutionEngine engine;
   private final GuestCpu cpu;
@@ -67,13 +73,21 @@ public final class Vcpu {
 
   /** Runs until the machine must act, at most until {@code deadline} retired instructions. */
   public VcpuExit run(long deadline) {
-    while (true) {
+    long retired = engine.retired();
+    int fruitless = 0;
+    while (fruitless++ < MOST_FRUITLESS) {
       VcpuExit exit = mmio.inProgress() ? continueMmio() : step(deadline);
       if (exit != null) {
         counters.count(exit);
         return exit;
       }
+      if (engine.retired() != retired) {
+        retired = engine.retired();
+        fruitless = 0;
+      }
     }
+    return new VcpuExit.Livelock(
+        "vCPU %d takes exceptions at pc 0x%x and executes nothing".formatted(index, cpu.pc()));
   }
 
   private VcpuExit step(long deadline) {

@@ -21,6 +21,7 @@ public final class VcpuCounters {
       case VcpuExit.Shutdown ignored -> {}
       case VcpuExit.Intr ignored -> {}
       case VcpuExit.SliceEnd ignored -> {}
+      case VcpuExit.Livelock ignored -> {}
       case VcpuExit.InternalError ignored -> {}
     }
   }

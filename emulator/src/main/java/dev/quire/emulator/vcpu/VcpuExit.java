@@ -27,6 +27,9 @@ public sealed interface VcpuExit {
   /** The deadline of the run is reached; not an exit a KVM client sees. */
   record SliceEnd() implements VcpuExit {}
 
+  /** Exceptions without end and no instruction between them: hardware would spin for ever. */
+  record Livelock(String reason) implements VcpuExit {}
+
   /** Nothing the model can do for this guest: what and where. */
   record InternalError(String reason) implements VcpuExit {}
 }
