@@ -27,8 +27,11 @@ final class Qemu implements AutoCloseable {
     }
   }
 
-  /** Whether this architecture's QEMU is on the path. */
+  /** Whether this architecture's QEMU is on the path and its processor time can be told. */
   static boolean installed(String arch) {
+    if (!CpuTime.knowsChildren()) {
+      return false;
+    }
     String program = program(arch);
     for (String folder : System.getenv().getOrDefault("PATH", "").split(File.pathSeparator, -1)) {
       if (Files.isExecutable(Path.of(folder, program))) {
@@ -42,8 +45,8 @@ final class Qemu implements AutoCloseable {
     return arch.equals("arm64") ? "qemu-system-aarch64" : "qemu-system-" + arch;
   }
 
-  /** How long the guest takes with these arguments, QEMU's start included. */
-  long wallNanos(String arguments) {
+  /** Processor time of the guest with these arguments, QEMU's start included. */
+  long cpuNanos(String arguments) {
     List<String> command = new ArrayList<>(List.of(program(arch), "-cpu", "max", "-m", "64"));
     command.addAll(List.of("-accel", "tcg,thread=single", "-smp", "1", "-no-reboot"));
     command.addAll(List.of("-display", "none", "-serial", "null", "-monitor", "none"));
@@ -53,7 +56,9 @@ final class Qemu implements AutoCloseable {
             ? List.of("-M", "virt,gic-version=2")
             : List.of("-device", "isa-debug-exit,iobase=0xf4,iosize=4"));
     command.addAll(List.of("-kernel", file.toString(), "-append", arguments));
-    return ChildProcess.wallNanos(arm64 ? 0 : X86_PASS, command.toArray(new String[0]));
+    long start = CpuTime.children();
+    ChildProcess.wallNanos(arm64 ? 0 : X86_PASS, command.toArray(new String[0]));
+    return CpuTime.children() - start;
   }
 
   @Override

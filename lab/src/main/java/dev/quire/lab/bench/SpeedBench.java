@@ -14,9 +14,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * How fast a guest runs in functional mode: against the same core without Quire's counting, in the
- * middle of the same run with the same fills; and against QEMU's own translator, same guest, same
- * work.
+ * How fast a guest runs in functional mode, by processor time: against the same core without
+ * Quire's counting, in the middle of the same run with the same fills; and against QEMU's own
+ * translator, same guest, same work.
  */
 public final class SpeedBench {
   private static final String BENCH = "speed";
@@ -25,6 +25,9 @@ public final class SpeedBench {
 
   /** Where the measured stretch begins: everything is mapped, the work is well under way. */
   private static final double WARM_PART = 0.3;
+
+  /** Where it must end at the earliest: at the system call with which the program ends. */
+  private static final double COVERED_PART = 0.95;
 
   /**
    * One guest's work. QEMU is compared on the difference between two amounts of work, so that its
@@ -39,9 +42,9 @@ public final class SpeedBench {
 
   private static final List<Work> WORKS =
       List.of(
-          new Work("alu", "iters=100000", "iters=400000", 0.8),
+          new Work("alu", "iters=1000000", "iters=5000000", 0.8),
           new Work("stream", "map=upfront iters=5", "map=upfront iters=25", 0.5),
-          new Work("btree", "map=upfront iters=2", "map=upfront iters=6", 0.5));
+          new Work("btree", "map=upfront iters=4", "map=upfront iters=24", 0.5));
 
   private static final List<String> ARCHITECTURES = List.of("x86_64", "arm64");
   private static final long MEMORY_BYTES = 64L << 20;
@@ -82,10 +85,11 @@ public final class SpeedBench {
   private Ratio againstBare(String guest, GuestFile file, Work work) {
     BootRequest request = BootRequest.of(file, MEMORY_BYTES).withCommandLine(work.more);
     long instructions = complete(request).instructions();
-    long warm = (long) (instructions * WARM_PART);
     double[] nanos =
         TurnByTurn.medians(
-            rounds, () -> restNanos(request, warm, true), () -> restNanos(request, warm, false));
+            rounds,
+            () -> restNanos(request, instructions, true),
+            () -> restNanos(request, instructions, false));
     return Ratio.speed(
         BENCH,
         guest,
@@ -103,9 +107,9 @@ public final class SpeedBench {
           TurnByTurn.medians(
               rounds,
               () ->
-                  wallNanos(request.withCommandLine(work.more))
-                      - wallNanos(request.withCommandLine(work.fewer)),
-              () -> qemu.wallNanos(work.more) - qemu.wallNanos(work.fewer));
+                  cpuNanos(request.withCommandLine(work.more))
+                      - cpuNanos(request.withCommandLine(work.fewer)),
+              () -> qemu.cpuNanos(work.more) - qemu.cpuNanos(work.fewer));
       return Ratio.speed(
           BENCH,
           guest,
@@ -133,25 +137,27 @@ public final class SpeedBench {
     }
   }
 
-  private static double wallNanos(BootRequest request) {
-    long start = System.nanoTime();
+  private static double cpuNanos(BootRequest request) {
+    long start = CpuTime.process();
     complete(request);
-    return System.nanoTime() - start;
+    return CpuTime.process() - start;
   }
 
   /** From the middle of the user program to its next system call, with or without counting. */
-  private static double restNanos(BootRequest request, long warm, boolean counting) {
-    try (VirtualMachine machine = VirtualMachine.create(config(warm), BootLoader.plan(request))) {
+  private static double restNanos(BootRequest request, long total, boolean counting) {
+    try (VirtualMachine machine =
+        VirtualMachine.create(config((long) (total * WARM_PART)), BootLoader.plan(request))) {
       machine.run();
       ExecutionEngine engine = machine.vcpus().getFirst().engine();
       if (!counting) {
         engine.stopCounting();
       }
-      long start = System.nanoTime();
+      long start = CpuTime.thread();
       EngineExit exit = engine.run(Long.MAX_VALUE);
-      double nanos = System.nanoTime() - start;
-      if (!(exit instanceof EngineExit.Intercept) && !(exit instanceof EngineExit.Trap)) {
-        throw new IllegalStateException("the measured stretch ended with " + exit);
+      double nanos = CpuTime.thread() - start;
+      boolean systemCall = exit instanceof EngineExit.Intercept || exit instanceof EngineExit.Trap;
+      if (!systemCall || counting && engine.retired() < total * COVERED_PART) {
+        throw new IllegalStateException("the measured stretch ended too early: " + exit);
       }
       return nanos;
     }
