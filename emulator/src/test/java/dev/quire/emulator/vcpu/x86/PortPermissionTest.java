@@ -63,7 +63,8 @@ class PortPermissionTest {
     for (int run = 0; run < 20_000; run++) {
       int port = random.nextInt(1030);
       int bytes = 1 << random.nextInt(3);
-      long bits = (long) random.nextInt(0x1_0000) >>> random.nextInt(16) << random.nextInt(16) & 0xffff;
+      long bits =
+          (long) random.nextInt(0x1_0000) >>> random.nextInt(16) << random.nextInt(16) & 0xffff;
       memory.poke(TSS + MAP + port / 8, 2, bits);
       memory.poke(TSS + MAP + 128, 1, 0xff);
       boolean allowed = port / 8 + 1 <= 128;
