@@ -23,6 +23,14 @@ public final class Arm64Cpu implements GuestCpu {
   private static final int SYSTEM_READ_BIT = 1 << 21;
   private static final int OP1_EL0 = 3;
 
+  /** MSR DAIFSet, #imm and MSR DAIFClr, #imm: op1 3, CRn 4, the immediate in CRm, op2 6 or 7. */
+  private static final int MSR_DAIF = 0xd503_40df;
+
+  private static final int MSR_DAIF_MASK = 0xffff_f0df;
+
+  /** ISS of a trapped one but for op2 and CRm: op0 0, op1 3, CRn 4, Rt 31, a write. */
+  private static final int MSR_DAIF_ISS = 3 << 14 | 4 << 10 | 31 << 5;
+
   private final Arm64Engine engine;
   private final Arm64Exceptions exceptions;
   private final SystemRegisterHandler registers;
@@ -139,7 +147,21 @@ public final class Arm64Cpu implements GuestCpu {
       engine.retireOne();
       return;
     }
-    exceptions.takeSynchronous(engine.raisedSyndrome(), pc);
+    exceptions.takeSynchronous(undefinedSyndrome(instruction), pc);
+  }
+
+  /** The core leaves none for MSR DAIFSet and DAIFClr at EL0 with SCTLR_EL1.UMA clear. */
+  private long undefinedSyndrome(int instruction) {
+    long raised = engine.raisedSyndrome();
+    if (raised != 0) {
+      return raised;
+    }
+    if ((instruction & MSR_DAIF_MASK) != MSR_DAIF) {
+      return Arm64Exceptions.esr(Arm64Exceptions.EC_UNKNOWN, 0);
+    }
+    int crm = instruction >>> 8 & 15;
+    int op2 = instruction >>> 5 & 7;
+    return Arm64Exceptions.esr(Arm64Exceptions.EC_SYSREG, op2 << 17 | MSR_DAIF_ISS | crm << 1);
   }
 
   /** A system register or instruction that the core lacks and the machine has. */

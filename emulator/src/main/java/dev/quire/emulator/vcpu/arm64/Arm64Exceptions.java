@@ -9,6 +9,7 @@ public final class Arm64Exceptions {
   public static final int EC_UNKNOWN = 0x00;
 
   public static final int EC_SVC64 = 0x15;
+  public static final int EC_SYSREG = 0x18;
   public static final int EC_PC_ALIGNMENT = 0x22;
   public static final int EC_BRK64 = 0x3c;
 

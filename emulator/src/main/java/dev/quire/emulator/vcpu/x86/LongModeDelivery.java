@@ -136,7 +136,9 @@ final class LongModeDelivery {
     int slots = context.hasErrorCode ? 6 : 5;
     long frame = stackPointer - (long) slots * SLOT;
     int status = context.probeStack(frame, slots * SLOT, access);
-    if (status == DeliveryContext.OK) {
+    if (status != DeliveryContext.OK) {
+      status = firstFailingPush(frame, access);
+    } else {
       status = tables.probeAccessed(selector, codeDescriptor);
     }
     if (status == DeliveryContext.OK) {
@@ -147,6 +149,16 @@ final class LongModeDelivery {
     }
     if (status == DeliveryContext.OK) {
       commit(selector, frame);
+    }
+    return status;
+  }
+
+  /** SS is pushed first: a frame that does not fit faults at its highest slot that fails. */
+  private int firstFailingPush(long frame, int access) {
+    int status = DeliveryContext.OK;
+    for (long slot = stackPointer - SLOT; status == DeliveryContext.OK && slot >= frame; ) {
+      status = context.probeStack(slot, SLOT, access);
+      slot -= SLOT;
     }
     return status;
   }

@@ -70,7 +70,20 @@ class DoubleFaultTest {
     guest.memory.poke(LongModeFixture.TSS + 36, 8, 0xd000);
     guest.injector.exception(14, 0, 0x1234);
     assertThat(guest.state.rip).isEqualTo(HANDLER + 8);
-    assertThat(guest.state.cr2).isEqualTo(0xb010 - 48);
+    // SS is pushed first.
+    assertThat(guest.state.cr2).isEqualTo(0xb010 - 8);
+  }
+
+  @Test
+  void aFrameThatCrossesIntoAnAbsentPageFaultsAtItsHighestSlotThere() {
+    LongModeFixture guest = new LongModeFixture();
+    guest.gate(8, 0x08, INTERRUPT_GATE, 0, 1, true);
+    guest.state.gpr[RSP] = 0xb010;
+    guest.memory.fate(0xafff, FakeLinearMemory.Fate.ABSENT);
+    guest.memory.poke(LongModeFixture.TSS + 36, 8, 0xd000);
+    guest.injector.exception(14, 0, 0x1234);
+    assertThat(guest.state.rip).isEqualTo(HANDLER + 8);
+    assertThat(guest.state.cr2).isEqualTo(0xaff8);
   }
 
   @Test
