@@ -180,9 +180,10 @@ public final class Arm64Mmu implements Mmu {
   /**
    * An AT instruction: a walk of its own, the TLB neither asked nor filled.
    *
-   * <p>If {@link #fault()} then has a kind other than {@link FaultRecord#NONE}, there is no answer:
-   * a second stage or the bus refused a table of a stage-1 instruction, which is an exception and
-   * not a PAR_EL1 (AArch64.AT).
+   * <p>If {@link #fault()} then has a kind other than {@link FaultRecord#NONE}, a second stage or
+   * the bus refused a table, which is an exception and no answer (AArch64.AT). The value given is
+   * then a failure with the status of an external abort on the walk, for a caller that cannot take
+   * the exception.
    *
    * @param pan PSTATE.PAN
    * @return PAR_EL1
@@ -196,7 +197,7 @@ public final class Arm64Mmu implements Mmu {
       boolean guest = fault.kind() == FaultRecord.GUEST;
       if (!guest && (!op.bothStages() || fault.kind() == FaultRecord.EXTERNAL)) {
         countFault(failure);
-        return 0;
+        return ParEl1.failure(Arm64Syndrome.faultStatus(fault), false, false);
       }
       long par = ParEl1.failure(fault.syndrome(), !guest, Access.isTableWalk(fault.access()));
       fault.clear();

@@ -165,7 +165,11 @@ class Arm64MmuTest {
     user.map(0x1000, 0x8000_2000L, 0, Protection.ALL);
     mmu.writeTcr(TCR | 1L << 37);
     assertThat(Translation.pa(mmu.translate(0x1000, USER_READ))).isEqualTo(0x8000_2000L);
-    assertThat(flushes).containsExactly("all", "all");
+    user.map(0x1000, 0x8000_3000L, 0, Protection.ALL);
+    mmu.writeSctlr(SctlrEl1.M | SctlrEl1.WXN | SctlrEl1.EE);
+    mmu.writeSctlr(SctlrEl1.M | SctlrEl1.WXN);
+    assertThat(Translation.pa(mmu.translate(0x1000, USER_READ))).isEqualTo(0x8000_3000L);
+    assertThat(flushes).containsExactly("all", "all", "all", "all");
   }
 
   @Test
@@ -257,7 +261,7 @@ class Arm64MmuTest {
   void atOverATableThatTheSecondStageLacksIsNoAnswerButAFault() {
     long entry = user.entryPa(0x1000, 2);
     memory.writeLong(entry, 0x20_0000_0003L);
-    mmu.addressTranslate(AtOp.S1E1R, 0x1000, false);
+    assertThat(mmu.addressTranslate(AtOp.S1E1R, 0x1000, false)).isEqualTo(0x82dL);
     assertThat(mmu.fault().kind()).isEqualTo(FaultRecord.STAGE2);
     assertThat(mmu.fault().gpa()).isEqualTo(0x20_0000_0000L);
     assertThat(mmu.addressTranslate(AtOp.S12E1R, 0x1000, false)).isEqualTo(0xb0bL);
