@@ -18,6 +18,7 @@ public final class BoardTrial {
   private final int[] currentCpu;
   private final int cpus;
   private final int[] ports;
+  private Runnable betweenSteps = () -> {};
   private final List<String> transcript = new ArrayList<>();
 
   public BoardTrial(
@@ -32,6 +33,11 @@ public final class BoardTrial {
 
   public List<String> transcript() {
     return transcript;
+  }
+
+  /** What the vCPUs do between two steps: devices may only be asked for interrupts there. */
+  public void betweenSteps(Runnable action) {
+    betweenSteps = action;
   }
 
   public void note(String what) {
@@ -49,6 +55,7 @@ public final class BoardTrial {
       } else {
         useMmio();
       }
+      betweenSteps.run();
     }
   }
 

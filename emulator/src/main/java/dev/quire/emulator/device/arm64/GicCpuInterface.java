@@ -188,14 +188,12 @@ final class GicCpuInterface implements WordMmioDevice {
     if ((control & EOI_MODE) == 0) {
       state.put(Bits.ACTIVE, cpu, intid, false);
     }
-    changed.run();
   }
 
   private void deactivate(int value) {
     int intid = value & 0x3ff;
     if (intid < state.interrupts && (control & EOI_MODE) != 0) {
       state.put(Bits.ACTIVE, cpu, intid, false);
-      changed.run();
     }
   }
 

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.quire.emulator.device.EventQueue;
 import dev.quire.emulator.device.RecordingLine;
+import dev.quire.emulator.device.StateReader;
+import dev.quire.emulator.device.StateWriter;
 import dev.quire.emulator.device.TestTime;
 import java.time.LocalDateTime;
 import java.time.ZoneOffset;
@@ -138,6 +140,24 @@ class CmosRtcTest {
     assertThat(irq8.risings()).hasSize(2).last().isEqualTo(101 * SECOND);
     out(0x0b, 0x92); // SET clears the update enable
     assertThat(in(0x0b)).isEqualTo(0x82);
+  }
+
+  @Test
+  void aWaitingInterruptAndASetDateSurviveSavingAndLoading() {
+    out(0x0b, 0x42);
+    time.run(SECOND / 3);
+    StateWriter writer = new StateWriter();
+    rtc.save(writer);
+    TestTime later = new TestTime(time.nowNanos());
+    RecordingLine line = new RecordingLine(later);
+    CmosRtc copy = new CmosRtc(later, later.events(), line, 0, 0, 0);
+    copy.load(new StateReader(writer.toByteArray()));
+    copy.writeByte(0x70, 0x0c);
+    assertThat(copy.readByte(0x71)).isEqualTo(in(0x0c)).isEqualTo(0xc0);
+    copy.writeByte(0x70, 9);
+    assertThat(copy.readByte(0x71)).isEqualTo(0x24);
+    later.run(SECOND / 512);
+    assertThat(line.risings()).hasSize(1);
   }
 
   @Test

@@ -55,7 +55,10 @@ class IoApicTest {
   void anEdgeIsDeliveredToItsDestination() {
     redirect(4, 0x34, 1);
     ioApic.line(4).pulse();
+    ioApic.line(4).set(true); // merges with the first, which still waits
     assertThat(locals[1].acknowledge()).isEqualTo(0x34);
+    locals[1].writeWord(0xb0, 0);
+    ioApic.line(4).set(true); // no edge
     assertThat(locals[0].pendingVector()).isEqualTo(-1);
     assertThat(locals[1].pendingVector()).isEqualTo(-1);
   }
@@ -82,6 +85,8 @@ class IoApicTest {
     locals[0].writeWord(0xb0, 0);
     assertThat(locals[0].acknowledge()).isEqualTo(0x45);
     line.set(false);
+    line.set(true);
+    line.set(false); // came and went while in service
     locals[0].writeWord(0xb0, 0);
     assertThat(locals[0].pendingVector()).isEqualTo(-1);
     assertThat(read(0x10 + 20)).isEqualTo(0x8045);

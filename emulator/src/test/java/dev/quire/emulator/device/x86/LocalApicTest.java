@@ -237,8 +237,12 @@ class LocalApicTest {
     apics[0].writeWord(ESR, 0);
     assertThat(apics[0].readWord(ESR)).isEqualTo(0x20);
     assertThat(apics[0].acknowledge()).isEqualTo(0xfe);
+    apics[0].writeWord(EOI, 0);
     apics[0].readWord(0x40);
-    apics[0].readWord(0x40);
+    assertThat(apics[0].acknowledge()).isEqualTo(0xfe);
+    apics[0].writeWord(EOI, 0);
+    apics[0].readWord(0x40); // the same error, not read yet: no second interrupt
+    assertThat(apics[0].pendingVector()).isEqualTo(-1);
     bus.deliver(fixed(3, 0));
     apics[0].writeWord(ESR, 0);
     assertThat(apics[0].readWord(ESR)).isEqualTo(0xc0);

@@ -30,7 +30,6 @@ class PcBoardTest {
     final int[] currentCpu = {0};
     final List<String> calls = new ArrayList<>();
     final PcBoard board;
-    boolean taking;
 
     Rig(long nowNanos) {
       time = new TestTime(nowNanos);
@@ -47,8 +46,19 @@ class PcBoardTest {
     }
 
     BoardTrial trial(long seed) {
-      taking = true;
-      return new BoardTrial(seed, bus, time, currentCpu, CPUS, PORTS);
+      BoardTrial trial = new BoardTrial(seed, bus, time, currentCpu, CPUS, PORTS);
+      trial.betweenSteps(this::takeInterrupts);
+      return trial;
+    }
+
+    private void takeInterrupts() {
+      for (int cpu = 0; cpu < CPUS; cpu++) {
+        int vector = board.localApic(cpu).pendingVector();
+        call("cpu " + cpu + " pending " + vector);
+        if (vector >= 0 && time.nowNanos() % 3 == 0) {
+          call("take " + board.localApic(cpu).acknowledge());
+        }
+      }
     }
 
     private void call(String what) {
@@ -78,10 +88,7 @@ class PcBoardTest {
 
     @Override
     public void interruptStateChanged(int cpu) {
-      int vector = board == null ? -1 : board.localApic(cpu).pendingVector();
-      if (taking && vector >= 0 && time.nowNanos() % 3 == 0) {
-        call("take " + board.localApic(cpu).acknowledge());
-      }
+      assertThat(cpu).isBetween(0, CPUS - 1);
     }
 
     @Override

@@ -3,8 +3,11 @@ package dev.quire.emulator.device.x86;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.quire.emulator.device.RecordingLine;
+import dev.quire.emulator.device.StateReader;
+import dev.quire.emulator.device.StateWriter;
 import dev.quire.emulator.device.TestTime;
 import java.math.BigInteger;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class Pit8254Test {
@@ -87,6 +90,28 @@ class Pit8254Test {
     assertThat(in(0x61) & 0x20).isZero();
     time.runTo(nanosOf(600));
     assertThat(in(0x61) & 0x23).isEqualTo(0x21);
+  }
+
+  @Test
+  void aRunningPeriodGoesOnAfterSavingAndLoading() {
+    out(0x43, 0x34);
+    out(0x40, 0xe8);
+    out(0x40, 0x03);
+    time.runTo(12_345_678);
+    StateWriter writer = new StateWriter();
+    pit.save(writer);
+    TestTime later = new TestTime(time.nowNanos());
+    RecordingLine line = new RecordingLine(later);
+    Pit8254 copy = new Pit8254(later, later.events(), line);
+    copy.load(new StateReader(writer.toByteArray()));
+    int before = irq0.risings().size();
+    time.run(50_000_000);
+    later.run(50_000_000);
+    List<Long> expected = irq0.risings().subList(before, irq0.risings().size());
+    // The copy's wire was up from its birth; each later rise must come at the same nanosecond.
+    assertThat(line.risings().subList(1, line.risings().size()))
+        .isEqualTo(expected)
+        .hasSizeGreaterThan(50);
   }
 
   @Test
