@@ -1,14 +1,17 @@
 package dev.quire.emulator.exec;
 
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 
 /**
  * Keeps the translated code of several cores coherent with stores.
  *
- * <p>Each core sees its own stores to code it has translated, but not another core's. A frame is
- * therefore never both executable in one core's soft TLB and writable in another's: granting one
- * takes the other away, and taking execution away drops that core's translations.
+ * <p>A core does not see another core's stores to code it has translated, and of its own through
+ * one fill only the first. A frame is therefore never both executable in one core's soft TLB and
+ * writable in any: granting one takes the other away, and taking execution away drops that core's
+ * translations.
  *
  * <p>The host's own stores ({@link #hostWrote}) are seen by no core and drop translations too.
  *
@@ -17,15 +20,26 @@ import java.util.List;
 public final class CodeCoherence {
   private static final int CHUNK_PFNS = 1 << 15;
 
+  /** Stores to code are exact but slow until a frame has seen this many. */
+  private static final int REWRITES_UNTIL_MIXED = 64;
+
   private final List<UnicornEngine> engines = new ArrayList<>();
   private final long[][] executors;
   private final long[][] writers;
+
+  /** Cores with fills that both write and execute, which see their own stores. */
+  private final long[][] guardedWriters;
+
+  private final long[][] mixed;
+  private final Map<Long, Integer> rewrites = new HashMap<>();
 
   /** For a machine whose host frames are below {@code frames}; at most 64 cores. */
   public CodeCoherence(long frames) {
     int chunks = Math.toIntExact((frames + CHUNK_PFNS - 1) / CHUNK_PFNS);
     executors = new long[chunks][];
     writers = new long[chunks][];
+    guardedWriters = new long[chunks][];
+    mixed = new long[chunks][];
   }
 
   int join(UnicornEngine engine) {
@@ -35,30 +49,61 @@ public final class CodeCoherence {
 
   void grantExecute(int core, long pfn) {
     set(executors, core, pfn);
-    long others = get(writers, pfn) & ~(1L << core);
+    long all = get(writers, pfn);
+    if (all != 0) {
+      forEach(all, UnicornEngine::flushAll);
+      clear(writers, pfn, all);
+    }
+    long others = get(guardedWriters, pfn) & ~(1L << core);
     if (others != 0) {
       forEach(others, UnicornEngine::flushAll);
-      clear(writers, pfn, others);
+      clear(guardedWriters, pfn, others);
     }
+  }
+
+  /** Whether the core may have translated code from the frame. */
+  boolean executes(int core, long pfn) {
+    return (get(executors, pfn) >>> core & 1) != 0;
+  }
+
+  /** The core stored into a frame it executes, and does not run now: it translates all anew. */
+  void forget(int core, long pfn) {
+    drop(1L << core, pfn);
+    clear(writers, pfn, 1L << core);
+    if (rewrites.merge(pfn, 1, Integer::sum) > REWRITES_UNTIL_MIXED) {
+      set(mixed, core, pfn);
+    }
+  }
+
+  /** Whether the core keeps storing to the frame and executing it: code and data side by side. */
+  boolean isMixed(int core, long pfn) {
+    return (get(mixed, pfn) >>> core & 1) != 0;
+  }
+
+  /** As {@link #grantWrite} by a fill that executes too. */
+  void grantGuardedWrite(int core, long pfn) {
+    set(guardedWriters, core, pfn);
+    set(executors, core, pfn);
+    drop(get(executors, pfn) & ~(1L << core), pfn);
   }
 
   void grantWrite(int core, long pfn) {
     set(writers, core, pfn);
     long others = get(executors, pfn) & ~(1L << core);
-    if (others != 0) {
-      forEach(others, UnicornEngine::flushAll);
-      forEach(others, UnicornEngine::flushCode);
-      clear(executors, pfn, others);
-    }
+    drop(others, pfn);
   }
 
   /** The host stored into a frame; whoever translated code from it forgets it. */
   public void hostWrote(long pfn) {
-    long all = get(executors, pfn);
-    if (all != 0) {
-      forEach(all, UnicornEngine::flushAll);
-      forEach(all, UnicornEngine::flushCode);
-      clear(executors, pfn, all);
+    drop(get(executors, pfn), pfn);
+  }
+
+  private void drop(long cores, long pfn) {
+    if (cores != 0) {
+      forEach(cores, UnicornEngine::flushAll);
+      forEach(cores, UnicornEngine::flushCode);
+      forEach(cores, engine -> engine.forgetCode(pfn));
+      clear(executors, pfn, cores);
     }
   }
 

@@ -29,4 +29,13 @@ final class CodePages {
     frames[index] = pfn;
     blocks.clearPage(va);
   }
+
+  /** The frame holds other code now. */
+  void forget(long pfn) {
+    for (int index = 0; index < ENTRIES; index++) {
+      if (frames[index] == pfn) {
+        pages[index] = -1;
+      }
+    }
+  }
 }

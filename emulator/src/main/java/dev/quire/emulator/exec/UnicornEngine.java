@@ -21,6 +21,7 @@ abstract class UnicornEngine implements ExecutionEngine {
   static final int NO_TRAP = -1;
   private static final long REFUSED = -1L;
   private static final long NO_PAGE = 1;
+  private static final long NO_PFN = -1;
   private static final int PAGE_BYTES = 1 << Order.BASE_PAGE_SHIFT;
   private static final long PAGE_MASK = -PAGE_BYTES;
 
@@ -37,6 +38,12 @@ abstract class UnicornEngine implements ExecutionEngine {
   private int trap = NO_TRAP;
   private final FaultRecord refusal = new FaultRecord();
   private boolean running;
+
+  /** For stores to frames whose code this core has translated: see {@link #writeRights}. */
+  private boolean inBlocks;
+
+  private boolean storeToCodeRefused;
+  private long codeStoredPfn = NO_PFN;
 
   UnicornEngine(Uc uc, BlockCounter blocks, CodeCoherence coherence, BouncePage bounce) {
     this.uc = uc;
@@ -85,8 +92,8 @@ abstract class UnicornEngine implements ExecutionEngine {
   /** Whether the run ended because the guest waits, and not because the core gave up. */
   abstract boolean haltedNatively();
 
-  /** A fill was granted. */
-  void granted(long va, long pfn, int type) {}
+  /** A fill was granted that executes. */
+  void grantedExecute(long va, long pfn) {}
 
   /** Whether the instruction just stepped was one that waits, which a step does not. */
   boolean steppedIntoHalt() {
@@ -117,7 +124,14 @@ abstract class UnicornEngine implements ExecutionEngine {
 
   private EngineExit runBlocks(long deadline) {
     blocks.step(false);
+    inBlocks = true;
     int error = enter(deadline);
+    inBlocks = false;
+    if (storeToCodeRefused) {
+      storeToCodeRefused = false;
+      settle(false);
+      return step();
+    }
     if (faulted) {
       return afterFault(deadline);
     }
@@ -253,11 +267,17 @@ abstract class UnicornEngine implements ExecutionEngine {
     blocks.takeReason();
     blocks.forgetLast();
     running = true;
+    int error;
     try {
-      return uc.emuStart(entryPc(), 0, 0, 0);
+      error = uc.emuStart(entryPc(), 0, 0, 0);
     } finally {
       running = false;
     }
+    if (codeStoredPfn != NO_PFN) {
+      coherence.forget(core, codeStoredPfn);
+      codeStoredPfn = NO_PFN;
+    }
+    return error;
   }
 
   /** Called by the subclass's hooks: ends the run with a trap. */
@@ -318,11 +338,48 @@ abstract class UnicornEngine implements ExecutionEngine {
       coherence.grantExecute(core, Translation.pfn(translation));
     }
     if ((rights & Protection.WRITE) != 0) {
-      coherence.grantWrite(core, Translation.pfn(translation));
+      rights = writeRights(va, Translation.pfn(translation), access, rights);
+      if (rights == 0) {
+        return REFUSED;
+      }
     }
-    granted(va, Translation.pfn(translation), type);
+    if ((rights & Protection.EXEC) != 0) {
+      grantedExecute(va, Translation.pfn(translation));
+    }
     return Translation.pa(translation) | rights;
   }
+
+  /**
+   * The rights to fill with where a store is allowed; 0 refuses it. Unicorn notices every store
+   * through a fill that can execute, but only the first through one that cannot. The second kind is
+   * quick and must not stay for a frame whose code was translated: a store to one is refused among
+   * blocks, then stepped, and all translations are dropped. A frame where that goes on gets the
+   * first kind.
+   */
+  private int writeRights(long va, long pfn, int access, int rights) {
+    if (coherence.isMixed(core, pfn)
+        && !Translation.failed(mmu.probe(va, Access.withType(access, Access.FETCH)))) {
+      coherence.grantGuardedWrite(core, pfn);
+      return rights | Protection.EXEC;
+    }
+    if (!coherence.executes(core, pfn)) {
+      coherence.grantWrite(core, pfn);
+      return rights;
+    }
+    if (!Access.isWrite(access)) {
+      return rights & ~Protection.WRITE;
+    }
+    if (inBlocks) {
+      storeToCodeRefused = true;
+      return 0;
+    }
+    coherence.grantWrite(core, pfn);
+    codeStoredPfn = pfn;
+    return rights;
+  }
+
+  /** The code in a frame changed: a page that holds it is counted afresh. */
+  void forgetCode(long pfn) {}
 
   /** A read that is half of a read-modify-write is one fault, a write: asks again as that. */
   private long refused(long va, int access, long failure) {

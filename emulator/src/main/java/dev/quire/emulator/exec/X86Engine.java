@@ -197,10 +197,13 @@ public final class X86Engine extends UnicornEngine {
   }
 
   @Override
-  void granted(long va, long pfn, int type) {
-    if (type == Access.FETCH) {
-      codePages.executes(va, pfn);
-    }
+  void forgetCode(long pfn) {
+    codePages.forget(pfn);
+  }
+
+  @Override
+  void grantedExecute(long va, long pfn) {
+    codePages.executes(va, pfn);
   }
 
   @Override

@@ -6,7 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** Makes small ELF executables for tests; everything in them can be wrong on purpose. */
-final class ElfBuilder {
+public final class ElfBuilder {
   private record Segment(long vaddr, long paddr, long memoryBytes, byte[] content) {}
 
   private final boolean is64;
@@ -21,40 +21,40 @@ final class ElfBuilder {
     this.machine = machine;
   }
 
-  static ElfBuilder elf64(int machine) {
+  public static ElfBuilder elf64(int machine) {
     return new ElfBuilder(true, machine);
   }
 
-  static ElfBuilder elf32(int machine) {
+  public static ElfBuilder elf32(int machine) {
     return new ElfBuilder(false, machine);
   }
 
-  ElfBuilder entry(long address) {
+  public ElfBuilder entry(long address) {
     entry = address;
     return this;
   }
 
-  ElfBuilder type(int value) {
+  public ElfBuilder type(int value) {
     type = value;
     return this;
   }
 
   /** Bytes right behind the headers, for a Multiboot header. */
-  ElfBuilder prefix(byte[] bytes) {
+  public ElfBuilder prefix(byte[] bytes) {
     prefix = bytes;
     return this;
   }
 
-  ElfBuilder segment(long address, long memoryBytes, byte... content) {
+  public ElfBuilder segment(long address, long memoryBytes, byte... content) {
     return segment(address, address, memoryBytes, content);
   }
 
-  ElfBuilder segment(long vaddr, long paddr, long memoryBytes, byte[] content) {
+  public ElfBuilder segment(long vaddr, long paddr, long memoryBytes, byte[] content) {
     segments.add(new Segment(vaddr, paddr, memoryBytes, content));
     return this;
   }
 
-  byte[] build() {
+  public byte[] build() {
     int headers = is64 ? 64 + 56 * segments.size() : 52 + 32 * segments.size();
     int bytes = headers + prefix.length;
     for (Segment segment : segments) {
@@ -78,7 +78,7 @@ final class ElfBuilder {
     return file.array();
   }
 
-  GuestFile file() {
+  public GuestFile file() {
     return new GuestFile("guest.elf", build());
   }
 
