@@ -56,7 +56,9 @@ class CapstoneTest {
         decode(Capstone.Mode.ARM64, "207862f8 e00741a9 200c41f8 41008052");
     assertThat(code)
         .extracting(DisassembledInstruction::mnemonic)
-        .containsExactly("ldr", "ldp", "ldr", "mov");
+        .startsWith("ldr", "ldp", "ldr");
+    // Capstone 4 does not use the alias.
+    assertThat(code.get(3).mnemonic()).isIn("mov", "movz");
     assertThat(code.get(0).operands())
         .containsExactly(new Register("x0", 0, WRITE), new Memory("", "x1", "x2", 8, 0, 0, READ));
     assertThat(code.get(1).operands().get(2)).isEqualTo(new Memory("", "sp", "", 1, 16, 0, READ));
