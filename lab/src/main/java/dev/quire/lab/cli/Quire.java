@@ -66,6 +66,7 @@ public final class Quire {
             new MachineRunner());
     int exitCode = run(args, invocation);
     out.flush();
+    InterruptGuard.commandDone();
     System.exit(exitCode);
   }
 
