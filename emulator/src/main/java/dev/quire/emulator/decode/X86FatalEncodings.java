@@ -30,6 +30,20 @@ public final class X86FatalEncodings {
     return -1;
   }
 
+  /** Whether a decoded instruction is of that kind. */
+  public static boolean isFatal(X86Instruction instruction) {
+    if (!instruction.hasLockPrefix()
+        || instruction.opcodeMap() != 1
+        || !instruction.isRegisterForm()) {
+      return false;
+    }
+    return switch (instruction.opcode()) {
+      case 0xa3, 0xab, 0xb3, 0xbb -> true;
+      case 0xba -> instruction.digit() >= 4;
+      default -> false;
+    };
+  }
+
   private static boolean isBitTestOfRegister(byte[] code, int at) {
     int modrm = code[at + 2] & 0xff;
     return switch (code[at + 1] & 0xff) {

@@ -1,6 +1,7 @@
 package dev.quire.emulator.exec;
 
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -26,6 +27,7 @@ public final class CodeCoherence {
   private final List<UnicornEngine> engines = new ArrayList<>();
   private final long[][] executors;
   private final long[][] writers;
+  private final BitSet vetted = new BitSet();
 
   /** Cores with fills that both write and execute, which see their own stores. */
   private final long[][] guardedWriters;
@@ -61,6 +63,15 @@ public final class CodeCoherence {
     }
   }
 
+  /** Whether the frame was found harmless ({@link CodeVetting}) and not written since. */
+  boolean isVetted(long pfn) {
+    return vetted.get((int) pfn);
+  }
+
+  void setVetted(long pfn) {
+    vetted.set((int) pfn);
+  }
+
   /** Whether the core may have translated code from the frame. */
   boolean executes(int core, long pfn) {
     return (get(executors, pfn) >>> core & 1) != 0;
@@ -82,12 +93,14 @@ public final class CodeCoherence {
 
   /** As {@link #grantWrite} by a fill that executes too. */
   void grantGuardedWrite(int core, long pfn) {
+    vetted.clear((int) pfn);
     set(guardedWriters, core, pfn);
     set(executors, core, pfn);
     drop(get(executors, pfn) & ~(1L << core), pfn);
   }
 
   void grantWrite(int core, long pfn) {
+    vetted.clear((int) pfn);
     set(writers, core, pfn);
     long others = get(executors, pfn) & ~(1L << core);
     drop(others, pfn);
@@ -95,6 +108,7 @@ public final class CodeCoherence {
 
   /** The host stored into a frame; whoever translated code from it forgets it. */
   public void hostWrote(long pfn) {
+    vetted.clear((int) pfn);
     drop(get(executors, pfn), pfn);
   }
 

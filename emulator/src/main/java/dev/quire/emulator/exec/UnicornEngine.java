@@ -36,6 +36,8 @@ abstract class UnicornEngine implements ExecutionEngine {
   private long bouncedVa = NO_PAGE;
   private boolean faulted;
   private int trap = NO_TRAP;
+  private boolean stepping;
+  private boolean unvetted;
   private final FaultRecord refusal = new FaultRecord();
   private boolean running;
 
@@ -92,6 +94,21 @@ abstract class UnicornEngine implements ExecutionEngine {
   /** Whether the run ended because the guest waits, and not because the core gave up. */
   abstract boolean haltedNatively();
 
+  /** Whether the core may translate code of this page; else it is stepped through. */
+  boolean isTranslatable(long va, long pfn) {
+    return true;
+  }
+
+  /** In such a page: what the core fetches from during a step, as {@link #fill} answers. */
+  long steppedPage(long va) {
+    throw new IllegalStateException("every page is translatable");
+  }
+
+  /** What the instruction ahead raises that the core must not even see, or null. */
+  EngineExit beforeStep() {
+    return null;
+  }
+
   /** A fill was granted that executes. */
   void grantedExecute(long va, long pfn) {}
 
@@ -131,6 +148,10 @@ abstract class UnicornEngine implements ExecutionEngine {
       storeToCodeRefused = false;
       settle(false);
       return step();
+    }
+    if (unvetted) {
+      settle(true);
+      return blocks.icount() >= deadline ? EngineExit.DEADLINE : stepChecked();
     }
     if (faulted) {
       return afterFault(deadline);
@@ -232,13 +253,27 @@ abstract class UnicornEngine implements ExecutionEngine {
 
   /** Executes one instruction; null when it retired and nothing else happened. */
   private EngineExit step() {
+    EngineExit undefined = beforeStep();
+    if (undefined != null) {
+      return undefined;
+    }
     counters.steps++;
     long before = linearPc();
     blocks.step(true);
     beginStep();
+    stepping = true;
     int error = enter(Long.MAX_VALUE);
+    stepping = false;
     boolean stepped = endStep(trap);
+    if (unvetted) {
+      flushAll();
+      flushCode();
+    }
     if (faulted) {
+      if (linearPc() != before) {
+        // The instruction retired; what faulted is the fetch of the next.
+        retireOne();
+      }
       mmu.fault().setVa(faultAddress());
       return EngineExit.FAULT;
     }
@@ -262,6 +297,7 @@ abstract class UnicornEngine implements ExecutionEngine {
   private int enter(long deadline) {
     counters.runs++;
     faulted = false;
+    unvetted = false;
     trap = NO_TRAP;
     blocks.setDeadline(deadline);
     blocks.takeReason();
@@ -332,6 +368,10 @@ abstract class UnicornEngine implements ExecutionEngine {
         faulted = true;
         return REFUSED;
       }
+    }
+    if (type == Access.FETCH && !isTranslatable(va, Translation.pfn(translation))) {
+      unvetted = true;
+      return stepping ? steppedPage(va) : REFUSED;
     }
     int rights = Translation.rights(translation);
     if ((rights & Protection.EXEC) != 0) {

@@ -4,6 +4,7 @@ import dev.quire.bindings.BlockScanner;
 import dev.quire.emulator.decode.CodeMode;
 import dev.quire.emulator.decode.X86BlockScanner;
 import dev.quire.emulator.decode.X86Decoder;
+import dev.quire.emulator.decode.X86FatalEncodings;
 import dev.quire.emulator.decode.X86Instruction;
 import dev.quire.emulator.decode.X86InstructionClass;
 import dev.quire.mmu.Access;
@@ -14,7 +15,7 @@ import dev.quire.mmu.Translation;
 
 /** Reads and decodes the guest's code through the MMU, without side effects. vCPU's thread only. */
 public final class X86CodeReader {
-  private static final int LONGEST_INSTRUCTION = 15;
+  static final int LONGEST_INSTRUCTION = 15;
   private static final int LONGEST_BLOCK = 2 * 4096;
   private static final int PAGE_BYTES = 1 << Order.BASE_PAGE_SHIFT;
   private static final int HLT = 0xf4;
@@ -27,6 +28,7 @@ public final class X86CodeReader {
   private final X86BlockScanner scanner = new X86BlockScanner();
   private final byte[] bytes = new byte[LONGEST_BLOCK];
   private Mmu mmu;
+  private int lastRead;
 
   X86CodeReader(X86Core core, PhysicalMemory memory) {
     this.core = core;
@@ -42,8 +44,8 @@ public final class X86CodeReader {
    * bytes cannot be read.
    */
   public X86Instruction current() {
-    int read = read(core.linearPc(), LONGEST_INSTRUCTION);
-    int length = decoder.decode(bytes, 0, read, core.codeMode(), instruction);
+    lastRead = read(core.linearPc(), LONGEST_INSTRUCTION);
+    int length = decoder.decode(bytes, 0, lastRead, core.codeMode(), instruction);
     return length > 0 ? instruction : null;
   }
 
@@ -53,6 +55,29 @@ public final class X86CodeReader {
       case IN, OUT, INS, OUTS, XSETBV -> true;
       default -> false;
     };
+  }
+
+  /**
+   * Whether the page at {@code pageVa}, with what an instruction across its ends would add, holds
+   * bytes the core must not translate.
+   */
+  boolean holdsFatalEncoding(long pageVa) {
+    int wanted = PAGE_BYTES + 2 * LONGEST_INSTRUCTION;
+    int read = read(pageVa - LONGEST_INSTRUCTION, wanted);
+    if (read < LONGEST_INSTRUCTION) {
+      read = read(pageVa, PAGE_BYTES + LONGEST_INSTRUCTION);
+    }
+    return X86FatalEncodings.find(bytes, 0, read) >= 0;
+  }
+
+  /**
+   * Copies the bytes of {@code instruction}, which {@link #current} just decoded; of one it could
+   * not decode, those that can be read.
+   */
+  int copyCurrent(X86Instruction instruction, byte[] into) {
+    int length = instruction == null ? lastRead : instruction.length();
+    System.arraycopy(bytes, 0, into, 0, length);
+    return length;
   }
 
   /** Length of the INT instruction the core just stepped over: 2 for INT n, 1 for INT3 and INTO. */
@@ -117,9 +142,15 @@ public final class X86CodeReader {
   }
 
   private void copy(long pagePa, int inPage, int to, int length) {
-    for (int i = 0; i < length; i++) {
+    int i = 0;
+    while (i < length) {
       int at = inPage + i;
-      bytes[to + i] = (byte) (memory.readInt(pagePa + (at & -4)) >>> (8 * (at & 3)));
+      int word = memory.readInt(pagePa + (at & -4)) >>> (8 * (at & 3));
+      int end = Math.min(length, i + 4 - (at & 3));
+      while (i < end) {
+        bytes[to + i++] = (byte) word;
+        word >>>= 8;
+      }
     }
   }
 }

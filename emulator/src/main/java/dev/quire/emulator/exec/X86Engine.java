@@ -44,6 +44,7 @@ public final class X86Engine extends UnicornEngine {
   private final X86Core core;
   private final X86CodeReader code;
   private final CodePages codePages;
+  private final CodeVetting vetting;
   private final CoreInstructions instructions;
   private boolean interruptPending;
   private boolean shadowAfterStep;
@@ -53,6 +54,7 @@ public final class X86Engine extends UnicornEngine {
     this.core = core;
     this.code = wiring.code;
     this.codePages = new CodePages(blocks);
+    this.vetting = new CodeVetting(wiring.code, shared);
     this.instructions = wiring.instructions;
   }
 
@@ -199,6 +201,21 @@ public final class X86Engine extends UnicornEngine {
   @Override
   void forgetCode(long pfn) {
     codePages.forget(pfn);
+  }
+
+  @Override
+  boolean isTranslatable(long va, long pfn) {
+    return vetting.isTranslatable(va, pfn);
+  }
+
+  @Override
+  EngineExit beforeStep() {
+    return vetting.prepareStep(core.linearPc()) ? null : new EngineExit.Trap(TRAP_INVALID_OPCODE);
+  }
+
+  @Override
+  long steppedPage(long va) {
+    return vetting.steppedPage(va);
   }
 
   @Override

@@ -35,4 +35,21 @@ class X86FatalEncodingsTest {
     assertThat(X86FatalEncodings.find(code, 0, code.length)).isEqualTo(expected);
     assertThat(X86FatalEncodings.find(code, expected + 1, code.length)).isEqualTo(-1);
   }
+
+  @ParameterizedTest
+  @CsvSource({
+    "f0 0f a3 c0, true",
+    "f0 49 46 0f bb d1, true",
+    "f0 0f ba e0 01, true",
+    "0f a3 c0, false",
+    "f0 0f a3 07, false",
+    "f0 0f ba 27 01, false",
+    "f0 01 07, false"
+  })
+  void theSameIsKnownOfADecodedInstruction(String hex, boolean expected) {
+    byte[] code = HexFormat.of().parseHex(hex.replace(" ", ""));
+    X86Instruction instruction = new X86Instruction();
+    new X86Decoder().decode(code, 0, code.length, CodeMode.BITS_64, instruction);
+    assertThat(X86FatalEncodings.isFatal(instruction)).isEqualTo(expected);
+  }
 }
