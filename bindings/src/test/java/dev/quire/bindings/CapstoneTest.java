@@ -54,9 +54,7 @@ class CapstoneTest {
   void arm64OperandsAreDecoded() {
     List<DisassembledInstruction> code =
         decode(Capstone.Mode.ARM64, "207862f8 e00741a9 200c41f8 41008052");
-    assertThat(code)
-        .extracting(DisassembledInstruction::mnemonic)
-        .startsWith("ldr", "ldp", "ldr");
+    assertThat(code).extracting(DisassembledInstruction::mnemonic).startsWith("ldr", "ldp", "ldr");
     // Capstone 4 does not use the alias.
     assertThat(code.get(3).mnemonic()).isIn("mov", "movz");
     assertThat(code.get(0).operands())
