@@ -27,7 +27,7 @@ class ExactnessTest {
     return new Pacing() {
       @Override
       public long nextSliceInstructions() {
-        return least + random.nextInt(most - least + 1);
+        return (long) least + random.nextInt(most - least + 1);
       }
 
       @Override
@@ -91,7 +91,7 @@ class ExactnessTest {
     BootPlan plan = Guests.plan(guest, cpus, "");
     Random random = new Random(SEED);
     for (int i = 0; i < 12; i++) {
-      long limit = 1 + random.nextInt(60_000);
+      long limit = 1L + random.nextInt(60_000);
       Run run = Guests.run(plan, limit, Pacing.STANDARD);
       assertThat(run.result().instructions()).isEqualTo(limit);
       assertThat(run.result().status()).isEqualTo(RunStatus.LIMIT);
