@@ -21,6 +21,7 @@ abstract class UnicornEngine implements ExecutionEngine {
   static final int NO_TRAP = -1;
   private static final long REFUSED = -1L;
   private static final long NO_PAGE = 1;
+  private static final long FILLS_BETWEEN_FLUSHES = 4096;
   private static final long NO_PFN = -1;
   private static final int PAGE_BYTES = 1 << Order.BASE_PAGE_SHIFT;
   private static final long PAGE_MASK = -PAGE_BYTES;
@@ -34,6 +35,7 @@ abstract class UnicornEngine implements ExecutionEngine {
   private final BouncePage bounce;
   private int core;
   private long bouncedVa = NO_PAGE;
+  private long fillsAtFlush;
   private boolean faulted;
   private int trap = NO_TRAP;
   private boolean stepping;
@@ -124,6 +126,7 @@ abstract class UnicornEngine implements ExecutionEngine {
 
   @Override
   public final EngineExit run(long deadline) {
+    growSoftTlb();
     while (true) {
       if (blocks.isKicked()) {
         blocks.clearKick();
@@ -136,6 +139,17 @@ abstract class UnicornEngine implements ExecutionEngine {
       if (exit != null) {
         return exit;
       }
+    }
+  }
+
+  /**
+   * The soft TLB starts with 256 entries and is resized by a flush only, doubling when most are in
+   * use (QEMU accel/tcg/cputlb.c, tlb_mmu_resize_locked). A guest that never flushes would miss for
+   * ever; what a flush costs is the fills of the entries in use.
+   */
+  private void growSoftTlb() {
+    if (counters.fills - fillsAtFlush >= FILLS_BETWEEN_FLUSHES) {
+      flushAll();
     }
   }
 
@@ -462,6 +476,7 @@ abstract class UnicornEngine implements ExecutionEngine {
   @Override
   public void flushAll() {
     counters.softTlbFlushes++;
+    fillsAtFlush = counters.fills;
     uc.tlbFlush();
   }
 
