@@ -15,7 +15,7 @@ public interface Pacing {
    * For a vCPU that shares with nobody. The way to the end of a turn is stepped one instruction at
    * a time, up to a whole translated block, so that turns cost; they end only to tell the progress.
    */
-  Pacing ALONE = even(5_000_000);
+  Pacing ALONE = even(50_000_000);
 
   /** Turns of one length. */
   static Pacing even(long instructions) {
