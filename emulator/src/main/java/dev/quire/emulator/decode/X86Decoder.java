@@ -8,7 +8,8 @@ package dev.quire.emulator.decode;
  *
  * <p>Formats as in the SDM vol. 2, chapter 2. In one choice the vendors differ and the execution
  * engine follows AMD: with a 66 prefix a near branch in 64-bit mode has a 16-bit displacement (AMD
- * APM vol. 3, 1.2.4; Intel ignores the prefix).
+ * APM vol. 3, 1.2.4; Intel ignores the prefix). And where the engine executes what the manual
+ * leaves undefined, the engine's reading is given: 8F is POP whatever its opcode digit.
  *
  * <p>Instances are cheap and belong to one thread.
  */

@@ -72,8 +72,8 @@ final class X86Operands {
 
   /** Groups 4 and 5 (SDM vol. 2, table A-6). */
   private static void incDecGroup(X86Instruction in, int digit, int bytes) {
-    if (digit > 1 && in.opcode == 0xfe || digit == 7) {
-      in.undefined = true;
+    in.undefined = digit > 1 && in.opcode == 0xfe || digit == 7;
+    if (in.opcode == 0xfe && in.undefined) {
       return;
     }
     boolean wide = in.mode == CodeMode.BITS_64;
@@ -81,6 +81,8 @@ final class X86Operands {
       case 0, 1 -> set(in, AccessKind.READ_WRITE, bytes);
       case 3, 5 -> set(in, AccessKind.READ, in.operandBytes + 2);
       case 6 -> set(in, AccessKind.READ, wide && in.operandBytes != 2 ? 8 : in.operandBytes);
+      // Undefined, but the engine reads the operand before it says so.
+      case 7 -> set(in, AccessKind.READ, in.operandBytes);
       // Near branches read 8 bytes in 64-bit mode, whatever the prefix.
       default -> set(in, AccessKind.READ, wide ? 8 : in.operandBytes);
     }

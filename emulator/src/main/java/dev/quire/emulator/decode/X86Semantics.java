@@ -20,10 +20,6 @@ final class X86Semantics {
     } else if (in.map == 2 && in.prefix == X86OpcodeMaps.PREFIX_66) {
       in.instructionClass = map38Class(in);
     }
-    if (in.instructionClass == X86InstructionClass.UNDEFINED) {
-      in.memoryKind = AccessKind.NONE;
-      in.memoryBytes = 0;
-    }
   }
 
   private static void vectorOperand(X86Instruction in) {
@@ -84,7 +80,6 @@ final class X86Semantics {
       case 0x17 -> X86InstructionClass.LOAD_SS;
       case 0x8c -> in.digit() > 5 ? X86InstructionClass.UNDEFINED : X86InstructionClass.ORDINARY;
       case 0x8e -> loadSegmentClass(in.digit());
-      case 0x8f -> in.digit() == 0 ? X86InstructionClass.ORDINARY : X86InstructionClass.UNDEFINED;
       case 0x90 -> isPause(in, repeatPrefix);
       case 0x62, 0xc4, 0xc5 ->
           in.addressed ? X86InstructionClass.ORDINARY : X86InstructionClass.UNDEFINED;

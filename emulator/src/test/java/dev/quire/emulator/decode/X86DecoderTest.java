@@ -59,6 +59,8 @@ class X86DecoderTest {
     "0f 01 17, READ, 10, lgdt [rdi]",
     "ff 30, READ, 8, push qword [rax]",
     "8f 00, WRITE, 8, pop qword [rax]",
+    "8f 48 10, WRITE, 8, pop qword [rax + 16] as the engine has it",
+    "ff 38, READ, 4, undefined and yet read by the engine",
     "ff 10, READ, 8, call [rax]",
     "ff 28, READ, 6, jmp far [rax]",
     "8e d0, NONE, 0, mov ss eax",
