@@ -125,7 +125,8 @@ class GarbageGuestsTest {
         fail("garbage guest %d of seed %d".formatted(index, seed), e);
       }
     }
-    assertThat(endings.size()).as("different endings: %s", endings).isGreaterThan(2);
+    // Arm has no triple fault: garbage there spins on its vectors or runs into the limit.
+    assertThat(endings.size()).as("different endings: %s", endings).isGreaterThan(1);
   }
 
   private static RunResult boot(byte[] file, int index) {
