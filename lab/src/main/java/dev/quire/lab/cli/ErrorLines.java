@@ -2,6 +2,7 @@ package dev.quire.lab.cli;
 
 import dev.quire.bindings.NativeLibraryException;
 import dev.quire.emulator.boot.BadGuestException;
+import java.io.UncheckedIOException;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -88,6 +89,10 @@ final class ErrorLines implements IParameterExceptionHandler, IExecutionExceptio
       }
       case BadGuestException refused -> {
         say(name, firstLine(refused));
+        exitCode = ExitCode.USAGE;
+      }
+      case UncheckedIOException io -> {
+        say(name, firstLine(io) + ": " + io.getCause().getMessage());
         exitCode = ExitCode.USAGE;
       }
       case NativeLibraryException missing -> {

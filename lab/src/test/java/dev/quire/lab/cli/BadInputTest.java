@@ -1,6 +1,7 @@
 package dev.quire.lab.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 import dev.quire.bindings.NativeLibraryException;
 import dev.quire.emulator.boot.BadGuestException;
@@ -85,6 +86,14 @@ class BadInputTest {
     quire.runner.refusal = new BadGuestException("kernel", "segment at 0x0 lies outside memory");
     assertThat(quire.run("boot", "hello-x86_64")).isEqualTo(2);
     assertThat(quire.err()).isEqualTo("quire boot: kernel: segment at 0x0 lies outside memory\n");
+  }
+
+  @Test
+  void resultsThatCannotBeWrittenAreAnInputErrorNotADefect() {
+    Path full = Path.of("/dev/full");
+    assumeThat(full).exists();
+    assertThat(quire.run("boot", "hello-x86_64", "--json", full.toString())).isEqualTo(2);
+    assertThat(quire.err()).startsWith("quire boot: cannot write JSON lines: ").hasLineCount(1);
   }
 
   @Test
