@@ -196,7 +196,8 @@ final class LongModeDelivery {
     }
     state.loadCodeSegment(
         selector & ~3 | newCpl,
-        SegmentDescriptor.base(codeDescriptor),
+        // 64-bit code has no base (SDM vol. 3A, 3.2.4); the engine would add what stands there.
+        0,
         SegmentDescriptor.limit(codeDescriptor),
         SegmentDescriptor.attributes(codeDescriptor) | 1 << 8,
         newCpl);

@@ -233,6 +233,14 @@ class LongModeDeliveryTest {
   }
 
   @Test
+  void aBaseInTheCodeDescriptorIsIgnored() {
+    guest.descriptor(0x08, 0x12af_9b34_5678_ffffL);
+    guest.injector.interrupt(EventKind.EXTERNAL_INTERRUPT, 0x30);
+    assertHandlerOf(0x30);
+    assertThat(state.bases[CS]).isZero();
+  }
+
+  @Test
   void tablesAreReadImplicitlyAndKernelStacksAreNotUserAccesses() {
     guest.userMode();
     state.rflags |= 1 << 18;
