@@ -7,10 +7,13 @@ import dev.quire.bindings.UcConst;
 import dev.quire.emulator.decode.AccessKind;
 import dev.quire.emulator.decode.Arm64Access;
 import dev.quire.emulator.decode.Arm64AccessDecoder;
+import dev.quire.emulator.decode.Arm64FatalEncodings;
 import dev.quire.emulator.vcpu.arm64.Arm64CpuState;
 import dev.quire.mmu.Access;
 import dev.quire.mmu.FaultRecord;
+import dev.quire.mmu.Order;
 import dev.quire.mmu.PhysicalMemory;
+import dev.quire.mmu.Protection;
 import dev.quire.mmu.Translation;
 
 /**
@@ -51,6 +54,10 @@ public final class Arm64Engine extends UnicornEngine implements Arm64CpuState {
   private static final long PSTATE_RESET = 0x3c5;
   private static final long SCTLR_RESET = 0x30d0_0800L;
   private static final int EC_SHIFT = 26;
+
+  /** Exception class 0 with IL: an undefined instruction. */
+  private static final long ESR_UNKNOWN = 1L << 25;
+
   private static final int EC_SOFTWARE_STEP_LOWER = 0x32;
   private static final int CRN_TLBI = 8;
   private static final int CRM_TLBI = 7;
@@ -62,7 +69,9 @@ public final class Arm64Engine extends UnicornEngine implements Arm64CpuState {
   private final PhysicalMemory memory;
   private final SystemRegisterHandler registers;
   private long lines;
+  private final CodeCoherence coherence;
   private boolean steppingWfi;
+  private boolean undefinedAhead;
 
   private Arm64Engine(
       Uc uc,
@@ -76,6 +85,7 @@ public final class Arm64Engine extends UnicornEngine implements Arm64CpuState {
     this.state = state;
     this.memory = memory;
     this.registers = registers;
+    this.coherence = coherence;
   }
 
   /** Opens a core on the machine's memory; the calling thread owns it. */
@@ -251,6 +261,34 @@ public final class Arm64Engine extends UnicornEngine implements Arm64CpuState {
     return false;
   }
 
+  /** A page that holds a word the core cannot translate is stepped through. */
+  @Override
+  boolean isTranslatable(long va, long pfn) {
+    if (coherence.isVetted(pfn)) {
+      return true;
+    }
+    long pa = pfn << Order.BASE_PAGE_SHIFT;
+    for (int offset = 0; offset < PAGE_BYTES; offset += INSTRUCTION_BYTES) {
+      if (Arm64FatalEncodings.isFatal(memory.readInt(pa + offset))) {
+        return false;
+      }
+    }
+    coherence.setVetted(pfn);
+    return true;
+  }
+
+  /** A step translates one word, which {@link #beforeStep} has looked at. */
+  @Override
+  long steppedPage(long va, long pfn) {
+    return pfn << Order.BASE_PAGE_SHIFT | Protection.READ | Protection.EXEC;
+  }
+
+  @Override
+  EngineExit beforeStep() {
+    undefinedAhead = Arm64FatalEncodings.isFatal(instructionAtPc());
+    return undefinedAhead ? new EngineExit.Trap(TRAP_UNDEFINED) : null;
+  }
+
   @Override
   boolean interruptDeliverable() {
     long daif = state.daif();
@@ -381,6 +419,10 @@ public final class Arm64Engine extends UnicornEngine implements Arm64CpuState {
 
   @Override
   public long raisedSyndrome() {
+    if (undefinedAhead) {
+      undefinedAhead = false;
+      return ESR_UNKNOWN;
+    }
     return Integer.toUnsignedLong(state.exceptionSyndrome());
   }
 

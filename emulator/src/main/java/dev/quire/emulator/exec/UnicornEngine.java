@@ -102,7 +102,7 @@ abstract class UnicornEngine implements ExecutionEngine {
   }
 
   /** In such a page: what the core fetches from during a step, as {@link #fill} answers. */
-  long steppedPage(long va) {
+  long steppedPage(long va, long pfn) {
     throw new IllegalStateException("every page is translatable");
   }
 
@@ -385,7 +385,7 @@ abstract class UnicornEngine implements ExecutionEngine {
     }
     if (type == Access.FETCH && !isTranslatable(va, Translation.pfn(translation))) {
       unvetted = true;
-      return stepping ? steppedPage(va) : REFUSED;
+      return stepping ? steppedPage(va, Translation.pfn(translation)) : REFUSED;
     }
     int rights = Translation.rights(translation);
     if ((rights & Protection.EXEC) != 0) {

@@ -214,7 +214,7 @@ public final class X86Engine extends UnicornEngine {
   }
 
   @Override
-  long steppedPage(long va) {
+  long steppedPage(long va, long pfn) {
     return vetting.steppedPage(va);
   }
 
