@@ -33,15 +33,28 @@ final class StateSearch implements AutoCloseable {
     if (plausible(expected) && holds(expected + known.envInCpu() + offset, pattern)) {
       return known;
     }
-    ByteBuffer engine = memory.read(uc.handle(), ENGINE_BYTES);
+    return findCpu(uc.handle(), pattern, offset);
+  }
+
+  /**
+   * The search without a hint. Other objects of the engine may lie on the heap just below the CPU
+   * object, at a distance that differs from run to run: of all pointers that lead to the pattern
+   * the nearest one is the object's own.
+   */
+  Place findCpu(long engineHva, long[] pattern, int offset) {
+    ByteBuffer engine = memory.read(engineHva, ENGINE_BYTES);
+    Place nearest = null;
     for (int at = 0; at + 8 <= engine.limit(); at += 8) {
       long pointer = engine.getLong(at);
       int found = plausible(pointer) ? indexOf(memory.read(pointer, CPU_BYTES), pattern) : NONE;
-      if (found >= offset) {
-        return new Place(at, found - offset);
+      if (found >= offset && (nearest == null || found - offset < nearest.envInCpu())) {
+        nearest = new Place(at, found - offset);
       }
     }
-    throw unknown("its registers were not found");
+    if (nearest == null) {
+      throw unknown("its registers were not found");
+    }
+    return nearest;
   }
 
   /** Whether the word of 4 or 8 bytes at an address is {@code value}; false where unreadable. */

@@ -295,6 +295,24 @@ class UcX86StateTest {
   }
 
   @Test
+  void anObjectBelowTheCpuOnTheHeapIsNotTakenForIt() {
+    try (X86Machine m = new X86Machine();
+        StateSearch search = new StateSearch(m.uc);
+        NativeMemory memory = NativeMemory.reserve(0x10000)) {
+      long[] pattern = {0x7e57_0001_0000_0001L, 0x7e57_0002_0000_0002L, 3, 4};
+      long neighbour = memory.hva() + 0x2000;
+      long cpu = memory.hva() + 0x3000;
+      memory.segment().set(JAVA_LONG_UNALIGNED, 64, neighbour);
+      memory.segment().set(JAVA_LONG_UNALIGNED, 440, cpu);
+      for (int i = 0; i < pattern.length; i++) {
+        memory.segment().set(JAVA_LONG_UNALIGNED, 0x3000 + 0x8a50 + 8L * i, pattern[i]);
+      }
+      assertThat(search.findCpu(memory.hva(), pattern, 0))
+          .isEqualTo(new StateSearch.Place(440, 0x8a50));
+    }
+  }
+
+  @Test
   void aWrongPointerIsAnAnswerNotACrash() {
     try (ProcessMemory memory = ProcessMemory.open();
         NativeMemory mapped = NativeMemory.reserve(4096)) {
