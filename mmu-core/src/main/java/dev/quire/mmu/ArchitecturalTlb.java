@@ -1,5 +1,6 @@
 package dev.quire.mmu;
 
+import dev.quire.mmu.tlb.TranslationObserver;
 import java.util.Arrays;
 
 /**
@@ -59,6 +60,12 @@ public final class ArchitecturalTlb {
   private long[] attributes;
   private int[] owners;
 
+  /** The observer's id of each slot; null while nobody observes. */
+  private int[] pages;
+
+  private TranslationObserver observer;
+  private int inserted = -1;
+
   /** Class number to its tag bits, by ascending order. */
   private final int[] classTags = new int[MAX_CLASSES];
 
@@ -88,6 +95,16 @@ public final class ArchitecturalTlb {
     }
     this.entryLimit = entryLimit;
     allocate(MIN_CAPACITY);
+  }
+
+  /**
+   * Names who hears of every entry that leaves, or null. Drops all entries first: the ids of an
+   * observer belong to entries inserted under it.
+   */
+  public void setObserver(TranslationObserver newObserver) {
+    clear();
+    observer = newObserver;
+    pages = newObserver == null ? null : new int[capacity];
   }
 
   /** The slot of the translation of {@code va} in {@code asid} or a global one, or -1. */
@@ -152,6 +169,37 @@ public final class ArchitecturalTlb {
     attributes[slot] = value;
   }
 
+  /** The observer's id kept with an entry; only while there is an observer. */
+  public int page(int slot) {
+    return pages[slot];
+  }
+
+  /**
+   * Keeps the observer's id with an entry, which has none after {@link #insert}. An id that was
+   * there is reported as dropped by {@link #releasePage}, not here.
+   */
+  public void setPage(int slot, int page) {
+    pages[slot] = page;
+  }
+
+  /** Reports the id of an entry that stays, with another translation, as dropped. */
+  public void releasePage(int slot) {
+    report(slot);
+    pages[slot] = TranslationObserver.NO_PAGE;
+  }
+
+  private void report(int slot) {
+    int page = pages[slot];
+    if (page != TranslationObserver.NO_PAGE) {
+      observer.dropped(page);
+    }
+  }
+
+  /** The slot of the last {@link #insert}. */
+  public int insertedSlot() {
+    return inserted;
+  }
+
   /** The number of entries. */
   public int size() {
     return size;
@@ -188,7 +236,7 @@ public final class ArchitecturalTlb {
     if (2 * (size + 1) > capacity) {
       rehash(2 * capacity);
     }
-    place(key, owner, frame, attributes);
+    inserted = place(key, owner, frame, attributes, TranslationObserver.NO_PAGE);
     count(tag, owner, 1);
     noteOwner(owner);
     return mustFlush;
@@ -196,6 +244,9 @@ public final class ArchitecturalTlb {
 
   /** Removes one entry. */
   public void remove(int slot) {
+    if (observer != null) {
+      report(slot);
+    }
     count((int) keys[slot] & CLASS_MASK, owners[slot], -1);
     // Backward shift: later entries of the cluster move into the hole unless that would put them
     // before their home slot.
@@ -208,6 +259,9 @@ public final class ArchitecturalTlb {
         frames[hole] = frames[next];
         attributes[hole] = attributes[next];
         owners[hole] = owners[next];
+        if (pages != null) {
+          pages[hole] = pages[next];
+        }
         hole = next;
       }
     }
@@ -327,6 +381,11 @@ public final class ArchitecturalTlb {
   }
 
   private void clear() {
+    for (int slot = 0; observer != null && slot < capacity; slot++) {
+      if (owners[slot] != EMPTY) {
+        report(slot);
+      }
+    }
     if (capacity > MIN_CAPACITY && size < capacity / 8) {
       allocate(capacity / 2);
     }
@@ -352,10 +411,12 @@ public final class ArchitecturalTlb {
     long[] oldFrames = frames;
     long[] oldAttributes = attributes;
     int[] oldOwners = owners;
+    int[] oldPages = pages;
     allocate(newCapacity);
     for (int slot = 0; slot < oldCapacity; slot++) {
       if (oldOwners[slot] != EMPTY) {
-        place(oldKeys[slot], oldOwners[slot], oldFrames[slot], oldAttributes[slot]);
+        int page = oldPages == null ? TranslationObserver.NO_PAGE : oldPages[slot];
+        place(oldKeys[slot], oldOwners[slot], oldFrames[slot], oldAttributes[slot], page);
       }
     }
   }
@@ -367,9 +428,10 @@ public final class ArchitecturalTlb {
     frames = new long[newCapacity];
     attributes = new long[newCapacity];
     owners = new int[newCapacity];
+    pages = observer == null ? null : new int[newCapacity];
   }
 
-  private void place(long key, int owner, long frame, long attribute) {
+  private int place(long key, int owner, long frame, long attribute, int page) {
     int slot = home(key, owner);
     while (owners[slot] != EMPTY) {
       slot = slot + 1 & capacity - 1;
@@ -378,6 +440,10 @@ public final class ArchitecturalTlb {
     frames[slot] = frame;
     attributes[slot] = attribute;
     owners[slot] = owner;
+    if (pages != null) {
+      pages[slot] = page;
+    }
+    return slot;
   }
 
   private int probe(long key, int owner) {

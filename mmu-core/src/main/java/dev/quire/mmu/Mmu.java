@@ -1,5 +1,7 @@
 package dev.quire.mmu;
 
+import dev.quire.mmu.tlb.TranslationObserver;
+
 /**
  * One vCPU's memory management unit. Owned by the vCPU's thread.
  *
@@ -26,6 +28,18 @@ public interface Mmu {
 
   /** Drops translations; see {@link TlbInvalidation} for what each kind hits. */
   void invalidate(TlbInvalidation invalidation);
+
+  /**
+   * Names who hears of translations from now on, or null for nobody. Whatever the TLB holds is
+   * dropped first, so that the observer knows of every translation in use.
+   */
+  void setObserver(TranslationObserver observer);
+
+  /**
+   * The observer's id of the page that the last successful {@link #translate} used; {@link
+   * TranslationObserver#NO_PAGE} without an observer.
+   */
+  int lastPage();
 
   /** Counters of this MMU, live. */
   MmuCounters counters();

@@ -15,6 +15,19 @@ public interface SecondStage {
    */
   long translate(long gpa, int access, FaultRecord fault);
 
+  /** Table entries that the last {@link #translate} read; 0 where there is no second stage. */
+  default int references() {
+    return 0;
+  }
+
+  /**
+   * The order of the aligned group that the last leaf found promises to be part of by a contiguous
+   * bit, or 0 without the promise.
+   */
+  default int groupOrder() {
+    return 0;
+  }
+
   /** No second stage: guest physical is host physical, limited to what memory contains. */
   static SecondStage none(PhysicalMemory memory) {
     return new SecondStage() {

@@ -13,6 +13,7 @@ import dev.quire.mmu.Protection;
 import dev.quire.mmu.SecondStage;
 import dev.quire.mmu.TlbInvalidation;
 import dev.quire.mmu.Translation;
+import dev.quire.mmu.tlb.TranslationObserver;
 
 /**
  * The MMU of one arm64 vCPU: the EL1&0 regime over a second stage. Owned by the vCPU's thread;
@@ -47,6 +48,9 @@ public final class Arm64Mmu implements Mmu {
   /** A fill may be cached under a tagged address, which no flush by page would find. */
   private boolean taggedFills;
 
+  private TranslationObserver observer;
+  private int lastPage = TranslationObserver.NO_PAGE;
+
   /**
    * @param implementedBits bits of a physical address, as ID_AA64MMFR0_EL1.PARange tells the guest
    * @param counters the vCPU's, shared with its {@link S2Walker}
@@ -61,6 +65,22 @@ public final class Arm64Mmu implements Mmu {
     this.walker = new S1Walker(memory, secondStage, regime, counters);
     this.fills = fills;
     this.counters = counters;
+  }
+
+  @Override
+  public void setObserver(TranslationObserver newObserver) {
+    tlb.setObserver(newObserver);
+    flushFills();
+    observer = newObserver;
+    lastPage = TranslationObserver.NO_PAGE;
+    if (newObserver != null) {
+      newObserver.addressSpace(regime.asid());
+    }
+  }
+
+  @Override
+  public int lastPage() {
+    return lastPage;
   }
 
   /** A write of TTBR0_EL1. Drops no entry; see {@link #writeTtbr1}. */
@@ -79,6 +99,7 @@ public final class Arm64Mmu implements Mmu {
   private void writeTtbr(int half, long value) {
     if (regime.setTtbr(half, value)) {
       flushFills();
+      tellAddressSpace();
     }
   }
 
@@ -87,8 +108,12 @@ public final class Arm64Mmu implements Mmu {
    * change; dropping everything at once is one of the behaviours allowed, chosen here.
    */
   public void writeTcr(long value) {
+    int asid = regime.asid();
     if (regime.setTcr(value)) {
       dropEverything();
+      if (regime.asid() != asid) {
+        tellAddressSpace();
+      }
     }
   }
 
@@ -112,6 +137,9 @@ public final class Arm64Mmu implements Mmu {
     if (slot >= 0) {
       int rights = S1Permissions.rights(tlb.attributes(slot), access);
       if ((rights & Protection.neededBy(access)) != 0) {
+        if (observer != null) {
+          lastPage = tlb.page(slot);
+        }
         return tlb.translation(slot, untagged, rights & grantable(access));
       }
     }
@@ -142,7 +170,23 @@ public final class Arm64Mmu implements Mmu {
       // Another privilege may hold a fill of the entry replaced.
       fills.flushPage(untagged);
     }
+    if (observer != null) {
+      tell(untagged, answer, permissions);
+    }
     return grant(answer, access);
+  }
+
+  /** Tells the observer of the walk just made and keeps its id with the entry. */
+  private void tell(long untagged, long answer, long permissions) {
+    boolean global = S1Permissions.isGlobal(permissions);
+    lastPage = observer.walked(untagged, regime.asid(), global, answer, permissions, walker.path());
+    tlb.setPage(tlb.insertedSlot(), lastPage);
+  }
+
+  private void tellAddressSpace() {
+    if (observer != null) {
+      observer.addressSpace(regime.asid());
+    }
   }
 
   private static int grantable(int access) {
@@ -227,6 +271,7 @@ public final class Arm64Mmu implements Mmu {
   @Override
   public void invalidate(TlbInvalidation invalidation) {
     counters.increment(MmuEvent.INVALIDATION);
+    tellInvalidation(invalidation);
     switch (invalidation) {
       case TlbInvalidation.Page page -> {
         boolean current = page.asid() == regime.asid();
@@ -288,7 +333,14 @@ public final class Arm64Mmu implements Mmu {
     }
   }
 
+  private void tellInvalidation(TlbInvalidation invalidation) {
+    if (observer != null) {
+      observer.invalidating(invalidation);
+    }
+  }
+
   private void dropEverything() {
+    tellInvalidation(EVERYTHING);
     tlb.invalidate(EVERYTHING);
     flushFills();
   }

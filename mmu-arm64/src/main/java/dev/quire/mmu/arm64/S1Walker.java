@@ -9,6 +9,7 @@ import dev.quire.mmu.PhysicalMemory;
 import dev.quire.mmu.Protection;
 import dev.quire.mmu.SecondStage;
 import dev.quire.mmu.Translation;
+import dev.quire.mmu.tlb.PageWalk;
 
 /**
  * The stage-1 walk of the EL1&0 regime, every table address and the result going through the second
@@ -29,8 +30,10 @@ final class S1Walker {
   private final TranslationRegime regime;
   private final MmuCounters counters;
 
+  private final PageWalk path = new PageWalk();
   private long permissions;
   private long ipa;
+  private int groupOrder;
   private int stage1Order;
   private long readFailure;
 
@@ -55,6 +58,11 @@ final class S1Walker {
     return ipa;
   }
 
+  /** The path of the last successful {@link #walk} that was no probe. */
+  PageWalk path() {
+    return path;
+  }
+
   /** Both stages. The rights of the answer are all that this privilege has. */
   long walk(long va, int access, FaultRecord fault) {
     long failure = walkStage1(va, access, fault);
@@ -66,11 +74,19 @@ final class S1Walker {
       fault.setVa(va);
       return second;
     }
+    if (!Access.isProbe(access)) {
+      path.end(ipa & -Order.bytes(0), stage2Order(second), secondStage.references());
+      path.contiguous(groupOrder, secondStage.groupOrder());
+    }
     permissions = S1Permissions.restrict(permissions, Translation.rights(second));
     int order = Math.min(largestOrder(), Translation.order(second));
     stage1Order = stage1Order == NO_LEAF ? order : stage1Order;
     int rights = S1Permissions.rights(permissions, access);
     return Translation.of(Translation.pfn(second), rights, order, stage1Order);
+  }
+
+  private int stage2Order(long translation) {
+    return secondStage.references() == 0 ? PageWalk.NO_STAGE2 : Translation.order(translation);
   }
 
   /** No entry may reach beyond the addresses that a disabled stage 1 lets through. */
@@ -81,6 +97,9 @@ final class S1Walker {
   /** AArch64.S1Translate: {@link #ipa} is the answer. Gives 0, or a failure. */
   long walkStage1(long va, int access, FaultRecord fault) {
     S1WalkParams params = regime.half(va);
+    if (!Access.isProbe(access)) {
+      path.begin();
+    }
     if (!SctlrEl1.m(regime.sctlr())) {
       return disabledOutput(params, va, access, fault);
     }
@@ -101,7 +120,8 @@ final class S1Walker {
     long hierarchical = 0;
     while (true) {
       // AArch64.S1SLTTEntryAddress, AArch64.S1TTEntryAddress
-      long descriptor = read(table + index * DESCRIPTOR_BYTES, va, access, level, fault);
+      long entryIpa = table + index * DESCRIPTOR_BYTES;
+      long descriptor = read(entryIpa, va, access, level, fault);
       if (readFailure != 0) {
         return readFailure;
       }
@@ -153,6 +173,8 @@ final class S1Walker {
     }
     ipa = output | va & (1L << shift) - 1;
     stage1Order = shift - Order.BASE_PAGE_SHIFT;
+    boolean contiguous = (descriptor & VmsaDescriptor.CONTIGUOUS) != 0;
+    groupOrder = contiguous ? params.granule().contiguousOrder(level) : 0;
     return 0;
   }
 
@@ -164,6 +186,7 @@ final class S1Walker {
     ipa = va & (1L << regime.implementedBits()) - 1;
     permissions = S1Permissions.DISABLED;
     stage1Order = NO_LEAF;
+    groupOrder = 0;
     return 0;
   }
 
@@ -178,7 +201,11 @@ final class S1Walker {
       fault.setInitiator(access);
       return 0;
     }
-    count(MmuEvent.STAGE1_REFERENCE, access);
+    if (!Access.isProbe(access)) {
+      counters.increment(MmuEvent.STAGE1_REFERENCE);
+      int shift = regime.half(va).granule().shift(level);
+      path.step(entryIpa, shift, stage2Order(second), secondStage.references());
+    }
     long pa = Translation.pa(second) | entryIpa & Order.offsetMask(0);
     if (!memory.contains(pa, DESCRIPTOR_BYTES)) {
       int asked = access | Access.TABLE_WALK;

@@ -31,6 +31,8 @@ public final class S2Walker implements SecondStage {
   private int outputBits;
   private int startLevel;
   private long startTablePa;
+  private int references;
+  private int groupOrder;
 
   /**
    * @param implementedBits bits of a physical address, 32 to 48
@@ -64,7 +66,18 @@ public final class S2Walker implements SecondStage {
   }
 
   @Override
+  public int references() {
+    return references;
+  }
+
+  @Override
+  public int groupOrder() {
+    return groupOrder;
+  }
+
+  @Override
   public long translate(long gpa, int access, FaultRecord fault) {
+    references = 0;
     if (inconsistent) {
       return misconfigured(FaultStatus.TRANSLATION, gpa, access, 0, fault);
     }
@@ -82,6 +95,7 @@ public final class S2Walker implements SecondStage {
     long index = gpa >>> GRANULE.shift(level);
     while (true) {
       long entryPa = table + index * DESCRIPTOR_BYTES;
+      references++;
       if (!Access.isProbe(access)) {
         counters.increment(MmuEvent.STAGE2_REFERENCE);
       }
@@ -127,6 +141,8 @@ public final class S2Walker implements SecondStage {
     }
     long pa = output | gpa & (1L << shift) - 1;
     int order = GRANULE.leafOrder(level);
+    boolean contiguous = (descriptor & Stage2Descriptor.CONTIGUOUS) != 0;
+    groupOrder = contiguous ? GRANULE.contiguousOrder(level) : 0;
     return Translation.of(pa >>> GRANULE.log2Bytes(), rights, order, order);
   }
 

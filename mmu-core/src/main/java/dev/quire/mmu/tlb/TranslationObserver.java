@@ -12,7 +12,8 @@ public interface TranslationObserver {
 
   /**
    * A walk gave a new or a changed translation of the page that holds {@code va}. If there was one
-   * before (it lacked a right, or hardware had to set a flag), it is gone.
+   * before (it lacked a right, or hardware had to set a flag), it is gone, and {@link #dropped} was
+   * called for it.
    *
    * @param va untagged, any address of the page
    * @param global whether it belongs to every address space

@@ -36,6 +36,7 @@ public final class EptWalker implements SecondStage {
   private long rootPa;
   private int rootLevel;
   private boolean accessedDirty;
+  private int references;
 
   /**
    * @param physicalAddressBits the width of physical addresses (MAXPHYADDR), 32 to 52
@@ -61,6 +62,11 @@ public final class EptWalker implements SecondStage {
   }
 
   @Override
+  public int references() {
+    return references;
+  }
+
+  @Override
   public long translate(long gpa, int access, FaultRecord fault) {
     long translation;
     do {
@@ -70,6 +76,7 @@ public final class EptWalker implements SecondStage {
   }
 
   private long attempt(long gpa, int access, FaultRecord fault) {
+    references = 0;
     if (gpa >>> Order.shift(INDEX_BITS * rootLevel) != 0) {
       // 28.3.2: bits beyond the walk's width must be 0, else an EPT violation.
       return violation(gpa, access, 0, rootLevel, fault);
@@ -87,6 +94,7 @@ public final class EptWalker implements SecondStage {
       entry = memory.readLong(entryPa);
       entries[level] = entry;
       entryPas[level] = entryPa;
+      references++;
       if (!Access.isProbe(access)) {
         counters.increment(MmuEvent.STAGE2_REFERENCE);
       }

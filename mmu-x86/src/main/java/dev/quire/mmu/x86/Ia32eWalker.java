@@ -9,6 +9,7 @@ import dev.quire.mmu.PhysicalMemory;
 import dev.quire.mmu.Protection;
 import dev.quire.mmu.SecondStage;
 import dev.quire.mmu.Translation;
+import dev.quire.mmu.tlb.PageWalk;
 
 /**
  * The stage-1 page walk, in the order of SDM vol. 3A 4.3 to 4.7: 4-level and 5-level paging, and
@@ -50,6 +51,7 @@ public final class Ia32eWalker {
   private final long[] entryGpas = new long[LEVELS];
   private final long[] entryPas = new long[LEVELS];
   private final boolean[] entryWritable = new boolean[LEVELS];
+  private final PageWalk path = new PageWalk();
   private long attributes;
   private boolean global;
 
@@ -93,12 +95,21 @@ public final class Ia32eWalker {
     return global;
   }
 
+  /** The path of the last successful walk that was no probe. */
+  PageWalk path() {
+    return path;
+  }
+
   private long attempt(ControlRegisters registers, long va, int access) {
     PagingRegime regime = registers.regime();
     int tableAccess = Access.READ | Access.TABLE_WALK | access & Access.PROBE;
     long tableGpa = registers.rootTable(va);
     if (tableGpa == ControlRegisters.NO_TABLE) {
       return pageFault(regime, 0, va, access, PDPTE_LEVEL);
+    }
+    boolean recorded = !Access.isProbe(access);
+    if (recorded) {
+      path.begin();
     }
     long allowed = Ia32ePte.RW | Ia32ePte.US;
     long denied = 0;
@@ -116,7 +127,10 @@ public final class Ia32eWalker {
         return fault.set(FaultRecord.EXTERNAL, va, entryGpa, tableAccess, level, 0);
       }
       entry = regime.readEntry(memory, entryPa);
-      remember(level, entry, entryGpa, entryPa, tableTranslation, access);
+      remember(level, entry, entryGpa, entryPa, tableTranslation);
+      if (recorded) {
+        recordStep(entryGpa, Order.shift(regime.leafOrder(level)), tableTranslation);
+      }
       if ((entry & Ia32ePte.P) == 0) {
         return pageFault(regime, 0, va, access, level);
       }
@@ -148,7 +162,8 @@ public final class Ia32eWalker {
       return stage2Failure(page, va);
     }
     // 4.8: accessed and dirty flags.
-    if (!Access.isProbe(access)) {
+    if (recorded) {
+      endPath(gpa, page);
       long failure = setFlags(regime, va, access, level);
       if (Translation.failed(failure)) {
         return failure;
@@ -165,15 +180,25 @@ public final class Ia32eWalker {
         stage1Order);
   }
 
-  private void remember(
-      int level, long entry, long entryGpa, long entryPa, long tableTranslation, int access) {
+  private int stage2Order(long translation) {
+    return secondStage.references() == 0 ? PageWalk.NO_STAGE2 : Translation.order(translation);
+  }
+
+  private void recordStep(long entryGpa, int regionShift, long tableTranslation) {
+    counters.increment(MmuEvent.STAGE1_REFERENCE);
+    path.step(entryGpa, regionShift, stage2Order(tableTranslation), secondStage.references());
+  }
+
+  private void endPath(long gpa, long page) {
+    path.end(gpa & -Order.bytes(0), stage2Order(page), secondStage.references());
+    path.contiguous(0, secondStage.groupOrder());
+  }
+
+  private void remember(int level, long entry, long entryGpa, long entryPa, long tableTranslation) {
     entries[level] = entry;
     entryGpas[level] = entryGpa;
     entryPas[level] = entryPa;
     entryWritable[level] = (Translation.rights(tableTranslation) & Protection.WRITE) != 0;
-    if (!Access.isProbe(access)) {
-      counters.increment(MmuEvent.STAGE1_REFERENCE);
-    }
   }
 
   /**
@@ -219,6 +244,10 @@ public final class Ia32eWalker {
     long page = secondStage.translate(va, access, fault);
     if (Translation.failed(page)) {
       return stage2Failure(page, va);
+    }
+    if (!Access.isProbe(access)) {
+      path.begin();
+      endPath(va, page);
     }
     global = false;
     attributes = PageRights.withStage2(PageRights.UNPAGED, Translation.rights(page));

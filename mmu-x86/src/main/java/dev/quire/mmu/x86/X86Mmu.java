@@ -13,6 +13,7 @@ import dev.quire.mmu.Protection;
 import dev.quire.mmu.SecondStage;
 import dev.quire.mmu.TlbInvalidation;
 import dev.quire.mmu.Translation;
+import dev.quire.mmu.tlb.TranslationObserver;
 
 /**
  * One x86-64 vCPU's memory management unit: the control registers, the TLB and its invalidations
@@ -44,6 +45,8 @@ public final class X86Mmu implements Mmu {
   private final ArchitecturalTlb tlb;
   private final long[] newPdptes = new long[ControlRegisters.PDPTES];
   private FillCache fills = FillCache.NONE;
+  private TranslationObserver observer;
+  private int lastPage = TranslationObserver.NO_PAGE;
 
   /**
    * An MMU after RESET: paging off.
@@ -78,6 +81,22 @@ public final class X86Mmu implements Mmu {
     fills.flushAll();
   }
 
+  @Override
+  public void setObserver(TranslationObserver newObserver) {
+    tlb.setObserver(newObserver);
+    fills.flushAll();
+    observer = newObserver;
+    lastPage = TranslationObserver.NO_PAGE;
+    if (newObserver != null) {
+      newObserver.addressSpace(registers.pcid());
+    }
+  }
+
+  @Override
+  public int lastPage() {
+    return lastPage;
+  }
+
   /** The registers, to read; the methods below write them. */
   public ControlRegisters registers() {
     return registers;
@@ -105,6 +124,9 @@ public final class X86Mmu implements Mmu {
     if (slot >= 0) {
       int rights = PageRights.granted(tlb.attributes(slot), regime, access);
       if ((rights & Protection.neededBy(access)) != 0) {
+        if (observer != null) {
+          lastPage = tlb.page(slot);
+        }
         return tlb.translation(slot, linear, rights);
       }
     }
@@ -148,6 +170,10 @@ public final class X86Mmu implements Mmu {
       if (isSamePage(slot, va, translation)
           && PageRights.onlyAdds(tlb.attributes(slot), walker.attributes())) {
         tlb.setAttributes(slot, walker.attributes());
+        if (observer != null) {
+          tlb.releasePage(slot);
+          tell(slot, va, translation);
+        }
         return translation;
       }
       drop(va);
@@ -167,7 +193,18 @@ public final class X86Mmu implements Mmu {
     if (mustFlush) {
       fills.flushAll();
     }
+    if (observer != null) {
+      tell(tlb.insertedSlot(), va, translation);
+    }
     return translation;
+  }
+
+  /** Tells the observer of the walk just made and keeps its id with the entry. */
+  private void tell(int slot, long va, long translation) {
+    lastPage =
+        observer.walked(
+            va, registers.pcid(), walker.global(), translation, walker.attributes(), walker.path());
+    tlb.setPage(slot, lastPage);
   }
 
   private boolean isSamePage(int slot, long va, long translation) {
@@ -194,8 +231,7 @@ public final class X86Mmu implements Mmu {
   @Override
   public void invalidate(TlbInvalidation invalidation) {
     counters.increment(MmuEvent.INVALIDATION);
-    tlb.invalidate(invalidation);
-    fills.flushAll();
+    drop(invalidation);
   }
 
   /** INVLPG (SDM 4.10.4.1). {@code va} that is not canonical is ignored, as the processor does. */
@@ -212,7 +248,7 @@ public final class X86Mmu implements Mmu {
     boolean small =
         found >= 0 && tlb.stage1Order(found) == Order.SIZE_4K && (global || !tlb.isGlobal(found));
     int before = tlb.size();
-    tlb.invalidate(new TlbInvalidation.Page(va, pcid, global, false));
+    invalidateTlb(new TlbInvalidation.Page(va, pcid, global, false));
     int dropped = before - tlb.size();
     boolean inUse = global || pcid == registers.pcid();
     if (dropped == 0 || !inUse) {
@@ -248,7 +284,7 @@ public final class X86Mmu implements Mmu {
     switch ((int) type) {
       case INVPCID_ADDRESS -> invalidatePage(registers.regime().linear(va), pcid, false);
       case INVPCID_CONTEXT -> {
-        tlb.invalidate(new TlbInvalidation.Asid(pcid));
+        invalidateTlb(new TlbInvalidation.Asid(pcid));
         if (pcid == registers.pcid()) {
           fills.flushAll();
         }
@@ -260,8 +296,22 @@ public final class X86Mmu implements Mmu {
   }
 
   private void drop(TlbInvalidation invalidation) {
-    tlb.invalidate(invalidation);
+    invalidateTlb(invalidation);
     fills.flushAll();
+  }
+
+  private void invalidateTlb(TlbInvalidation invalidation) {
+    if (observer != null) {
+      observer.invalidating(invalidation);
+    }
+    tlb.invalidate(invalidation);
+  }
+
+  /** Tells the observer if the PCID is no longer the one before; after every invalidation. */
+  private void tellAddressSpace(int before) {
+    if (observer != null && registers.pcid() != before) {
+      observer.addressSpace(registers.pcid());
+    }
   }
 
   /** MOV to CR0. The privilege and the rules that need CS are the caller's to check. */
@@ -298,13 +348,15 @@ public final class X86Mmu implements Mmu {
     if (loaded != RegisterWrite.DONE) {
       return loaded;
     }
+    int before = registers.pcid();
     registers.set(registers.cr0(), value & ~Cr3.NO_FLUSH, registers.cr4(), registers.efer());
     if ((value & Cr3.NO_FLUSH) == 0 && registers.mode() != PagingMode.NONE) {
       counters.increment(MmuEvent.INVALIDATION);
-      tlb.invalidate(new TlbInvalidation.Asid(registers.pcid()));
+      invalidateTlb(new TlbInvalidation.Asid(registers.pcid()));
     }
     // Whatever the TLB keeps, the fills are of the address space left.
     fills.flushAll();
+    tellAddressSpace(before);
     return RegisterWrite.DONE;
   }
 
@@ -320,6 +372,7 @@ public final class X86Mmu implements Mmu {
         return loaded;
       }
     }
+    int before = registers.pcid();
     registers.set(registers.cr0(), registers.cr3(), value, registers.efer());
     boolean losesPcide = (changed & ~value & Cr4.PCIDE) != 0;
     boolean gainsSmep = (changed & value & Cr4.SMEP) != 0;
@@ -330,6 +383,7 @@ public final class X86Mmu implements Mmu {
     } else if (changed != 0) {
       fills.flushAll();
     }
+    tellAddressSpace(before);
     return RegisterWrite.DONE;
   }
 
@@ -358,9 +412,11 @@ public final class X86Mmu implements Mmu {
     if (loaded != RegisterWrite.DONE) {
       return loaded;
     }
+    int before = registers.pcid();
     registers.set(Cr0.stored(cr0), cr3, cr4, efer);
     counters.increment(MmuEvent.INVALIDATION);
     drop(ALL);
+    tellAddressSpace(before);
     return RegisterWrite.DONE;
   }
 
