@@ -42,6 +42,19 @@ public interface PteFormat {
   /** A leaf at {@code level} for the page starting at {@code pfn}. */
   long leaf(long pfn, int level, int protection);
 
+  /**
+   * The order of an aligned group of leaves that one TLB entry may hold if each of them says so:
+   * that of the leaf itself where the format has no way to say it.
+   */
+  default int contiguousOrder(int level) {
+    return leafOrder(level);
+  }
+
+  /** {@link #leaf} as a member of such a group. */
+  default long contiguousLeaf(long pfn, int level, int protection) {
+    throw new UnsupportedOperationException("no contiguous leaves in this format");
+  }
+
   /** An entry that points to a table of level {@code level - 1}. */
   long table(long tablePfn, int level);
 }

@@ -9,9 +9,9 @@ package dev.quire.mmu;
  *  bits    8         11 (16K)   9         9        address 48..12
  *  leaf    no        1 GiB      2 MiB     4 KiB
  *
- *  entry  63 62  61  60..46  45..18        17  16..4        3   2..0
+ *  entry  63 62  61  60      45..18        17  16..4        3   2..0
  *        +-----+---+-------+--------------+---+------------+---+--------+
- *        |  0  | D |   0   | code 43..16  | P | code 15..3 | A | c 2..0 |
+ *        |  0  | D | group | code 43..16  | P | code 15..3 | A | c 2..0 |
  *        +-----+---+-------+--------------+---+------------+---+--------+
  *  code = rotate(pfn:40 | rights:3 | table:1, 11 * level + 5) ^ a mask of the level's own
  * </pre>
@@ -28,6 +28,8 @@ public final class FakePteFormat implements PteFormat {
   private static final long PRESENT = 1L << 17;
   private static final long ACCESSED = 1L << 3;
   private static final long DIRTY = 1L << 61;
+  private static final long GROUP = 1L << 60;
+  private static final int GROUP_ORDER = 3;
 
   @Override
   public int rootLevel() {
@@ -103,6 +105,21 @@ public final class FakePteFormat implements PteFormat {
       throw new IllegalArgumentException("no table below level " + level + " at " + tablePfn);
     }
     return encode(tablePfn | TABLE, level);
+  }
+
+  @Override
+  public int contiguousOrder(int level) {
+    return level == 0 ? GROUP_ORDER : leafOrder(level);
+  }
+
+  @Override
+  public long contiguousLeaf(long pfn, int level, int protection) {
+    return leaf(pfn, level, protection) | GROUP;
+  }
+
+  /** Whether a leaf says that it belongs to a contiguous group. */
+  public boolean isContiguous(long entry) {
+    return (entry & GROUP) != 0;
   }
 
   /** A leaf as hardware leaves it after an access; for tests of aging and dirty logging. */

@@ -61,7 +61,7 @@ final class GuestHost implements HostFaults, AutoCloseable {
         new FirstTouchFrames(pages, FirstTouchFrames.Layout.SEQUENTIAL, config.seed());
     space = new DemandAddressSpace(memory, frames, config.hostPages());
     MemSlots slots = new MemSlots(SLOT_LIMIT, PHYSICAL_BITS);
-    stage2 = new Stage2Mmu(slots, space, memory, frames, format);
+    stage2 = new Stage2Mmu(slots, space, memory, frames, format, config.hostPages().contpte());
     guestMemory = new GuestPhysicalView(slots, space, memory);
     for (GuestRam.Range range : ram.ranges()) {
       addRam(range.gpa(), range.bytes());

@@ -46,6 +46,7 @@ public final class Stage2Mmu {
   private final MemSlots slots;
   private final HostAddressSpace space;
   private final PteFormat format;
+  private final boolean contiguousLeaves;
   private final Stage2Counters counters = new Stage2Counters();
   private final Stage2Tables tables;
   private final List<Stage2Listener> listeners = new ArrayList<>();
@@ -55,16 +56,33 @@ public final class Stage2Mmu {
 
   private int invalidationsInProgress;
 
+  /** A second stage as Linux's KVM builds it. */
   public Stage2Mmu(
       MemSlots slots,
       HostAddressSpace space,
       HostMemory memory,
       FrameAllocator frames,
       PteFormat format) {
+    this(slots, space, memory, frames, format, false);
+  }
+
+  /**
+   * @param contiguousLeaves a what-if that Linux's KVM does not do: base leaves of a folio that
+   *     holds a whole contiguous group are installed as a group, with the contiguous bit
+   */
+  public Stage2Mmu(
+      MemSlots slots,
+      HostAddressSpace space,
+      HostMemory memory,
+      FrameAllocator frames,
+      PteFormat format,
+      boolean contiguousLeaves) {
     this.slots = slots;
+    this.contiguousLeaves = contiguousLeaves;
     this.space = space;
     this.format = format;
-    this.tables = new Stage2Tables(memory, frames, format, counters);
+    int unit = contiguousLeaves ? format.contiguousOrder(0) : 0;
+    this.tables = new Stage2Tables(memory, frames, format, counters, unit);
     if (slots.gfnLimit() > tables.gfnSpan()) {
       throw new IllegalArgumentException(
           "gfns up to 0x%x do not fit second-stage tables that cover 0x%x"
@@ -184,7 +202,11 @@ public final class Stage2Mmu {
       rights &= ~Protection.WRITE;
     }
     int level = leafLevel(slot, gfn, Translation.order(host));
-    int outcome = tables.install(gfn, Translation.pfn(host), level, rights);
+    boolean group = contiguousLeaves && level == 0 && mayGroup(slot, gfn, host);
+    int outcome =
+        group
+            ? tables.installGroup(gfn, Translation.pfn(host), rights)
+            : tables.install(gfn, Translation.pfn(host), level, rights);
     finishRemoval();
     if (outcome == Stage2Tables.OUT_OF_MEMORY) {
       counters.failures++;
@@ -207,19 +229,26 @@ public final class Stage2Mmu {
     if (slot.logsDirtyPages()) {
       return 0;
     }
-    long offset = gfn ^ slot.hvaOf(gfn) >>> Order.BASE_PAGE_SHIFT;
     for (int level = format.rootLevel(); level > 0; level--) {
       int order = format.leafOrder(level);
-      long mask = (1L << order) - 1;
-      if (format.leafAllowed(level)
-          && order <= hostOrder
-          && (offset & mask) == 0
-          && slot.contains(gfn & ~mask)
-          && slot.contains(gfn | mask)) {
+      if (format.leafAllowed(level) && order <= hostOrder && fits(slot, gfn, order)) {
         return level;
       }
     }
     return 0;
+  }
+
+  /** Whether the folio and the slot hold the whole contiguous group around {@code gfn}. */
+  private boolean mayGroup(MemSlot slot, long gfn, long host) {
+    int order = format.contiguousOrder(0);
+    return !slot.logsDirtyPages() && order <= Translation.order(host) && fits(slot, gfn, order);
+  }
+
+  /** Whether the slot holds the aligned range, equally aligned in guest and host addresses. */
+  private static boolean fits(MemSlot slot, long gfn, int order) {
+    long mask = (1L << order) - 1;
+    long offset = gfn ^ slot.hvaOf(gfn) >>> Order.BASE_PAGE_SHIFT;
+    return (offset & mask) == 0 && slot.contains(gfn & ~mask) && slot.contains(gfn | mask);
   }
 
   /** First every vCPU drops what was removed, then its tables are given back. */

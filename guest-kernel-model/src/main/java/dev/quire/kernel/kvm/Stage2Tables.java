@@ -27,6 +27,7 @@ final class Stage2Tables {
   private final FrameAllocator frames;
   private final PteFormat format;
   private final Stage2Counters counters;
+  private final int removalOrder;
   private final long root;
 
   private long[] removedTables = new long[16];
@@ -37,8 +38,17 @@ final class Stage2Tables {
 
   private long removedEndGfn;
 
+  /**
+   * @param removalOrder leaves are removed in aligned ranges of this order at least: that of a
+   *     contiguous group, whose members must come and go together
+   */
   Stage2Tables(
-      HostMemory memory, FrameAllocator frames, PteFormat format, Stage2Counters counters) {
+      HostMemory memory,
+      FrameAllocator frames,
+      PteFormat format,
+      Stage2Counters counters,
+      int removalOrder) {
+    this.removalOrder = removalOrder;
     this.memory = memory;
     this.frames = frames;
     this.format = format;
@@ -62,6 +72,27 @@ final class Stage2Tables {
 
   /** Maps the page of {@code level} that holds {@code gfn} to the one that holds {@code pfn}. */
   int install(long gfn, long pfn, int level, int rights) {
+    return install(gfn, pfn, level, format.leaf(alignedPfn(pfn, level), level, rights));
+  }
+
+  /** Maps the contiguous group around {@code gfn} to that around {@code pfn}, by base leaves. */
+  int installGroup(long gfn, long pfn, int rights) {
+    long mask = (1L << format.contiguousOrder(0)) - 1;
+    int outcome = SPURIOUS;
+    for (long page = 0; page <= mask; page += pages(0)) {
+      long pagePfn = (pfn & ~mask) + page;
+      int one =
+          install((gfn & ~mask) + page, pagePfn, 0, format.contiguousLeaf(pagePfn, 0, rights));
+      if (one == OUT_OF_MEMORY) {
+        return OUT_OF_MEMORY;
+      }
+      outcome = Math.max(outcome, one);
+    }
+    return outcome;
+  }
+
+  private int install(long gfn, long pfn, int level, long leaf) {
+    int rights = format.protection(leaf, level);
     long table = root;
     for (int at = format.rootLevel(); at > level; at--) {
       long pa = entryPa(table, gfn, at);
@@ -83,15 +114,15 @@ final class Stage2Tables {
       }
       table = format.pfn(entry, at);
     }
-    return installAt(entryPa(table, gfn, level), gfn, alignedPfn(pfn, level), level, rights);
+    return installAt(entryPa(table, gfn, level), gfn, level, leaf);
   }
 
-  private int installAt(long pa, long gfn, long pfn, int level, int rights) {
+  private int installAt(long pa, long gfn, int level, long leaf) {
     long old = memory.readLong(pa);
     if (format.isPresent(old) && format.isLeaf(old, level)) {
-      if (format.pfn(old, level) != pfn) {
+      if (format.pfn(old, level) != format.pfn(leaf, level)) {
         removeLeaf(pa, gfn, level);
-      } else if (allows(format.protection(old, level), rights)) {
+      } else if (allows(format.protection(old, level), format.protection(leaf, level))) {
         return SPURIOUS;
       }
     } else if (format.isPresent(old)) {
@@ -100,7 +131,7 @@ final class Stage2Tables {
       removeInTable(format.pfn(old, level), level - 1, first, first, first + pages(level));
       queueTable(format.pfn(old, level), level - 1, first);
     }
-    memory.writeLong(pa, format.leaf(pfn, level, rights));
+    memory.writeLong(pa, leaf);
     counters.leavesInstalled[format.leafOrder(level)]++;
     return INSTALLED;
   }
@@ -126,7 +157,8 @@ final class Stage2Tables {
 
   /** Removes every leaf that maps a gfn from {@code first} to below {@code end}. */
   void remove(long first, long end) {
-    removeInTable(root, format.rootLevel(), 0, first, end);
+    long mask = (1L << removalOrder) - 1;
+    removeInTable(root, format.rootLevel(), 0, first & ~mask, end + mask & ~mask);
   }
 
   boolean hasRemoved() {

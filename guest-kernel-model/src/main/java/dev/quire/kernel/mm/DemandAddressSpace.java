@@ -4,12 +4,13 @@ import dev.quire.mmu.Order;
 import dev.quire.mmu.Protection;
 import dev.quire.mmu.Translation;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /**
  * A host address space of private anonymous regions filled on first touch, of a {@link
  * HostPagePolicy}. Simpler than Linux in two ways: a first read gets a frame of its own instead of
- * the shared zero page, and a partly unmapped huge page keeps its frames until all of it is gone.
+ * the shared zero page, and a partly unmapped folio keeps its frames until all of it is gone.
  *
  * <p>Frames are zeroed when they are given back, so that fresh ones need no touch of their storage.
  */
@@ -19,16 +20,17 @@ public final class DemandAddressSpace implements HostAddressSpace {
   private static final int PAGES_PER_BLOCK = 1 << BLOCK_ORDER;
   private static final long ABSENT = 0;
 
-  private final HostMemory memory;
+  private final FrameStorage storage;
   private final FrameAllocator frames;
   private final HostPagePolicy policy;
+  private final Fragmentation fragmentation;
   private final List<Region> regions = new ArrayList<>();
   private final List<MmuNotifier> notifiers = new ArrayList<>();
   private long residentPages;
 
   /**
-   * One mapping. A page's entry is a {@link Translation} of its host leaf's order, 0 if absent: in
-   * {@code blocks} for leaves of 2 MiB and up, else in {@code pages}.
+   * One mapping. A page's entry is a {@link Translation} of its folio's order, 0 if absent: in
+   * {@code blocks} for folios of 2 MiB and up, else in {@code pages}.
    */
   private static final class Region {
     final long hva;
@@ -57,15 +59,35 @@ public final class DemandAddressSpace implements HostAddressSpace {
     }
   }
 
-  public DemandAddressSpace(HostMemory memory, FrameAllocator frames, HostPagePolicy policy) {
-    this.memory = memory;
+  /** An address space on a host that is not fragmented. */
+  public DemandAddressSpace(FrameStorage storage, FrameAllocator frames, HostPagePolicy policy) {
+    this(storage, frames, policy, Fragmentation.NONE);
+  }
+
+  /**
+   * @param storage what frames are wiped in when they are given back
+   * @param fragmentation how often no folio of an order is to be had; without effect on reserved
+   *     pages, which were set aside at boot
+   */
+  public DemandAddressSpace(
+      FrameStorage storage,
+      FrameAllocator frames,
+      HostPagePolicy policy,
+      Fragmentation fragmentation) {
+    this.storage = storage;
     this.frames = frames;
     this.policy = policy;
+    this.fragmentation = fragmentation;
   }
 
   /** Maps {@code bytes} of anonymous memory at {@code hva}, absent at first. */
   public void map(long hva, long bytes) {
     requirePages(hva, bytes);
+    if (((hva | bytes) & Order.offsetMask(policy.granule().baseOrder())) != 0) {
+      throw new IllegalArgumentException(
+          "hva 0x%x, 0x%x bytes, is not a range of %s pages"
+              .formatted(hva, bytes, policy.granule()));
+    }
     for (Region region : regions) {
       if (hva < region.hva + region.bytes && region.hva < hva + bytes) {
         throw new IllegalArgumentException(
@@ -106,14 +128,26 @@ public final class DemandAddressSpace implements HostAddressSpace {
     if (present != ABSENT) {
       return present;
     }
-    int order = policy.order();
-    if (order >= BLOCK_ORDER && mayUse(region, hva, order)) {
-      long pfn = frames.allocate(order);
-      if (pfn != FrameAllocator.NONE) {
-        return installBlocks(region, hva & -Order.bytes(order), pfn, order, hva);
+    int base = policy.granule().baseOrder();
+    for (int order = policy.order(); order > base; order = policy.orderAtMost(order - 1)) {
+      if (mayUse(region, hva, order) && !denied(hva, order)) {
+        long pfn = frames.allocate(order);
+        if (pfn != FrameAllocator.NONE) {
+          return install(region, hva, pfn, order);
+        }
       }
     }
-    return policy.reserved() ? Translation.failure(OUT_OF_MEMORY) : installPage(region, hva);
+    if (policy.reserved()) {
+      return Translation.failure(OUT_OF_MEMORY);
+    }
+    long pfn = frames.allocate(base);
+    return pfn == FrameAllocator.NONE
+        ? Translation.failure(OUT_OF_MEMORY)
+        : install(region, hva, pfn, base);
+  }
+
+  private boolean denied(long hva, int order) {
+    return !policy.reserved() && fragmentation.denies(hva >>> Order.shift(order), order);
   }
 
   @Override
@@ -153,13 +187,16 @@ public final class DemandAddressSpace implements HostAddressSpace {
     return pages == null ? ABSENT : pages[Region.page(hva)];
   }
 
-  /** Whether a page of the order fits the region and no part of it is present. */
+  /** Whether a folio of the order fits the region and no part of it is present. */
   private static boolean mayUse(Region region, long hva, int order) {
     long first = hva & -Order.bytes(order);
     if (!region.covers(first, Order.bytes(order))) {
       return false;
     }
     int block = region.block(first);
+    if (order < BLOCK_ORDER) {
+      return isAbsent(region.pages[block], Region.page(first), 1 << order);
+    }
     for (int i = 0; i < 1 << order - BLOCK_ORDER; i++) {
       if (region.blocks[block + i] != ABSENT || region.pages[block + i] != null) {
         return false;
@@ -168,79 +205,77 @@ public final class DemandAddressSpace implements HostAddressSpace {
     return true;
   }
 
-  private long installBlocks(Region region, long first, long pfn, int order, long hva) {
+  private static boolean isAbsent(long[] pages, int first, int count) {
+    if (pages != null) {
+      for (int i = first; i < first + count; i++) {
+        if (pages[i] != ABSENT) {
+          return false;
+        }
+      }
+    }
+    return true;
+  }
+
+  /** Maps the whole folio, as Linux does, and gives the entry of {@code hva}. */
+  private long install(Region region, long hva, long pfn, int order) {
+    long first = hva & -Order.bytes(order);
     int block = region.block(first);
-    for (int i = 0; i < 1 << order - BLOCK_ORDER; i++) {
-      region.blocks[block + i] =
-          Translation.of(pfn + (long) i * PAGES_PER_BLOCK, Protection.ALL, order, order);
+    if (order >= BLOCK_ORDER) {
+      for (int i = 0; i < 1 << order - BLOCK_ORDER; i++) {
+        region.blocks[block + i] =
+            Translation.of(pfn + (long) i * PAGES_PER_BLOCK, Protection.ALL, order, order);
+      }
+    } else {
+      if (region.pages[block] == null) {
+        region.pages[block] = new long[PAGES_PER_BLOCK];
+      }
+      int page = Region.page(first);
+      for (int i = 0; i < 1 << order; i++) {
+        region.pages[block][page + i] = Translation.of(pfn + i, Protection.ALL, order, order);
+      }
     }
     residentPages += 1L << order;
     return entry(region, hva);
   }
 
-  private long installPage(Region region, long hva) {
-    long pfn = frames.allocate(0);
-    if (pfn == FrameAllocator.NONE) {
-      return Translation.failure(OUT_OF_MEMORY);
-    }
-    int block = region.block(hva);
-    if (region.pages[block] == null) {
-      region.pages[block] = new long[PAGES_PER_BLOCK];
-    }
-    long entry = Translation.of(pfn, Protection.ALL, 0, 0);
-    region.pages[block][Region.page(hva)] = entry;
-    residentPages++;
-    return entry;
-  }
-
   private void discard(Region region, long first, long end) {
     for (long hva = first; hva < end; ) {
-      int block = region.block(hva);
-      long huge = region.blocks[block];
-      if (huge != ABSENT) {
-        int order = Translation.order(huge);
-        long start = hva & -Order.bytes(order);
-        if (start >= first && start + Order.bytes(order) <= end) {
-          removeBlocks(region, start, order);
+      long present = entry(region, hva);
+      int order = present == ABSENT ? 0 : Translation.order(present);
+      long start = hva & -Order.bytes(order);
+      long next = start + Order.bytes(order);
+      if (present != ABSENT) {
+        if (start >= first && next <= end) {
+          remove(region, start, order);
         } else {
-          zeroPart(region, hva, Math.min(end, start + Order.bytes(order)));
+          zeroPart(region, hva, Math.min(end, next));
         }
-        hva = start + Order.bytes(order);
-      } else {
-        removePage(region, hva);
-        hva += Order.bytes(0);
       }
+      hva = next;
     }
   }
 
-  private void removeBlocks(Region region, long start, int order) {
+  private void remove(Region region, long start, int order) {
+    long pfn = Translation.pfn(entry(region, start));
     int block = region.block(start);
-    long pfn = Translation.pfn(region.blocks[block]);
-    for (int i = 0; i < 1 << order - BLOCK_ORDER; i++) {
-      region.blocks[block + i] = ABSENT;
+    if (order >= BLOCK_ORDER) {
+      Arrays.fill(region.blocks, block, block + (1 << order - BLOCK_ORDER), ABSENT);
+    } else {
+      int page = Region.page(start);
+      Arrays.fill(region.pages[block], page, page + (1 << order), ABSENT);
     }
     release(pfn, order);
   }
 
-  private void removePage(Region region, long hva) {
-    long[] pages = region.pages[region.block(hva)];
-    int page = Region.page(hva);
-    if (pages != null && pages[page] != ABSENT) {
-      long pfn = Translation.pfn(pages[page]);
-      pages[page] = ABSENT;
-      release(pfn, 0);
-    }
-  }
-
-  /** Part of a huge page: the bytes go, the frames stay. */
+  /** Part of a folio: the bytes go, the frames stay. */
   private void zeroPart(Region region, long first, long end) {
     for (long hva = first; hva < end; hva += Order.bytes(0)) {
-      memory.zero(Translation.pfn(entry(region, hva)), 0);
+      storage.zero(Translation.pfn(entry(region, hva)), 0);
     }
   }
 
   private void release(long pfn, int order) {
-    memory.zero(pfn, order);
+    storage.zero(pfn, order);
     frames.free(pfn, order);
     residentPages -= 1L << order;
   }

@@ -15,8 +15,8 @@ public interface HostAddressSpace {
    * Finds the page at {@code hva}, or brings it in.
    *
    * @return a {@link dev.quire.mmu.Translation}: the pfn of the 4 KiB page asked for, the rights of
-   *     the host mapping, and as both orders the size of the host's own leaf, aligned in hva and
-   *     pfn; or a failure of a kind above
+   *     the host mapping, and as both orders that of its folio, which is mapped as a whole and
+   *     aligned in hva and pfn; or a failure of a kind above
    */
   long fault(long hva, boolean write);
 

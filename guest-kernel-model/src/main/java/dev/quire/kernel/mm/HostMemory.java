@@ -18,7 +18,7 @@ import java.util.Arrays;
  * belongs to the owner of the machine. The arena must outlive this object and every address handed
  * out by {@link #storageOf}.
  */
-public final class HostMemory implements PhysicalMemory {
+public final class HostMemory implements PhysicalMemory, FrameStorage {
   // NATIVE: lets one VarHandle reach any storage by its address. Every access is checked against
   // the ranges below first, which hold their segments alive.
   private static final MemorySegment EVERYTHING = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
@@ -144,7 +144,7 @@ public final class HostMemory implements PhysicalMemory {
         source, offset, EVERYTHING, ValueLayout.JAVA_BYTE, address(pa, bytes), bytes);
   }
 
-  /** Fills the frames of one allocation with zeros. */
+  @Override
   public void zero(long pfn, int order) {
     for (long page = 0; page < 1L << order; page++) {
       EVERYTHING.asSlice(storageOf(pfn + page), Order.bytes(0)).fill((byte) 0);

@@ -1,55 +1,181 @@
 package dev.quire.kernel.mm;
 
 import dev.quire.mmu.Order;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.regex.Pattern;
+import java.util.Map;
 
 /**
- * What pages the host backs a guest with, as named on the command line.
+ * What pages the host backs a guest with, as named on the command line: {@code
+ * [16k:|64k:]KIND[+aggregation][+contpte]}. docs/HOST-PAGES.md tables what is legal where.
  *
- * @param name as the user writes it
- * @param order the order of a host page wanted, {@link Order}
- * @param reserved whether only this order will do (hugetlbfs), so that running out of it is an
- *     error; otherwise base pages are the fallback, as with transparent huge pages
+ * <p>Sources: Linux v6.18 include/linux/huge_mm.h (THP_ORDERS_ALL_ANON: orders from 2 to that of a
+ * PMD), Documentation/admin-guide/mm/transhuge.rst, Documentation/arch/arm64/hugetlbpage.rst.
+ *
+ * @param name in full, prefix and suffixes included
+ * @param granule the host's base page
+ * @param folioOrders bit n: folios of order n ({@link Order}) are tried, the largest first; never 0
+ * @param reserved whether only the largest will do (hugetlbfs), so that running out of it is an
+ *     error; otherwise smaller folios and base pages are the fallback
+ * @param aggregation whether the core that runs the guest coalesces contiguous entries by itself
+ * @param contpte a what-if: leaves of the second stage carry the contiguous bit
  */
-public record HostPagePolicy(String name, int order, boolean reserved) {
-  public static final HostPagePolicy BASE = new HostPagePolicy("4k", Order.SIZE_4K, false);
-  public static final HostPagePolicy THP = new HostPagePolicy("thp", Order.SIZE_2M, false);
-  public static final HostPagePolicy HUGETLB_2M =
-      new HostPagePolicy("hugetlb-2m", Order.SIZE_2M, true);
-  public static final HostPagePolicy HUGETLB_1G =
-      new HostPagePolicy("hugetlb-1g", Order.SIZE_1G, true);
+public record HostPagePolicy(
+    String name,
+    HostGranule granule,
+    int folioOrders,
+    boolean reserved,
+    boolean aggregation,
+    boolean contpte) {
 
-  private static final List<HostPagePolicy> LEGAL = List.of(BASE, THP, HUGETLB_2M, HUGETLB_1G);
+  private static final String AGGREGATION = "+aggregation";
+  private static final String CONTPTE = "+contpte";
 
-  private static final Pattern KNOWN =
-      Pattern.compile(
-          "(?:(?:16k|64k):)?"
-              + "(?:4k|thp|mthp-(?:16|32|64|128|256|512|1024)k|mthp-all|hugetlb-(?:2m|1g)|gmem|shmem)"
-              + "(?:\\+aggregation)?(?:\\+contpte)?");
+  /** Anonymous folios have no order 1 (Linux: the deferred split list needs a third page). */
+  private static final int SMALLEST_FOLIO = 2;
+
+  private static final int[] MTHP_ORDERS = {2, 3, 4, 5, 6, 7, 8};
+
+  public static final HostPagePolicy BASE = parse("4k");
+  public static final HostPagePolicy THP = parse("thp");
+  public static final HostPagePolicy HUGETLB_2M = parse("hugetlb-2m");
+  public static final HostPagePolicy HUGETLB_1G = parse("hugetlb-1g");
+
+  public HostPagePolicy {
+    if (folioOrders == 0) {
+      throw new IllegalArgumentException("no folio order");
+    }
+  }
 
   /**
    * Reads a policy's name.
    *
-   * @throws IllegalArgumentException with a message for the user: an unknown name, or one of a
-   *     policy that this version does not model; both name the legal ones
+   * @throws IllegalArgumentException with a message for the user that names the legal ones
    */
   public static HostPagePolicy parse(String name) {
-    for (HostPagePolicy policy : LEGAL) {
-      if (policy.name.equals(name)) {
-        return policy;
+    HostGranule granule = HostGranule.BASE_4K;
+    String kind = name;
+    for (HostGranule other : List.of(HostGranule.BASE_16K, HostGranule.BASE_64K)) {
+      if (name.startsWith(other + ":")) {
+        granule = other;
+        kind = name.substring(other.toString().length() + 1);
       }
     }
-    String problem =
-        KNOWN.matcher(name).matches()
-            ? "host page policy '%s' is not modelled by this version; choose one of %s"
-            : "unknown host page policy '%s'; choose one of %s";
-    throw new IllegalArgumentException(problem.formatted(name, String.join(", ", names())));
+    boolean aggregation = false;
+    boolean contpte = false;
+    while (kind.endsWith(AGGREGATION) && !aggregation || kind.endsWith(CONTPTE) && !contpte) {
+      boolean first = kind.endsWith(AGGREGATION);
+      aggregation |= first;
+      contpte |= !first;
+      kind = kind.substring(0, kind.length() - (first ? AGGREGATION : CONTPTE).length());
+    }
+    Integer orders = kinds(granule).get(kind);
+    if (orders == null) {
+      throw new IllegalArgumentException(
+          "unknown host page policy '%s'; choose one of %s (%s)"
+              .formatted(
+                  name,
+                  String.join(", ", names(granule)),
+                  granule == HostGranule.BASE_4K
+                      ? "arm64 also with the prefix 16k: or 64k:"
+                      : "those of a host with " + granule + " base pages"));
+    }
+    boolean reserved = kind.startsWith("hugetlb-");
+    if (contpte && !makesGroups(granule, orders)) {
+      throw new IllegalArgumentException(
+          "host page policy '%s': no folio of %s makes a contiguous group of last-level entries;"
+                  .formatted(name, kind)
+              + " +contpte goes with "
+              + String.join(", ", withContpte(granule)));
+    }
+    String prefix = granule == HostGranule.BASE_4K ? "" : granule + ":";
+    String suffixes = (aggregation ? AGGREGATION : "") + (contpte ? CONTPTE : "");
+    return new HostPagePolicy(
+        prefix + kind + suffixes, granule, orders, reserved, aggregation, contpte);
   }
 
-  /** The names that {@link #parse} accepts. */
-  public static List<String> names() {
-    return LEGAL.stream().map(HostPagePolicy::name).toList();
+  /** The names that {@link #parse} accepts of a host with this base page, without suffixes. */
+  public static List<String> names(HostGranule granule) {
+    return List.copyOf(kinds(granule).keySet());
+  }
+
+  /** The folio orders of each kind of policy. */
+  private static Map<String, Integer> kinds(HostGranule granule) {
+    int base = granule.baseOrder();
+    int pmd = granule.pmdOrder();
+    Map<String, Integer> kinds = new LinkedHashMap<>();
+    kinds.put(granule.toString(), 1 << base);
+    kinds.put("thp", 1 << pmd);
+    for (int order : MTHP_ORDERS) {
+      if (order >= base + SMALLEST_FOLIO) {
+        kinds.put("mthp-" + (Order.bytes(order) >>> 10) + "k", 1 << order);
+      }
+    }
+    kinds.put("mthp-all", (1 << pmd + 1) - (1 << base + SMALLEST_FOLIO));
+    kinds.put("hugetlb-2m", 1 << Order.SIZE_2M);
+    if (granule.largestOrder() >= Order.SIZE_1G) {
+      kinds.put("hugetlb-1g", 1 << Order.SIZE_1G);
+    }
+    kinds.put("gmem", 1 << base);
+    kinds.put("shmem", 1 << base);
+    return kinds;
+  }
+
+  /** Whether a folio is a contiguous group of base pages and too small for a block. */
+  private static boolean makesGroups(HostGranule granule, int orders) {
+    int groups = (1 << granule.pmdOrder()) - (1 << granule.contiguousOrder());
+    return (orders & groups) != 0;
+  }
+
+  private static List<String> withContpte(HostGranule granule) {
+    List<String> names = new ArrayList<>();
+    kinds(granule)
+        .forEach(
+            (kind, orders) -> {
+              if (makesGroups(granule, orders)) {
+                names.add(kind);
+              }
+            });
+    return names;
+  }
+
+  /**
+   * Refuses a policy that no host of this architecture has.
+   *
+   * @throws IllegalArgumentException with a message for the user that names the legal ones
+   */
+  public void requireArchitecture(HostArchitecture architecture) {
+    if (architecture == HostArchitecture.ARM64) {
+      return;
+    }
+    if (granule != HostGranule.BASE_4K) {
+      throw new IllegalArgumentException(
+          "host page policy '%s': %s base pages are arm64's; for %s choose one of %s"
+              .formatted(name, granule, architecture, legalOnX86()));
+    }
+    if (contpte) {
+      throw new IllegalArgumentException(
+          "host page policy '%s': the contiguous bit is arm64's; for %s choose one of %s"
+              .formatted(name, architecture, legalOnX86()));
+    }
+  }
+
+  private static String legalOnX86() {
+    return String.join(", ", names(HostGranule.BASE_4K)) + ", each also with " + AGGREGATION;
+  }
+
+  /** The order of the largest folio tried. */
+  public int order() {
+    return Integer.SIZE - 1 - Integer.numberOfLeadingZeros(folioOrders);
+  }
+
+  /** The largest order tried that is at most {@code most}; the base page's if there is none. */
+  int orderAtMost(int most) {
+    int orders = folioOrders & (1 << most + 1) - 1;
+    return orders == 0
+        ? granule.baseOrder()
+        : Integer.SIZE - 1 - Integer.numberOfLeadingZeros(orders);
   }
 
   /**
@@ -58,7 +184,8 @@ public record HostPagePolicy(String name, int order, boolean reserved) {
    * @throws IllegalArgumentException with a message for the user
    */
   public void requireMultiple(long memoryBytes) {
-    if (reserved && (memoryBytes & Order.offsetMask(order)) != 0) {
+    int order = reserved ? order() : granule.baseOrder();
+    if ((memoryBytes & Order.offsetMask(order)) != 0) {
       throw new IllegalArgumentException(
           "memory of %d bytes is not a multiple of the %d-byte pages of host page policy %s"
               .formatted(memoryBytes, Order.bytes(order), name));

@@ -28,7 +28,11 @@ class Stage2ModelTest {
   private static final long HVA = 0x7f00_0000_0000L;
   private static final long HOST_BYTES = 16 << 20;
   private static final HostPagePolicy[] POLICIES = {
-    HostPagePolicy.BASE, HostPagePolicy.THP, HostPagePolicy.HUGETLB_2M
+    HostPagePolicy.BASE,
+    HostPagePolicy.THP,
+    HostPagePolicy.HUGETLB_2M,
+    HostPagePolicy.parse("mthp-64k"),
+    HostPagePolicy.parse("mthp-all")
   };
 
   private final FakePteFormat format = new FakePteFormat();
@@ -55,7 +59,7 @@ class Stage2ModelTest {
       space = new DemandAddressSpace(memory, frames, POLICIES[random.nextInt(POLICIES.length)]);
       space.map(HVA, HOST_BYTES);
       slots = new MemSlots(8, 48);
-      stage2 = new Stage2Mmu(slots, space, memory, frames, format);
+      stage2 = new Stage2Mmu(slots, space, memory, frames, format, random.nextBoolean());
       long rootPages = stage2.counters().tablePages();
       contentByHva.clear();
       cachedByGfn.clear();

@@ -69,8 +69,8 @@ public final class BootCommand implements Callable<Integer> {
       defaultValue = "4k",
       converter = PolicyConverter.class,
       description =
-          "How the host backs guest memory: 4k, thp, hugetlb-2m, hugetlb-1g"
-              + " (default: ${DEFAULT-VALUE}).")
+          "How the host backs guest memory: 4k, thp, mthp-16k to mthp-1024k, mthp-all, hugetlb-2m,"
+              + " hugetlb-1g, gmem, shmem; arm64 also with +contpte (default: ${DEFAULT-VALUE}).")
   HostPagePolicy hostPages;
 
   @Option(

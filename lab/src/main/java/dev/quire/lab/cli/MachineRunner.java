@@ -3,11 +3,15 @@ package dev.quire.lab.cli;
 import dev.quire.emulator.boot.BootLoader;
 import dev.quire.emulator.boot.BootPlan;
 import dev.quire.emulator.boot.BootRequest;
+import dev.quire.emulator.boot.GuestArchitecture;
 import dev.quire.emulator.device.ConsoleSink;
 import dev.quire.emulator.machine.MachineConfig;
 import dev.quire.emulator.machine.RunResult;
 import dev.quire.emulator.machine.RunStatus;
 import dev.quire.emulator.machine.VirtualMachine;
+import dev.quire.kernel.mm.HostArchitecture;
+import dev.quire.kernel.mm.HostGranule;
+import dev.quire.kernel.mm.HostPagePolicy;
 import dev.quire.lab.report.RunOutcome;
 import java.time.Duration;
 
@@ -20,6 +24,7 @@ final class MachineRunner implements GuestRunner {
           "--smp " + request.cpus() + " is out of range: 1 to " + MachineConfig.MOST_VCPUS);
     }
     BootPlan plan = BootLoader.plan(request);
+    requireHost(settings.hostPages(), plan.architecture());
     try {
       MachineConfig config =
           new MachineConfig(
@@ -28,6 +33,20 @@ final class MachineRunner implements GuestRunner {
     } catch (OutOfMemoryError e) {
       throw CommandFailure.usage(
           "the host has no room for " + request.memoryBytes() + " bytes of guest memory", e);
+    }
+  }
+
+  private static void requireHost(HostPagePolicy policy, GuestArchitecture guest) {
+    try {
+      policy.requireArchitecture(
+          guest == GuestArchitecture.ARM64 ? HostArchitecture.ARM64 : HostArchitecture.X86_64);
+    } catch (IllegalArgumentException e) {
+      throw CommandFailure.usage(e.getMessage(), e);
+    }
+    if (policy.granule() != HostGranule.BASE_4K) {
+      throw CommandFailure.usage(
+          "host page policy '%s': behind a guest only hosts with 4k base pages are modelled; %s"
+              .formatted(policy, "quire tlb --stream knows the others"));
     }
   }
 

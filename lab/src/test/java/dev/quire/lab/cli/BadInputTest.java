@@ -43,8 +43,7 @@ class BadInputTest {
         "boot hello-x86_64 --smp 0                    | --smp 0 is not positive",
         "boot hello-x86_64 --host-pages 3k            | unknown host page policy '3k'; choose one"
             + " of",
-        "boot hello-x86_64 --host-pages mthp-64k      | not modelled by this version; choose one"
-            + " of",
+        "boot hello-arm64 --host-pages 4k+contpte     | +contpte goes with mthp-64k, mthp-128k",
         "boot hello-x86_64 --host-pages hugetlb-1g    | not a multiple of the 1073741824-byte"
             + " pages",
         "boot hello-x86_64 --smp two                  | 'two' is not an int",

@@ -50,6 +50,16 @@ abstract sealed class VmsaPteFormat implements PteFormat permits Stage1PteFormat
   }
 
   @Override
+  public int contiguousOrder(int level) {
+    return granule.contiguousOrder(armLevel(level));
+  }
+
+  @Override
+  public long contiguousLeaf(long pfn, int level, int protection) {
+    return leaf(pfn, level, protection) | VmsaDescriptor.CONTIGUOUS;
+  }
+
+  @Override
   public boolean leafAllowed(int level) {
     return granule.leafAllowed(armLevel(level));
   }

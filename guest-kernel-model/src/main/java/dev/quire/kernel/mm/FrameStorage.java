@@ -1,0 +1,12 @@
+package dev.quire.kernel.mm;
+
+/** The bytes behind frames, as far as an address space must change them. */
+public interface FrameStorage {
+  /** Fills the 2^order frames from {@code pfn} with zeros. */
+  void zero(long pfn, int order);
+
+  /** For a model of addresses alone: frames without bytes. */
+  static FrameStorage none() {
+    return (pfn, order) -> {};
+  }
+}
