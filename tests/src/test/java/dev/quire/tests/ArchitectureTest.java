@@ -18,6 +18,7 @@ import com.tngtech.archunit.lang.ArchRule;
 @AnalyzeClasses(packages = "dev.quire", importOptions = ImportOption.DoNotIncludeTests.class)
 class ArchitectureTest {
   private static final String CORE = "dev.quire.mmu";
+  private static final String TLB = "dev.quire.mmu.tlb..";
   private static final String X86 = "dev.quire.mmu.x86..";
   private static final String ARM64 = "dev.quire.mmu.arm64..";
   private static final String KERNEL = "dev.quire.kernel..";
@@ -47,11 +48,13 @@ class ArchitectureTest {
         "primitives and arrays of them", type -> type.getBaseComponentType().isPrimitive());
   }
 
-  @ArchTest static final ArchRule MMU_CORE_USES_ONLY_THE_JDK = mayUseOnly(CORE);
+  @ArchTest static final ArchRule MMU_CORE_USES_ONLY_THE_JDK = mayUseOnly(CORE, TLB);
 
-  @ArchTest static final ArchRule MMU_X86_USES_ONLY_MMU_CORE = mayUseOnly(X86, CORE);
+  @ArchTest static final ArchRule TLB_MODEL_USES_ONLY_MMU_CORE = mayUseOnly(TLB, CORE);
 
-  @ArchTest static final ArchRule MMU_ARM64_USES_ONLY_MMU_CORE = mayUseOnly(ARM64, CORE);
+  @ArchTest static final ArchRule MMU_X86_USES_ONLY_MMU_CORE = mayUseOnly(X86, CORE, TLB);
+
+  @ArchTest static final ArchRule MMU_ARM64_USES_ONLY_MMU_CORE = mayUseOnly(ARM64, CORE, TLB);
 
   @ArchTest static final ArchRule KERNEL_USES_ONLY_MMU_CORE = mayUseOnly(KERNEL, CORE);
 
@@ -59,11 +62,11 @@ class ArchitectureTest {
 
   @ArchTest
   static final ArchRule EMULATOR_USES_MMUS_KERNEL_AND_BINDINGS =
-      mayUseOnly(EMULATOR, CORE, X86, ARM64, KERNEL, BINDINGS);
+      mayUseOnly(EMULATOR, CORE, TLB, X86, ARM64, KERNEL, BINDINGS);
 
   @ArchTest
   static final ArchRule KVM_SHIM_USES_THE_EMULATOR_AND_WHAT_IT_SPEAKS =
-      mayUseOnly(KVM, EMULATOR, CORE, X86, ARM64, KERNEL, BINDINGS, NETTY);
+      mayUseOnly(KVM, EMULATOR, CORE, TLB, X86, ARM64, KERNEL, BINDINGS, NETTY);
 
   @ArchTest
   static final ArchRule NOTHING_USES_LAB =
