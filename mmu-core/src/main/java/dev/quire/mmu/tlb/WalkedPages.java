@@ -37,9 +37,10 @@ public final class WalkedPages {
   /**
    * Adds a page.
    *
-   * @param neighbours bit i tells whether page i of the aligned group of eight 4 KiB pages around
-   *     {@code va} is mapped to where it would lie in one aligned run with this page, with equal
-   *     attributes; 0 where no geometry coalesces
+   * @param neighbours bit i tells whether page i of the aligned group of eight pages of this page's
+   *     order around {@code va} is mapped, with equal attributes, as far from this page in physical
+   *     memory as it is in virtual; this page's own bit is set. That the group is aligned in
+   *     physical memory is not implied. 0 where no geometry coalesces
    */
   public int add(
       long va,
