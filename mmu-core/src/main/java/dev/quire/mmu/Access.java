@@ -4,11 +4,11 @@ package dev.quire.mmu;
  * What a memory access asks of the MMU, packed into an int.
  *
  * <pre>
- *  31        7     6       5          4          3        2    1 0
- * +-----------+-------+-----------+----------+----------+------+----+
- * |     0     | PROBE | USER_DATA | TABLE    | IMPLICIT | USER |type|
- * |           |       | _ALLOWED  | _WALK    |          |      |    |
- * +-----------+-------+-----------+----------+----------+------+----+
+ *  31   8    7      6       5          4          3        2    1 0
+ * +------+-------+-------+-----------+----------+----------+------+----+
+ * |  0   | USER_ | PROBE | USER_DATA | TABLE    | IMPLICIT | USER |type|
+ * |      | PAGE  |       | _ALLOWED  | _WALK    |          |      |    |
+ * +------+-------+-------+-----------+----------+----------+------+----+
  * </pre>
  */
 public final class Access {
@@ -31,6 +31,12 @@ public final class Access {
 
   /** A look without any effect: no accessed or dirty bit set, nothing counted, at either stage. */
   public static final int PROBE = 1 << 6;
+
+  /**
+   * What stage 1 says of the page, for a second stage that asks: a user page. On x86 the U/S flag
+   * of every entry (SDM vol. 3C 28.3.2, mode-based execute control).
+   */
+  public static final int USER_PAGE = 1 << 7;
 
   private Access() {}
 

@@ -56,6 +56,11 @@ public final class FaultRecord {
     this.va = va;
   }
 
+  /** Sets the syndrome, to which stage 1 may add what a second stage does not know. */
+  public void setSyndrome(long newSyndrome) {
+    syndrome = newSyndrome;
+  }
+
   /** Sets the access that began the walk, which a table access does not tell. */
   public void setInitiator(int newInitiator) {
     initiator = newInitiator;

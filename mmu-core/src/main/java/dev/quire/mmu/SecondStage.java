@@ -21,6 +21,14 @@ public interface SecondStage {
   }
 
   /**
+   * The memory attributes of the last leaf found, as the architecture writes them; 0 where there is
+   * no second stage.
+   */
+  default int attributes() {
+    return 0;
+  }
+
+  /**
    * The order of the aligned group that the last leaf found promises to be part of by a contiguous
    * bit, or 0 without the promise.
    */

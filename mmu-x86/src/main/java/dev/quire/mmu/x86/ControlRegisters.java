@@ -26,6 +26,10 @@ public final class ControlRegisters {
   private long cr3;
   private long cr4;
   private long efer;
+  private int pkru;
+  private int pkrs;
+  private long pat = MemoryType.PAT_AFTER_RESET;
+  private long supportedCr4 = Cr4.SUPPORTED;
   private PagingRegime regime;
 
   /**
@@ -57,6 +61,21 @@ public final class ControlRegisters {
   /** IA32_EFER; LMA follows LME and CR0.PG. */
   public long efer() {
     return efer;
+  }
+
+  /** PKRU, the rights of protection keys for user pages. */
+  public int pkru() {
+    return pkru;
+  }
+
+  /** IA32_PKRS, the same for supervisor pages. */
+  public int pkrs() {
+    return pkrs;
+  }
+
+  /** IA32_PAT. */
+  public long pat() {
+    return pat;
   }
 
   /** PDPTE register {@code index}, in use with PAE paging only. */
@@ -116,7 +135,7 @@ public final class ControlRegisters {
 
   boolean isLegalCr4(long value) {
     long changed = value ^ cr4;
-    if ((value & ~Cr4.SUPPORTED) != 0) {
+    if ((value & ~supportedCr4) != 0) {
       return false;
     }
     if ((efer & Efer.LMA) != 0) {
@@ -137,7 +156,7 @@ public final class ControlRegisters {
   /** Whether the values may stand together, as a host that loads them all must ask. */
   boolean isConsistent(long newCr0, long newCr3, long newCr4, long newEfer) {
     if (Cr0.isIllegal(newCr0)
-        || (newCr4 & ~Cr4.SUPPORTED) != 0
+        || (newCr4 & ~supportedCr4) != 0
         || (newEfer & ~Efer.SUPPORTED) != 0) {
       return false;
     }
@@ -168,6 +187,21 @@ public final class ControlRegisters {
     }
   }
 
+  /** Adds bits of CR4 that may be set. */
+  void support(long cr4Bits) {
+    supportedCr4 |= cr4Bits;
+  }
+
+  void setKeys(int newPkru, int newPkrs) {
+    pkru = newPkru;
+    pkrs = newPkrs;
+    deriveRegime();
+  }
+
+  void setPat(long value) {
+    pat = value;
+  }
+
   void setPdptes(long[] values) {
     System.arraycopy(values, 0, pdptes, 0, PDPTES);
   }
@@ -179,7 +213,7 @@ public final class ControlRegisters {
   }
 
   private void deriveRegime() {
-    regime = new PagingRegime(cr0, cr4, efer, physicalAddressBits);
+    regime = new PagingRegime(cr0, cr4, efer, pkru, pkrs, physicalAddressBits);
   }
 
   @Override

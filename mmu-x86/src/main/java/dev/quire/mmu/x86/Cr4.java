@@ -4,13 +4,13 @@ package dev.quire.mmu.x86;
  * Control register CR4 (SDM vol. 3A 2.5).
  *
  * <pre>
- *  63  22 21 20 19 18 17 16 15 14 13 12 11 10  9  8  7  6  5  4  3  2  1  0
- * +------+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+
- * |other |S |S |0 |O |P |F |0 |SM|VM|L |U |O |O |P |P |M |P |P |D |T |P |V |
- * |  0   |M |M |  |S |C |S |  |XE|XE|A |M |S |S |C |G |C |A |S |E |S |V |M |
- * |      |A |E |  |X |I |G |  |  |  |57|I |XE|FX|E |E |E |E |E |  |D |I |E |
- * |      |P |P |  |  |DE|SB|  |  |  |  |P |  |  |  |  |  |  |  |  |  |  |  |
- * +------+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+
+ *  63  25 24 23 22 21 20 19 18 17 16 15 14 13 12 11 10  9  8  7  6  5  4  3  2  1  0
+ * +------+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+
+ * |other |P |C |P |S |S |0 |O |P |F |0 |SM|VM|L |U |O |O |P |P |M |P |P |D |T |P |V |
+ * |  0   |K |E |K |M |M |  |S |C |S |  |XE|XE|A |M |S |S |C |G |C |A |S |E |S |V |M |
+ * |      |S |T |E |A |E |  |X |I |G |  |  |  |57|I |XE|FX|E |E |E |E |E |  |D |I |E |
+ * |      |  |  |  |P |P |  |  |DE|SB|  |  |  |  |P |  |  |  |  |  |  |  |  |  |  |  |
+ * +------+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+
  * </pre>
  */
 public final class Cr4 {
@@ -50,9 +50,16 @@ public final class Cr4 {
   /** Supervisor-mode access prevention. */
   public static final long SMAP = 1L << 21;
 
+  /** Protection keys for user pages. */
+  public static final long PKE = 1L << 22;
+
+  /** Protection keys for supervisor pages. */
+  public static final long PKS = 1L << 24;
+
   /**
-   * The bits this processor has. UMIP, VMXE, SMXE, PKE, CET and the later ones are not enumerated
-   * by its CPUID, so setting them raises #GP.
+   * The bits this processor has. UMIP, VMXE, SMXE, PKE, CET, PKS and the later ones are not
+   * enumerated by its CPUID, so setting them raises #GP; {@link X86Mmu#enumerate} changes that for
+   * those the MMU has.
    */
   public static final long SUPPORTED =
       VME

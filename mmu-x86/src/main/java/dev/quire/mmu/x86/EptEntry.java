@@ -20,8 +20,9 @@ import dev.quire.mmu.PteFormat;
  * absent |                        ignored                        | 0| 0| 0|
  * </pre>
  *
- * N is the width of physical addresses. Mode-based execute control (bit 10) is not there. A PML5E
- * is as a PML4E. Execute-only entries are supported.
+ * N is the width of physical addresses. With mode-based execute control X is for supervisor pages
+ * and bit 10, ignored without it, for user pages. A PML5E is as a PML4E. Execute-only entries are
+ * supported.
  *
  * <p>Port levels count from 0, one less than the manual's order used by {@link EptWalker}.
  */
@@ -42,6 +43,9 @@ public final class EptEntry implements PteFormat {
 
   /** Dirty, in leaves. */
   public static final long D = 1L << 9;
+
+  /** With mode-based execute control: fetches from user-mode linear addresses. */
+  public static final long USER_EXECUTE = 1L << 10;
 
   /** Memory type write-back, as it stands in {@link Eptp} and, shifted, in a leaf. */
   public static final int WRITE_BACK = 6;

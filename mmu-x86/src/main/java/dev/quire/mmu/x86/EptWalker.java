@@ -19,8 +19,9 @@ import dev.quire.mmu.Translation;
  * table).
  *
  * <p>Accessed and dirty flags (EPTP bit 6) are set when the access succeeds; a page is granted
- * WRITE only once it is dirty. Owned by the vCPU's thread; allocates nothing. {@code gpa} guest
- * physical, {@code pa} host physical.
+ * WRITE only once it is dirty. With mode-based execute control a fetch needs the execute right of
+ * {@link Access#USER_PAGE}, or that of supervisor pages. Owned by the vCPU's thread; allocates
+ * nothing. {@code gpa} guest physical, {@code pa} host physical.
  */
 public final class EptWalker implements SecondStage {
   private static final int INDEX_BITS = 9;
@@ -36,7 +37,9 @@ public final class EptWalker implements SecondStage {
   private long rootPa;
   private int rootLevel;
   private boolean accessedDirty;
+  private boolean modeBasedExecute;
   private int references;
+  private int attributes;
 
   /**
    * @param physicalAddressBits the width of physical addresses (MAXPHYADDR), 32 to 52
@@ -61,6 +64,17 @@ public final class EptWalker implements SecondStage {
     accessedDirty = (eptp & Eptp.ACCESSED_DIRTY) != 0;
   }
 
+  /** The VM-execution control of that name. The caller invalidates, as for {@link #setEptp}. */
+  public void setModeBasedExecute(boolean enabled) {
+    modeBasedExecute = enabled;
+  }
+
+  /** The memory type of the last leaf, with {@link MemoryType#IGNORE_PAT}. */
+  @Override
+  public int attributes() {
+    return attributes;
+  }
+
   @Override
   public int references() {
     return references;
@@ -82,14 +96,16 @@ public final class EptWalker implements SecondStage {
       return violation(gpa, access, 0, rootLevel, fault);
     }
     long tablePa = rootPa;
-    long rights = EptEntry.RIGHTS;
+    long present = EptEntry.RIGHTS | (modeBasedExecute ? EptEntry.USER_EXECUTE : 0);
+    long rights = present;
     long entry;
     int level = rootLevel;
     for (; ; level--) {
       long index = gpa >>> Order.shift(INDEX_BITS * (level - 1)) & (1 << INDEX_BITS) - 1;
       long entryPa = tablePa + index * Long.BYTES;
       if (!memory.contains(entryPa, Long.BYTES)) {
-        return fault.set(FaultRecord.EXTERNAL, 0, gpa, access, level, 0);
+        int seen = access & ~Access.USER_PAGE;
+        return fault.set(FaultRecord.EXTERNAL, 0, gpa, seen, level, 0);
       }
       entry = memory.readLong(entryPa);
       entries[level] = entry;
@@ -99,11 +115,12 @@ public final class EptWalker implements SecondStage {
         counters.increment(MmuEvent.STAGE2_REFERENCE);
       }
       // 28.3.3.3: not present, then misconfigured, then the rights of all levels.
-      if ((entry & EptEntry.RIGHTS) == 0) {
+      if ((entry & present) == 0) {
         return violation(gpa, access, 0, level, fault);
       }
       if (EptEntry.isMisconfigured(entry, level, physicalAddressBits)) {
-        return fault.set(FaultRecord.STAGE2_MISCONFIGURED, 0, gpa, access, level, 0);
+        int seen = access & ~Access.USER_PAGE;
+        return fault.set(FaultRecord.STAGE2_MISCONFIGURED, 0, gpa, seen, level, 0);
       }
       rights &= entry;
       if (EptEntry.mapsPage(entry, level)) {
@@ -113,20 +130,34 @@ public final class EptWalker implements SecondStage {
     }
     boolean writes = Access.isWrite(access) || accessedDirty && Access.isTableWalk(access);
     long needed = Protection.neededBy(access) | (writes ? EptEntry.WRITE : 0);
-    if ((rights & needed) != needed) {
+    int allowed = allowed(rights, access);
+    if ((allowed & needed) != needed) {
       return violation(gpa, access, rights, level, fault);
     }
+    attributes =
+        EptEntry.memoryType(entry)
+            | ((entry & EptEntry.IGNORE_PAT) != 0 ? MemoryType.IGNORE_PAT : 0);
     if (accessedDirty) {
       if (!Access.isProbe(access) && !setFlags(level, writes)) {
         return ENTRY_CHANGED;
       }
       if (!writes && (entry & EptEntry.D) == 0) {
-        rights &= ~EptEntry.WRITE;
+        allowed &= ~Protection.WRITE;
       }
     }
     int order = INDEX_BITS * (level - 1);
     long pa = entry & Ia32ePte.ADDRESS | gpa & Order.offsetMask(order);
-    return Translation.of(pa >>> Order.BASE_PAGE_SHIFT, (int) rights, order, order);
+    return Translation.of(pa >>> Order.BASE_PAGE_SHIFT, allowed, order, order);
+  }
+
+  /** The {@link Protection} for the page's mode: EPT's R, W, X stand where that has them. */
+  private int allowed(long rights, int access) {
+    int allowed = (int) (rights & EptEntry.RIGHTS);
+    if (modeBasedExecute && (access & Access.USER_PAGE) != 0) {
+      allowed &= ~Protection.EXEC;
+      allowed |= (rights & EptEntry.USER_EXECUTE) != 0 ? Protection.EXEC : 0;
+    }
+    return allowed;
   }
 
   /** SDM 28.3.5: A in every entry used, D in the leaf of a write. */
@@ -148,6 +179,7 @@ public final class EptWalker implements SecondStage {
 
   private long violation(long gpa, int access, long rights, int level, FaultRecord fault) {
     long qualification = ExitQualification.of(access, rights, accessedDirty);
-    return fault.set(FaultRecord.STAGE2, 0, gpa, access, level, qualification);
+    int seen = access & ~Access.USER_PAGE;
+    return fault.set(FaultRecord.STAGE2, 0, gpa, seen, level, qualification);
   }
 }

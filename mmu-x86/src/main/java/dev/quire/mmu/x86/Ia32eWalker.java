@@ -151,16 +151,19 @@ public final class Ia32eWalker {
         ((allowed & Ia32ePte.RW) != 0 ? PageRights.WRITABLE : 0)
             | ((allowed & Ia32ePte.US) != 0 ? PageRights.USER : 0)
             | ((denied & Ia32ePte.XD) != 0 ? PageRights.NO_EXECUTE : 0);
+    rights = PageRights.withKey(rights, regime.leafKey(entry));
     int needed = Protection.neededBy(access);
     if ((PageRights.stage1(rights, regime, access) & needed) == 0) {
-      return pageFault(regime, PageFaultCode.PROTECTION, va, access, level);
+      return pageFault(regime, denial(regime, rights, access), va, access, level);
     }
     int stage1Order = regime.leafOrder(level);
     long gpa = regime.leafAddress(entry, level) | va & Order.offsetMask(stage1Order);
-    long page = secondStage.translate(gpa, access, fault);
+    long page = secondStage.translate(gpa, access | userPage(rights), fault);
     if (Translation.failed(page)) {
-      return stage2Failure(page, va);
+      return pageFailure(page, va, rights);
     }
+    int patIndex = PagingRegime.leafPatIndex(entry, level);
+    int memoryType = memoryType(MemoryType.ofPat(registers.pat(), patIndex));
     // 4.8: accessed and dirty flags.
     if (recorded) {
       endPath(gpa, page);
@@ -173,6 +176,7 @@ public final class Ia32eWalker {
     global = regime.globalPages() && (entry & Ia32ePte.G) != 0;
     attributes =
         PageRights.withStage2(rights | (dirty ? PageRights.DIRTY : 0), Translation.rights(page));
+    attributes = PageRights.withType(attributes, memoryType);
     return Translation.of(
         Translation.pfn(page),
         PageRights.granted(attributes, regime, access),
@@ -241,9 +245,9 @@ public final class Ia32eWalker {
 
   /** CR0.PG = 0: the linear address is the guest physical one. */
   private long identity(PagingRegime regime, long va, int access) {
-    long page = secondStage.translate(va, access, fault);
+    long page = secondStage.translate(va, access | Access.USER_PAGE, fault);
     if (Translation.failed(page)) {
-      return stage2Failure(page, va);
+      return pageFailure(page, va, PageRights.UNPAGED);
     }
     if (!Access.isProbe(access)) {
       path.begin();
@@ -251,6 +255,7 @@ public final class Ia32eWalker {
     }
     global = false;
     attributes = PageRights.withStage2(PageRights.UNPAGED, Translation.rights(page));
+    attributes = PageRights.withType(attributes, memoryType(MemoryType.WRITE_BACK));
     return Translation.of(
         Translation.pfn(page),
         PageRights.granted(attributes, regime, access),
@@ -287,6 +292,30 @@ public final class Ia32eWalker {
       }
     }
     return RegisterWrite.DONE;
+  }
+
+  /** The error code's P, and PK if a protection key denies what is asked for. */
+  private static int denial(PagingRegime regime, long rights, int access) {
+    int byKey = PageRights.deniedByKey(rights, regime, access) & Protection.neededBy(access);
+    return PageFaultCode.PROTECTION | (byKey != 0 ? PageFaultCode.PROTECTION_KEY : 0);
+  }
+
+  private static int userPage(long rights) {
+    return (rights & PageRights.USER) != 0 ? Access.USER_PAGE : 0;
+  }
+
+  /** The effective type of the page that the second stage translated last. */
+  private int memoryType(int patType) {
+    int below = secondStage.references() == 0 ? MemoryType.WRITE_BACK : secondStage.attributes();
+    return MemoryType.effective(below, patType);
+  }
+
+  /** The second stage refuses the page itself, of which stage 1 says {@code rights}. */
+  private long pageFailure(long failure, long va, long rights) {
+    if (Translation.kind(failure) == FaultRecord.STAGE2) {
+      fault.setSyndrome(ExitQualification.withPage(fault.syndrome(), rights));
+    }
+    return stage2Failure(failure, va);
   }
 
   private long stage2Failure(long failure, long va) {

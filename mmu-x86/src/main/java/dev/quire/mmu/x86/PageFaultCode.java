@@ -10,7 +10,7 @@ package dev.quire.mmu.x86;
  * +----------+--+------+---+---+----+---+---+---+
  * </pre>
  *
- * PK, SS and SGX are never set: the processor has no such feature.
+ * SS and SGX are never set: the MMU has no such feature.
  */
 public final class PageFaultCode {
   /** P: a page-level protection violation, not an entry that is not present. */
@@ -27,6 +27,12 @@ public final class PageFaultCode {
 
   /** I/D: an instruction fetch; reported only with SMEP, or with PAE and NXE. */
   public static final int FETCH = 1 << 4;
+
+  /**
+   * PK: a protection key denies the access. Set whatever else denies it, but only when the page's
+   * translation was read to its end.
+   */
+  public static final int PROTECTION_KEY = 1 << 5;
 
   private PageFaultCode() {}
 }

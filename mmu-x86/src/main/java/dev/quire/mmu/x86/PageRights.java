@@ -9,13 +9,15 @@ import dev.quire.mmu.Protection;
  * each use.
  *
  * <pre>
- *  63        7   6..4     3    2    1    0
- * +------------+--------+----+----+----+----+
- * |     0      | stage 2|DIRT|XD  |U/S |R/W |
- * +------------+--------+----+----+----+----+
+ *  63    14 13..11 10..7   6..4     3    2    1    0
+ * +--------+------+------+--------+----+----+----+----+
+ * |   0    | type | key  | stage 2|DIRT|XD  |U/S |R/W |
+ * +--------+------+------+--------+----+----+----+----+
  * </pre>
  *
- * R/W and U/S are the AND, XD the OR over all entries of the walk; stage 2 is a {@link Protection}.
+ * R/W and U/S are the AND, XD the OR over all entries of the walk; stage 2 is a {@link Protection};
+ * the key ({@link ProtectionKeys}) is that of the leaf, the type the effective {@link MemoryType}
+ * but for CR0.CD.
  */
 final class PageRights {
   static final long WRITABLE = 1L << 0;
@@ -23,6 +25,9 @@ final class PageRights {
   static final long NO_EXECUTE = 1L << 2;
   static final long DIRTY = 1L << 3;
   private static final int STAGE2_SHIFT = 4;
+  private static final int KEY_SHIFT = 7;
+  private static final int TYPE_SHIFT = 11;
+  private static final int TYPE_MASK = 7;
 
   /** A page of a machine without paging. */
   static final long UNPAGED = WRITABLE | USER | DIRTY;
@@ -41,7 +46,30 @@ final class PageRights {
     return attributes | (long) rights << STAGE2_SHIFT;
   }
 
-  /** The rights that stage 1 gives to the mode of {@code access} (SDM vol. 3A 4.6.1). */
+  static long withKey(long attributes, int key) {
+    return attributes | (long) key << KEY_SHIFT;
+  }
+
+  static long withType(long attributes, int memoryType) {
+    return attributes | (long) memoryType << TYPE_SHIFT;
+  }
+
+  static int memoryType(long attributes) {
+    return (int) (attributes >>> TYPE_SHIFT) & TYPE_MASK;
+  }
+
+  /** What the page's protection key denies to the mode of {@code access}. */
+  static int deniedByKey(long attributes, PagingRegime regime, int access) {
+    int register = regime.keys((attributes & USER) != 0);
+    if (register == 0) {
+      return 0;
+    }
+    int key = (int) (attributes >>> KEY_SHIFT) & ProtectionKeys.KEY_MASK;
+    boolean writesObey = Access.isUser(access) || regime.writeProtect();
+    return ProtectionKeys.denied(register, key, writesObey);
+  }
+
+  /** The rights that stage 1 gives to the mode of {@code access} (SDM vol. 3A 4.6). */
   static int stage1(long attributes, PagingRegime regime, int access) {
     boolean userPage = (attributes & USER) != 0;
     boolean writable = (attributes & WRITABLE) != 0;
@@ -58,9 +86,11 @@ final class PageRights {
       writable |= !regime.writeProtect();
       executable &= !(userPage && regime.smep());
     }
-    return (data ? Protection.READ : 0)
-        | (data && writable ? Protection.WRITE : 0)
-        | (executable ? Protection.EXEC : 0);
+    int rights =
+        (data ? Protection.READ : 0)
+            | (data && writable ? Protection.WRITE : 0)
+            | (executable ? Protection.EXEC : 0);
+    return rights & ~deniedByKey(attributes, regime, access);
   }
 
   /** The rights to grant to {@code access} now; without the one it needs the tables decide. */

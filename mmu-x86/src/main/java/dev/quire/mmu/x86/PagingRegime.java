@@ -20,11 +20,17 @@ final class PagingRegime {
   private final boolean smap;
   private final boolean globalPages;
   private final boolean reportsFetch;
+  private final int userKeys;
+  private final int supervisorKeys;
   private final int leafLevels;
   private final long[] reservedInTable = new long[LEVELS];
   private final long[] reservedInLeaf = new long[LEVELS];
 
-  PagingRegime(long cr0, long cr4, long efer, int physicalAddressBits) {
+  /**
+   * @param pkru PKRU, in use with CR4.PKE in IA-32e modes
+   * @param pkrs IA32_PKRS, the same with CR4.PKS
+   */
+  PagingRegime(long cr0, long cr4, long efer, int pkru, int pkrs, int physicalAddressBits) {
     this.mode = modeOf(cr0, cr4, efer);
     this.physicalAddressBits = physicalAddressBits;
     boolean paging = mode != PagingMode.NONE;
@@ -34,6 +40,8 @@ final class PagingRegime {
     globalPages = paging && (cr4 & Cr4.PGE) != 0;
     boolean noExecute = (efer & Efer.NXE) != 0;
     reportsFetch = smep || noExecute && (cr4 & Cr4.PAE) != 0;
+    userKeys = mode.isIa32e() && (cr4 & Cr4.PKE) != 0 ? pkru : 0;
+    supervisorKeys = mode.isIa32e() && (cr4 & Cr4.PKS) != 0 ? pkrs : 0;
     leafLevels =
         switch (mode) {
           case NONE -> 0;
@@ -111,6 +119,11 @@ final class PagingRegime {
     return smap;
   }
 
+  /** The register with the rights of protection keys; 0, which denies nothing, if not in use. */
+  int keys(boolean userPage) {
+    return userPage ? userKeys : supervisorKeys;
+  }
+
   boolean globalPages() {
     return globalPages;
   }
@@ -157,6 +170,17 @@ final class PagingRegime {
   /** The order of a leaf at this level. */
   int leafOrder(int level) {
     return mode.indexBits() * (level - 1);
+  }
+
+  /** The protection key of a leaf. */
+  int leafKey(long entry) {
+    return mode.isIa32e() ? ProtectionKeys.key(entry) : 0;
+  }
+
+  /** The entry of IA32_PAT that a leaf selects (SDM vol. 3A 4.9.2). */
+  static int leafPatIndex(long entry, int level) {
+    int pat = (int) (level == 1 ? entry >>> 7 : entry >>> 12) & 1;
+    return pat << 2 | (int) (entry >>> 3) & 3;
   }
 
   /** Guest physical address of the page that a leaf maps. */

@@ -46,6 +46,7 @@ public final class X86Mmu implements Mmu {
   private final long[] newPdptes = new long[ControlRegisters.PDPTES];
   private FillCache fills = FillCache.NONE;
   private TranslationObserver observer;
+  private long probedAttributes;
   private int lastPage = TranslationObserver.NO_PAGE;
 
   /**
@@ -145,10 +146,13 @@ public final class X86Mmu implements Mmu {
     if (slot >= 0) {
       int rights = PageRights.granted(tlb.attributes(slot), regime, access);
       if ((rights & Protection.neededBy(access)) != 0) {
+        probedAttributes = tlb.attributes(slot);
         return tlb.translation(slot, linear, rights);
       }
     }
-    return walker.walk(registers, linear, probing);
+    long answer = walker.walk(registers, linear, probing);
+    probedAttributes = walker.attributes();
+    return answer;
   }
 
   /**
@@ -312,6 +316,55 @@ public final class X86Mmu implements Mmu {
     if (observer != null && registers.pcid() != before) {
       observer.addressSpace(registers.pcid());
     }
+  }
+
+  /**
+   * Enumerates features by their bits of CR4, beyond {@link Cr4#SUPPORTED}: {@link Cr4#PKE} and
+   * {@link Cr4#PKS}. Off by default, since no CPU core here executes their instructions.
+   */
+  public void enumerate(long cr4Bits) {
+    if ((cr4Bits & ~(Cr4.PKE | Cr4.PKS)) != 0) {
+      throw new IllegalArgumentException(
+          "CR4 bits 0x%x: only PKE and PKS can be added".formatted(cr4Bits));
+    }
+    registers.support(cr4Bits);
+  }
+
+  /** WRPKRU, or PKRU loaded by XRSTOR. That CR4.PKE allows it is the caller's to check. */
+  public void writePkru(int value) {
+    registers.setKeys(value, registers.pkrs());
+    fills.flushAll();
+  }
+
+  /** WRMSR to IA32_PKRS. */
+  public RegisterWrite writePkrs(long value) {
+    if (value >>> Integer.SIZE != 0) {
+      return RegisterWrite.GENERAL_PROTECTION;
+    }
+    registers.setKeys(registers.pkru(), (int) value);
+    fills.flushAll();
+    return RegisterWrite.DONE;
+  }
+
+  /** WRMSR to IA32_PAT. Entries in the TLB keep their types (SDM vol. 3A 12.12.4). */
+  public RegisterWrite writePat(long value) {
+    if (!MemoryType.isLegalPat(value)) {
+      return RegisterWrite.GENERAL_PROTECTION;
+    }
+    registers.setPat(value);
+    return RegisterWrite.DONE;
+  }
+
+  /**
+   * The effective {@link MemoryType} of an access, without any effect; -1 if it would fail, with
+   * {@link #fault} telling why.
+   */
+  public int memoryType(long va, int access) {
+    if (Translation.failed(probe(va, access))) {
+      return -1;
+    }
+    boolean cachesOff = (registers.cr0() & Cr0.CD) != 0;
+    return cachesOff ? MemoryType.UNCACHEABLE : PageRights.memoryType(probedAttributes);
   }
 
   /** MOV to CR0. The privilege and the rules that need CS are the caller's to check. */

@@ -12,6 +12,9 @@ import dev.quire.mmu.Protection;
 import dev.quire.mmu.PteFormat;
 import dev.quire.mmu.PteFormatContract;
 import dev.quire.mmu.Translation;
+import dev.quire.mmu.x86.oracle.OracleEpt;
+import dev.quire.mmu.x86.oracle.OracleWalker;
+import dev.quire.mmu.x86.oracle.WordMemory;
 import java.util.Arrays;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
@@ -27,7 +30,7 @@ class EptWalkerTest {
   /** Page 0: PML5, 1: PML4, 2: PDPT, 3: PD, 4: PT. */
   private final WordMemory memory = new WordMemory(8);
 
-  private final long[] oracleWords = new long[memory.words.length];
+  private final long[] oracleWords = new long[memory.words().length];
   private final OracleEpt oracle = new OracleEpt(oracleWords, PHYSICAL_BITS);
   private final FaultRecord fault = new FaultRecord();
   private final MmuCounters counters = new MmuCounters();
@@ -62,11 +65,14 @@ class EptWalkerTest {
   }
 
   private void use(int levels, boolean accessedDirty) {
+    use(levels, accessedDirty, false);
+  }
+
+  private void use(int levels, boolean accessedDirty, boolean modeBased) {
     long root = levels == 5 ? 0 : 0x1000;
     walker.setEptp(Eptp.of(root, levels, accessedDirty));
-    oracle.root = root;
-    oracle.levels = levels;
-    oracle.accessedDirty = accessedDirty;
+    oracle.configure(root, levels, accessedDirty, modeBased);
+    walker.setModeBasedExecute(modeBased);
   }
 
   private String ours(long gpa, int access) {
@@ -88,12 +94,13 @@ class EptWalkerTest {
   private String theirs(long gpa, int access) {
     char kind = "rwx".charAt(Access.type(access));
     try {
-      OracleWalker.Frame frame = oracle.translate(gpa, kind, Access.isTableWalk(access));
+      OracleWalker.Frame frame =
+          oracle.translate(gpa, kind, Access.isTableWalk(access), (access & Access.USER_PAGE) != 0);
       int rights =
           (frame.readable() ? 1 : 0) + (frame.writable() ? 2 : 0) + (frame.executable() ? 4 : 0);
       return (frame.pa() & -4096) + "/" + frame.sizeLog2() + " " + rights;
     } catch (OracleWalker.Fault expected) {
-      return expected.what + " " + expected.code;
+      return expected.what() + " " + expected.code();
     }
   }
 
@@ -103,14 +110,16 @@ class EptWalkerTest {
           Access.READ,
           Access.WRITE,
           Access.FETCH,
+          Access.READ | Access.USER_PAGE,
+          Access.FETCH | Access.USER_PAGE,
           Access.READ | Access.TABLE_WALK,
           Access.WRITE | Access.TABLE_WALK
         }) {
       memory.writeLong(entryAt(level), entry);
-      System.arraycopy(memory.words, 0, oracleWords, 0, memory.words.length);
+      System.arraycopy(memory.words(), 0, oracleWords, 0, memory.words().length);
       String ours = ours(GPA, access);
       String theirs = theirs(GPA, access);
-      if (!ours.equals(theirs) || !Arrays.equals(memory.words, oracleWords)) {
+      if (!ours.equals(theirs) || !Arrays.equals(memory.words(), oracleWords)) {
         throw new AssertionError(
             "%s with level %d entry 0x%x: walker %s, oracle %s, same memory %b"
                 .formatted(
@@ -119,7 +128,7 @@ class EptWalkerTest {
                     entry,
                     ours,
                     theirs,
-                    Arrays.equals(memory.words, oracleWords)));
+                    Arrays.equals(memory.words(), oracleWords)));
       }
     }
   }
@@ -127,11 +136,11 @@ class EptWalkerTest {
   @ParameterizedTest
   @ValueSource(ints = {1, 2, 3, 4, 5})
   void everyEntryOfEveryLevelDecidesAsTheOracleSays(int level) {
-    for (int variant = 0; variant < 2; variant++) {
-      use(5, variant == 1);
+    for (int variant = 0; variant < 4; variant++) {
+      use(5, (variant & 1) != 0, (variant & 2) != 0);
       link();
-      // All of R, W, X, type, ignore PAT, PS, A, D, with and without a frame.
-      for (long bits = 0; bits < 1 << 10; bits++) {
+      // All of R, W, X, type, ignore PAT, PS, A, D, user X, with and without a frame.
+      for (long bits = 0; bits < 1 << 11; bits++) {
         compareEveryAccess(level, bits);
         compareEveryAccess(level, bits | (6 - level) * 0x1000L);
       }
@@ -175,18 +184,18 @@ class EptWalkerTest {
   void withoutAccessedAndDirtyFlagsNoEntryChanges() {
     use(4, false);
     link();
-    long[] before = memory.words.clone();
+    long[] before = memory.words().clone();
     assertThat(rights(Access.WRITE)).isEqualTo(Protection.ALL);
-    assertThat(memory.words).isEqualTo(before);
+    assertThat(memory.words()).isEqualTo(before);
   }
 
   @Test
   void aProbeChangesAndCountsNothing() {
     use(4, true);
     link();
-    long[] before = memory.words.clone();
+    long[] before = memory.words().clone();
     assertThat(rights(Access.WRITE | Access.PROBE)).isEqualTo(Protection.ALL);
-    assertThat(memory.words).isEqualTo(before);
+    assertThat(memory.words()).isEqualTo(before);
     assertThat(counters.get(MmuEvent.STAGE2_REFERENCE)).isZero();
   }
 

@@ -23,6 +23,9 @@ class Ia32eWalkerPermutationTest {
   private static final long[] ENTRY_BITS = {
     Ia32ePte.P, Ia32ePte.RW, Ia32ePte.US, Ia32ePte.A, Ia32ePte.D, Ia32ePte.PS, Ia32ePte.XD, 1L << 51
   };
+  private static final long[] KEYED_BITS = {
+    Ia32ePte.P, Ia32ePte.RW, Ia32ePte.US, Ia32ePte.D, Ia32ePte.XD
+  };
   private static final int MODES_OF_CONTROL = 16;
 
   private final WalkComparison walks = new WalkComparison(8, PHYSICAL_BITS);
@@ -48,10 +51,10 @@ class Ia32eWalkerPermutationTest {
     walks.registers(cr0, fiveLevels ? 0x1000 : 0x2000, cr4, efer);
   }
 
-  private static long bits(int permutation) {
+  private static long bits(long[] names, int permutation) {
     long entry = 0;
-    for (int i = 0; i < ENTRY_BITS.length; i++) {
-      entry |= (permutation >> i & 1) != 0 ? ENTRY_BITS[i] : 0;
+    for (int i = 0; i < names.length; i++) {
+      entry |= (permutation >> i & 1) != 0 ? names[i] : 0;
     }
     return entry;
   }
@@ -88,7 +91,7 @@ class Ia32eWalkerPermutationTest {
     for (int control = 0; control < MODES_OF_CONTROL; control++) {
       control(control, true);
       for (int bits = 0; bits < 1 << ENTRY_BITS.length; bits++) {
-        compareEveryAccess(level, pageBelow(level) | bits(bits), upper, upperEntry);
+        compareEveryAccess(level, pageBelow(level) | bits(ENTRY_BITS, bits), upper, upperEntry);
       }
     }
   }
@@ -107,7 +110,34 @@ class Ia32eWalkerPermutationTest {
                   | ((upper & 2) != 0 ? Ia32ePte.US : 0)
                   | ((upper & 4) != 0 ? Ia32ePte.A : 0)
                   | ((upper & 8) != 0 ? Ia32ePte.XD : 0);
-          compareEveryAccess(1, pageBelow(1) | bits(bits), 2, pageBelow(2) | upperBits);
+          compareEveryAccess(1, pageBelow(1) | bits(ENTRY_BITS, bits), 2, pageBelow(2) | upperBits);
+        }
+      }
+    }
+  }
+
+  /**
+   * Every right of a key in PKRU and IA32_PKRS, under every control bit and with every right of the
+   * page; the other keys say the opposite, so that a wrong one is noticed.
+   */
+  @Test
+  void protectionKeysDecideAsTheOracleSays() {
+    link();
+    int turn = 0;
+    for (int control = 0; control < 64; control++) {
+      for (int rights = 0; rights < 16; rights++) {
+        int key = turn++ % 16;
+        int pkru = (rights & 3) << 2 * key | (~rights & 3) * 0x5555_5555 & ~(3 << 2 * key);
+        int pkrs = rights >> 2 << 2 * key | (~rights >> 2 & 3) * 0x5555_5555 & ~(3 << 2 * key);
+        control(control & 15, false);
+        long keys = ((control & 16) != 0 ? Cr4.PKE : 0) | ((control & 32) != 0 ? Cr4.PKS : 0);
+        ControlRegisters now = walks.registers;
+        walks.registers(now.cr0(), now.cr3(), now.cr4() | keys, now.efer());
+        walks.keys(pkru, pkrs);
+        for (int bits = 0; bits < 1 << KEYED_BITS.length; bits++) {
+          long entry = pageBelow(1) | bits(KEYED_BITS, bits) | Ia32ePte.A | (long) key << 59;
+          compareEveryAccess(1, entry, 2, pageBelow(2) | LINKED);
+          compareEveryAccess(1, entry, 2, pageBelow(2) | LINKED & ~Ia32ePte.US);
         }
       }
     }

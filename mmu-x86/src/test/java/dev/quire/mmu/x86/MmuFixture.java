@@ -7,6 +7,7 @@ import dev.quire.mmu.MmuCounters;
 import dev.quire.mmu.Protection;
 import dev.quire.mmu.SecondStage;
 import dev.quire.mmu.Translation;
+import dev.quire.mmu.x86.oracle.WordMemory;
 import java.util.HashMap;
 import java.util.Map;
 

@@ -8,6 +8,7 @@ import dev.quire.mmu.MmuCounters;
 import dev.quire.mmu.MmuEvent;
 import dev.quire.mmu.Order;
 import dev.quire.mmu.Translation;
+import dev.quire.mmu.x86.oracle.OracleEpt;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -31,7 +32,7 @@ class NestedWalkTest {
   private static final int WALKS = 200_000 * SCALE;
 
   private final WalkComparison walks = new WalkComparison(PAGES, PHYSICAL_BITS);
-  private final OracleEpt oracleEpt = new OracleEpt(walks.oracle.memory, PHYSICAL_BITS);
+  private final OracleEpt oracleEpt = new OracleEpt(walks.oracle.memory(), PHYSICAL_BITS);
   private EptWalker ept;
 
   private static int hostOf(long guestPage) {
@@ -44,20 +45,24 @@ class NestedWalkTest {
   }
 
   private void use(int levels, boolean accessedDirty) {
+    use(levels, accessedDirty, false);
+  }
+
+  private void use(int levels, boolean accessedDirty, boolean modeBasedExecute) {
     long root = levels == 5 ? 0 : 0x1000;
     ept =
         new EptWalker(
             walks.memory, walks.counters, PHYSICAL_BITS, Eptp.of(root, levels, accessedDirty));
-    oracleEpt.root = root;
-    oracleEpt.levels = levels;
-    oracleEpt.accessedDirty = accessedDirty;
+    ept.setModeBasedExecute(modeBasedExecute);
+    oracleEpt.configure(root, levels, accessedDirty, modeBasedExecute);
     walks.secondStage(ept, oracleEpt);
   }
 
   /** The first 2 MiB by 4 KiB pages, the rest of 1 GiB by 2 MiB, then 511 pages of 1 GiB. */
   private void linkEpt() {
     for (int level = 5; level >= 2; level--) {
-      walks.write64((5 - level) * 0x1000L, (6 - level) * 0x1000L | EptEntry.RIGHTS);
+      walks.write64(
+          (5 - level) * 0x1000L, (6 - level) * 0x1000L | EptEntry.RIGHTS | EptEntry.USER_EXECUTE);
     }
     for (int i = 0; i < 512; i++) {
       long page = i < GUEST_PAGES ? hostOf(i) : i;
@@ -153,6 +158,8 @@ class NestedWalkTest {
         .isEqualTo(
             ExitQualification.LINEAR_VALID
                 | ExitQualification.LINEAR_ACCESS
+                | ExitQualification.USER_PAGE
+                | ExitQualification.WRITABLE_PAGE
                 | ExitQualification.WRITE);
   }
 
@@ -162,12 +169,12 @@ class NestedWalkTest {
     linkEpt();
     linkGuest(PagingMode.FOUR_LEVEL, 0x4000, 1);
     walks.write64(0x4000 + 8 * 5, host(0x5000) | EPT_PAGE & ~EptEntry.WRITE);
-    long[] before = walks.memory.words.clone();
+    long[] before = walks.memory.words().clone();
     assertThat(walks.walker.walk(walks.registers, 0x4000, Access.READ)).isNegative();
     assertThat(walks.fault.kind()).isEqualTo(FaultRecord.STAGE2);
     assertThat(walks.fault.gpa()).isEqualTo(0x5020);
     assertThat(walks.fault.access()).isEqualTo(Access.WRITE | Access.TABLE_WALK);
-    assertThat(walks.memory.words).isEqualTo(before);
+    assertThat(walks.memory.words()).isEqualTo(before);
     // With A set beforehand nothing has to be written, and the read-only table does.
     walks.write64(host(0x5020), walks.memory.readLong(host(0x5020)) | Ia32ePte.A);
     assertThat(walks.walker.walk(walks.registers, 0x4000, Access.READ)).isNotNegative();
@@ -178,10 +185,10 @@ class NestedWalkTest {
     use(4, true);
     linkEpt();
     linkGuest(PagingMode.FOUR_LEVEL, 0x4000, 1);
-    long[] before = walks.memory.words.clone();
+    long[] before = walks.memory.words().clone();
     long translation = walks.walker.walk(walks.registers, 0x4000, Access.WRITE | Access.PROBE);
     assertThat(Translation.pa(translation)).isEqualTo(host(0x9000));
-    assertThat(walks.memory.words).isEqualTo(before);
+    assertThat(walks.memory.words()).isEqualTo(before);
     assertThat(walks.counters.snapshot()).isEqualTo(new MmuCounters().snapshot());
   }
 
@@ -196,19 +203,19 @@ class NestedWalkTest {
     assertThat(walks.counters.get(MmuEvent.STAGE1_REFERENCE)).isEqualTo(4);
   }
 
-  @ParameterizedTest(name = "{0}, EPT of {1} levels, A/D {2}")
+  @ParameterizedTest(name = "{0}, EPT of {1} levels, A/D {2}, mode-based {3}")
   @CsvSource({
-    "FOUR_LEVEL, 4, false, 11",
-    "FOUR_LEVEL, 4, true, 12",
-    "FIVE_LEVEL, 5, true, 13",
-    "PAE, 4, true, 14",
-    "BITS_32, 4, false, 15",
-    "NONE, 5, true, 16"
+    "FOUR_LEVEL, 4, false, true, 11",
+    "FOUR_LEVEL, 4, true, false, 12",
+    "FIVE_LEVEL, 5, true, true, 13",
+    "PAE, 4, true, true, 14",
+    "BITS_32, 4, false, false, 15",
+    "NONE, 5, true, true, 16"
   })
   void randomNestedWalksAgreeWithTheComposedOracles(
-      PagingMode mode, int eptLevels, boolean accessedDirty, long seed) {
+      PagingMode mode, int eptLevels, boolean accessedDirty, boolean modeBased, long seed) {
     Random random = new Random(seed);
-    use(eptLevels, accessedDirty);
+    use(eptLevels, accessedDirty, modeBased);
     int good = 0;
     for (int i = 0; i < WALKS; i++) {
       if (i % 64 == 0) {
@@ -254,6 +261,11 @@ class NestedWalkTest {
     long changed =
         switch (random.nextInt(8)) {
           case 0 -> entry & ~EptEntry.RIGHTS | random.nextInt(8);
+          case 5 -> entry ^ EptEntry.USER_EXECUTE;
+          case 6 ->
+              level > 1
+                  ? entry
+                  : entry & ~0x78 | new int[] {0, 1, 4, 5, 6, 14}[random.nextInt(6)] << 3;
           case 1 -> entry & ~(EptEntry.A | EptEntry.D);
           case 2 -> entry & ~EptEntry.WRITE;
           case 3 -> entry & ~EptEntry.EXECUTE;

@@ -29,7 +29,24 @@ final class RandomTables {
         efer |= Efer.LME | Efer.LMA;
       }
     }
+    cr4 |= random.nextLong() & (mode.isIa32e() ? Cr4.PKE | Cr4.PKS : 0);
+    walks.keys(rareBits(random), rareBits(random));
+    walks.pat(randomPat(random));
     walks.registers(cr0, 0x1000 | random.nextInt(0x1000) & 0x18, cr4, efer);
+  }
+
+  private static int rareBits(Random random) {
+    int bits = random.nextInt();
+    bits &= random.nextInt();
+    return bits & random.nextInt();
+  }
+
+  private static long randomPat(Random random) {
+    long pat = 0;
+    for (int i = 0; i < 8; i++) {
+      pat = pat << 8 | new int[] {0, 1, 4, 5, 6, 7}[random.nextInt(6)];
+    }
+    return pat;
   }
 
   static void path(

@@ -7,7 +7,10 @@ import dev.quire.mmu.Order;
 import dev.quire.mmu.Protection;
 import dev.quire.mmu.SecondStage;
 import dev.quire.mmu.Translation;
+import dev.quire.mmu.x86.oracle.OracleWalker;
+import dev.quire.mmu.x86.oracle.WordMemory;
 import java.util.Arrays;
+import java.util.List;
 
 /**
  * Runs the walker and the oracle side by side, each on its own copy of memory, and tells the first
@@ -24,6 +27,8 @@ final class WalkComparison {
         int order = (gpa >>> 21 & 1) == 0 ? Order.SIZE_4K : Order.SIZE_2M;
         return Translation.of(gpa >>> Order.BASE_PAGE_SHIFT, Protection.ALL, order, order);
       };
+
+  private static final List<String> TYPES = List.of("UC", "WC", "?", "?", "WT", "WP", "WB", "?");
 
   static final int[] MODES = {
     Access.USER,
@@ -42,37 +47,44 @@ final class WalkComparison {
 
   WalkComparison(int pages, int physicalBits) {
     memory = new WordMemory(pages);
-    oracle = new OracleWalker(new long[memory.words.length], physicalBits);
+    oracle = new OracleWalker(new long[memory.words().length], physicalBits);
     registers = new ControlRegisters(physicalBits);
     walker = new Ia32eWalker(memory, IDENTITY, fault, counters);
   }
 
   void secondStage(SecondStage secondStage, OracleWalker.Below below) {
     walker = new Ia32eWalker(memory, secondStage, fault, counters);
-    oracle.below = below;
+    oracle.below(below);
   }
 
   void registers(long cr0, long cr3, long cr4, long efer) {
     registers.set(cr0, cr3, cr4, efer);
-    oracle.cr0 = cr0;
-    oracle.cr3 = cr3;
-    oracle.cr4 = cr4;
-    oracle.efer = efer;
+    oracle.registers(cr0, cr3, cr4, efer);
   }
 
   void pdptes(long... values) {
     registers.setPdptes(values);
-    oracle.pdptes = values.clone();
+    oracle.pdptes(values);
+  }
+
+  void keys(int pkru, int pkrs) {
+    registers.setKeys(pkru, pkrs);
+    oracle.keys(pkru, pkrs);
+  }
+
+  void pat(long value) {
+    registers.setPat(value);
+    oracle.pat(value);
   }
 
   void write64(long pa, long value) {
     memory.writeLong(pa, value);
-    oracle.memory[(int) (pa / 8)] = value;
+    oracle.memory()[(int) (pa / 8)] = value;
   }
 
   void write32(long pa, int value) {
     memory.writeInt(pa, value);
-    oracle.memory[(int) (pa / 8)] = memory.words[(int) (pa / 8)];
+    oracle.memory()[(int) (pa / 8)] = memory.words()[(int) (pa / 8)];
   }
 
   /** The first difference between both walks, or null. */
@@ -86,11 +98,11 @@ final class WalkComparison {
 
   /** Checks that both memories hold the same, accessed and dirty flags included. */
   String memoryDifference() {
-    int at = Arrays.mismatch(memory.words, oracle.memory);
+    int at = Arrays.mismatch(memory.words(), oracle.memory());
     return at < 0
         ? null
         : "memory at 0x%x: walker 0x%x, oracle 0x%x"
-            .formatted(at * 8L, memory.words[at], oracle.memory[at]);
+            .formatted(at * 8L, memory.words()[at], oracle.memory()[at]);
   }
 
   String describe(long va, int access) {
@@ -120,7 +132,8 @@ final class WalkComparison {
         (rights & Protection.READ) != 0,
         (rights & Protection.WRITE) != 0,
         (rights & Protection.EXEC) != 0,
-        walker.global());
+        walker.global(),
+        TYPES.get(PageRights.memoryType(walker.attributes())));
   }
 
   private String theirs(long va, int access) {
@@ -145,13 +158,14 @@ final class WalkComparison {
           page.grantRead(),
           page.grantWrite(),
           page.grantExecute(),
-          page.global());
+          page.global(),
+          page.memoryType());
     } catch (OracleWalker.Fault expected) {
-      return switch (expected.what) {
+      return switch (expected.what()) {
         case "#GP" -> "#GP";
-        case "#PF" -> "#PF " + expected.code;
-        case "violation" -> "violation " + expected.code + " " + expected.gpa;
-        default -> expected.what + " " + expected.gpa;
+        case "#PF" -> "#PF " + expected.code();
+        case "violation" -> "violation " + expected.code() + " " + expected.gpa();
+        default -> expected.what() + " " + expected.gpa();
       };
     }
   }
@@ -163,7 +177,8 @@ final class WalkComparison {
       boolean read,
       boolean write,
       boolean exec,
-      boolean global) {
+      boolean global,
+      String memoryType) {
     return Long.toHexString(pa)
         + '/'
         + stage1Size
@@ -172,6 +187,7 @@ final class WalkComparison {
         + (read ? " r" : " -")
         + (write ? 'w' : '-')
         + (exec ? 'x' : '-')
-        + (global ? 'g' : '-');
+        + (global ? 'g' : '-')
+        + memoryType;
   }
 }

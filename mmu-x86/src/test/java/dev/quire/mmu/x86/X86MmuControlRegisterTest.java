@@ -8,6 +8,7 @@ import dev.quire.mmu.FaultRecord;
 import dev.quire.mmu.MmuCounters;
 import dev.quire.mmu.MmuEvent;
 import dev.quire.mmu.Translation;
+import dev.quire.mmu.x86.oracle.WordMemory;
 import java.util.function.Function;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -147,14 +148,14 @@ class X86MmuControlRegisterTest {
     MmuFixture fixture = MmuFixture.longMode(0);
     fixture.map(0x7000, 0x10_0000, MmuFixture.USER_PAGE);
     MmuCounters.Snapshot before = fixture.counters.snapshot();
-    long[] memory = fixture.memory.words.clone();
+    long[] memory = fixture.memory.words().clone();
     assertThat(Translation.pa(fixture.mmu.probe(0x7000, Access.WRITE))).isEqualTo(0x10_0000);
     assertThat(fixture.mmu.probe(0x8000, Access.READ)).isNegative();
     assertThat(fixture.mmu.fault().kind()).isEqualTo(FaultRecord.GUEST);
     assertThat(fixture.mmu.probe(1L << 47, Access.READ)).isNegative();
     assertThat(fixture.mmu.fault().kind()).isEqualTo(FaultRecord.NON_CANONICAL);
     assertThat(fixture.counters.snapshot()).isEqualTo(before);
-    assertThat(fixture.memory.words).isEqualTo(memory);
+    assertThat(fixture.memory.words()).isEqualTo(memory);
     fixture.map(0x7000, 0x20_0000, MmuFixture.USER_PAGE);
     assertThat(fixture.read(0x7000)).as("a probe fills no TLB").isEqualTo(0x20_0000);
   }

@@ -10,6 +10,7 @@ import dev.quire.mmu.Protection;
 import dev.quire.mmu.SecondStage;
 import dev.quire.mmu.TlbInvalidation;
 import dev.quire.mmu.Translation;
+import dev.quire.mmu.x86.oracle.WordMemory;
 import java.lang.management.ManagementFactory;
 import java.util.Map;
 import java.util.Random;

@@ -1,13 +1,18 @@
-package dev.quire.mmu.x86;
+package dev.quire.mmu.x86.oracle;
 
 import dev.quire.mmu.PhysicalMemory;
 
-/** Physical memory from address 0, an array of words; for walks in tests. */
-final class WordMemory implements PhysicalMemory {
-  final long[] words;
+/** Physical memory from address 0, an array of words, to compare with an oracle's. One thread. */
+public final class WordMemory implements PhysicalMemory {
+  private final long[] words;
 
-  WordMemory(int pages) {
+  public WordMemory(int pages) {
     words = new long[pages * 512];
+  }
+
+  /** The contents, live. */
+  public long[] words() {
+    return words;
   }
 
   @Override

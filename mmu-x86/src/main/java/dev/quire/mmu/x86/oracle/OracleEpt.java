@@ -1,39 +1,52 @@
-package dev.quire.mmu.x86;
+package dev.quire.mmu.x86.oracle;
 
 import java.util.ArrayList;
 import java.util.List;
 
 /**
  * A second, slow reading of SDM vol. 3C 28.3.2 to 28.3.5: extended page tables. Shares no code with
- * the walker it judges.
+ * the walker it judges. One thread.
  */
-final class OracleEpt implements OracleWalker.Below {
+public final class OracleEpt implements OracleWalker.Below {
   private static final long FRAME = 0x000ffffffffff000L;
 
   private record Used(long pa, long value) {}
 
   private final long[] memory;
   private final int physicalBits;
-  long root;
-  int levels;
-  boolean accessedDirty;
+  private long root;
+  private int levels;
+  private boolean accessedDirty;
+  private boolean modeBasedExecute;
 
   private final List<Used> used = new ArrayList<>();
   private long gpa;
   private char kind;
   private boolean table;
+  private boolean userPage;
 
-  OracleEpt(long[] memory, int physicalBits) {
+  /** Walks {@code memory}, from address 0, and sets flags in it. */
+  public OracleEpt(long[] memory, int physicalBits) {
     this.memory = memory;
     this.physicalBits = physicalBits;
   }
 
+  /** EPTP's fields, and the mode-based execute control. */
+  public void configure(
+      long newRoot, int newLevels, boolean newAccessedDirty, boolean newModeBasedExecute) {
+    root = newRoot;
+    levels = newLevels;
+    accessedDirty = newAccessedDirty;
+    modeBasedExecute = newModeBasedExecute;
+  }
+
   @Override
-  public OracleWalker.Frame translate(long gpa, char kind, boolean table)
+  public OracleWalker.Frame translate(long gpa, char kind, boolean table, boolean userPage)
       throws OracleWalker.Fault {
     this.gpa = gpa;
     this.kind = kind;
     this.table = table;
+    this.userPage = userPage;
     used.clear();
     if (gpa >>> (levels == 5 ? 57 : 48) != 0) {
       throw violation(false);
@@ -85,7 +98,7 @@ final class OracleEpt implements OracleWalker.Below {
     }
     long e = memory[(int) (pa / 8)];
     used.add(new Used(pa, e));
-    if (!bit(e, 0) && !bit(e, 1) && !bit(e, 2)) {
+    if (!bit(e, 0) && !bit(e, 1) && !bit(e, 2) && !(modeBasedExecute && bit(e, 10))) {
       throw violation(false);
     }
     misconfiguredIf(bit(e, 1) && !bit(e, 0));
@@ -103,7 +116,8 @@ final class OracleEpt implements OracleWalker.Below {
     misconfiguredIf(type == 2 || type == 3 || type == 7);
     boolean writes = kind == 'w' || table && accessedDirty;
     boolean reads = kind == 'r';
-    if (reads && !all(0) || writes && !all(1) || kind == 'x' && !all(2)) {
+    boolean executable = modeBasedExecute && userPage ? all(10) : all(2);
+    if (reads && !all(0) || writes && !all(1) || kind == 'x' && !executable) {
       throw violation(true);
     }
     if (accessedDirty) {
@@ -115,8 +129,10 @@ final class OracleEpt implements OracleWalker.Below {
       }
     }
     boolean writableNow = all(1) && (!accessedDirty || writes || bit(e, 9));
+    String name = List.of("UC", "WC", "", "", "WT", "WP", "WB", "").get((int) type);
     long offset = gpa & (1L << sizeLog2) - 1;
-    return new OracleWalker.Frame((e & FRAME) + offset, sizeLog2, all(0), writableNow, all(2));
+    return new OracleWalker.Frame(
+        (e & FRAME) + offset, sizeLog2, all(0), writableNow, executable, name, bit(e, 6));
   }
 
   private boolean all(int bit) {
@@ -129,7 +145,7 @@ final class OracleEpt implements OracleWalker.Below {
     }
   }
 
-  /** Table 27-7. */
+  /** Table 28-7, bits 8 to 0. */
   private OracleWalker.Fault violation(boolean present) {
     long qualification = 1 << 7;
     boolean both = table && accessedDirty;
@@ -139,6 +155,7 @@ final class OracleEpt implements OracleWalker.Below {
     qualification += present && all(0) ? 8 : 0;
     qualification += present && all(1) ? 16 : 0;
     qualification += present && all(2) ? 32 : 0;
+    qualification += present && modeBasedExecute && all(10) ? 64 : 0;
     qualification += table ? 0 : 256;
     return new OracleWalker.Fault("violation", qualification, gpa);
   }
