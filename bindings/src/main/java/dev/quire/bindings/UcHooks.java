@@ -18,6 +18,7 @@ public final class UcHooks {
   private final Uc uc;
   private final Arena arena;
   private Throwable parked;
+  private NativeBlock nativeBlock;
 
   UcHooks(Uc uc, Arena arena) {
     this.uc = uc;
@@ -128,13 +129,41 @@ public final class UcHooks {
    * @param types {@link UcConst} HOOK bits with one callback type, such as BLOCK or MEM
    */
   public long nativeHook(int types, long stubAddress, long userData) {
-    return add(types, stubAddress, userData, 0);
+    long id = add(types, stubAddress, userData, 0);
+    if (types == UcConst.HOOK_BLOCK) {
+      nativeBlock = new NativeBlock(id, id, stubAddress, userData);
+    }
+    return id;
+  }
+
+  /** A native block hook: the id its owner knows, the one Unicorn knows, what it runs. */
+  private record NativeBlock(long ownersId, long id, long stubAddress, long userData) {}
+
+  /** Where the native block hook and its user data are. */
+  record CodeAndData(long stubAddress, long userData) {}
+
+  /**
+   * Puts machine code in the place of the native block hook, which the new code must call: Unicorn
+   * calls a single block hook directly, several through a helper that costs more than both.
+   *
+   * <p>NATIVE: as for {@link #nativeHook}; {@link Uc#tbFlush} before the next run.
+   */
+  CodeAndData wrapNativeBlock(long stubAddress, long userData) {
+    NativeBlock inner = nativeBlock;
+    if (inner == null) {
+      throw new IllegalStateException("there is no native block hook to wrap");
+    }
+    Uc.require("uc_hook_del", UcApi.hookDel(uc.handle(), inner.id));
+    long id = add(UcConst.HOOK_BLOCK, stubAddress, userData, 0);
+    nativeBlock = new NativeBlock(inner.ownersId, id, stubAddress, userData);
+    return new CodeAndData(inner.stubAddress, inner.userData);
   }
 
   /** Deletes a hook; see the class comment about translated blocks. */
   public void delete(long hookId) {
     uc.check();
-    Uc.require("uc_hook_del", UcApi.hookDel(uc.handle(), hookId));
+    boolean wrapped = nativeBlock != null && nativeBlock.ownersId == hookId;
+    Uc.require("uc_hook_del", UcApi.hookDel(uc.handle(), wrapped ? nativeBlock.id : hookId));
   }
 
   private long skippable(SkippableInsnHook hook, int insn) {

@@ -180,4 +180,31 @@ final class Upcalls {
       }
     }
   }
+
+  /** Called by the access hook of {@link AccessRing}, with the arguments of a memory hook. */
+  record AccessUpcall(UcHooks hooks, AccessRing.Overflow overflow) implements NativeCalls.Upcall {
+    @Override
+    public long call(long engine, long type, long pa, long size, long value) {
+      try {
+        overflow.access((int) type & 1, pa, (int) size);
+      } catch (Throwable t) {
+        hooks.park(t);
+      }
+      return 0;
+    }
+  }
+
+  /** Called by the fetch hook of {@link AccessRing}, with the arguments of a block hook. */
+  record EnterUpcall(UcHooks hooks, AccessRing ring, AccessRing.Overflow overflow)
+      implements NativeCalls.Upcall {
+    @Override
+    public long call(long engine, long address, long size, long unused3, long unused4) {
+      try {
+        ring.enter(address, (int) size, overflow);
+      } catch (Throwable t) {
+        hooks.park(t);
+      }
+      return 0;
+    }
+  }
 }

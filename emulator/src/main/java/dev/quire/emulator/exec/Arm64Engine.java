@@ -35,6 +35,10 @@ public final class Arm64Engine extends UnicornEngine implements Arm64CpuState {
   private static final int CPU_MODEL_MAX = 3;
   private static final int PAGE_BYTES = 4096;
   private static final int INSTRUCTION_BYTES = 4;
+
+  /** DCZID_EL0.BS of the core is 4: 16 words. */
+  private static final int ZVA_BYTES = 64;
+
   private static final int TCG_BUFFER_BYTES = 64 << 20;
 
   private static final long SCR_NS_HCE_RW_APK_API = 0x30501;
@@ -53,6 +57,7 @@ public final class Arm64Engine extends UnicornEngine implements Arm64CpuState {
   private static final long PSTATE_SP_SELECT = 1;
   private static final long PSTATE_RESET = 0x3c5;
   private static final long SCTLR_RESET = 0x30d0_0800L;
+  private static final long SCTLR_DZE = 1 << 14;
   private static final int EC_SHIFT = 26;
 
   /** Exception class 0 with IL: an undefined instruction. */
@@ -140,8 +145,33 @@ public final class Arm64Engine extends UnicornEngine implements Arm64CpuState {
 
   private boolean sys(int rt, long value, int crn, int crm, int op0, int op1, int op2) {
     int register = SystemRegister.of(op0, op1, crn, crm, op2);
+    if (register == SystemRegister.DC_ZVA && isMeasured()) {
+      return zeroBlock(value);
+    }
     return !isUnknownToCore(register)
         && registers.system(register, value) == SystemRegisterHandler.Answer.DONE;
+  }
+
+  /**
+   * DC ZVA of a measured run: the core would store byte by byte, and report each byte. Left to it
+   * where it traps or faults.
+   */
+  private boolean zeroBlock(long va) {
+    if (state.el() == 0 && (readSystem(SystemRegister.SCTLR_EL1) & SCTLR_DZE) == 0) {
+      return false;
+    }
+    int access = accessOf(va, Access.WRITE);
+    if (Translation.failed(mmu.probe(va, access))) {
+      return false;
+    }
+    long translation = mmu.translate(va, access);
+    accessed(va, Access.WRITE);
+    coherence.hostWrote(Translation.pfn(translation));
+    long pa = Translation.pa(translation) | va & PAGE_BYTES - ZVA_BYTES;
+    for (int offset = 0; offset < ZVA_BYTES; offset += Long.BYTES) {
+      memory.writeLong(pa + offset, 0);
+    }
+    return true;
   }
 
   /**

@@ -1,5 +1,6 @@
 package dev.quire.emulator.exec;
 
+import dev.quire.emulator.measure.MeasuredVcpu;
 import dev.quire.mmu.FillCache;
 import dev.quire.mmu.Mmu;
 
@@ -12,6 +13,14 @@ import dev.quire.mmu.Mmu;
 public interface ExecutionEngine extends FillCache, AutoCloseable {
   /** Connects the MMU that answers fills; once, before the first run. */
   void attach(Mmu mmu);
+
+  /**
+   * Gives every access of the guest to {@code measured} from now on; once, before the first run,
+   * after {@link #attach}.
+   *
+   * @param ringRecords accesses kept until they are modelled
+   */
+  void measure(MeasuredVcpu measured, int ringRecords);
 
   /**
    * Runs until something needs the host, at most until {@link #retired} equals {@code deadline}.

@@ -39,6 +39,8 @@ public final class SystemRegister {
   public static final int VMPIDR_EL2 = of(3, 4, 0, 0, 5);
   public static final int SCR_EL3 = of(3, 6, 1, 1, 0);
 
+  public static final int DC_ZVA = of(1, 3, 7, 4, 1);
+
   private SystemRegister() {}
 
   public static int of(int op0, int op1, int crn, int crm, int op2) {

@@ -3,6 +3,7 @@ package dev.quire.emulator.exec;
 import dev.quire.bindings.BlockCounter;
 import dev.quire.bindings.Uc;
 import dev.quire.bindings.UcError;
+import dev.quire.emulator.measure.MeasuredVcpu;
 import dev.quire.mmu.Access;
 import dev.quire.mmu.FaultRecord;
 import dev.quire.mmu.Mmu;
@@ -48,6 +49,11 @@ abstract class UnicornEngine implements ExecutionEngine {
 
   private boolean storeToCodeRefused;
   private long codeStoredPfn = NO_PFN;
+  private long refusedStoreVa;
+  private long refusedStorePfn;
+
+  /** Null in a functional run. */
+  private AccessCapture capture;
 
   UnicornEngine(Uc uc, BlockCounter blocks, CodeCoherence coherence, BouncePage bounce) {
     this.uc = uc;
@@ -125,6 +131,11 @@ abstract class UnicornEngine implements ExecutionEngine {
   }
 
   @Override
+  public final void measure(MeasuredVcpu measured, int ringRecords) {
+    capture = new AccessCapture(this, measured, ringRecords);
+  }
+
+  @Override
   public final EngineExit run(long deadline) {
     growSoftTlb();
     while (true) {
@@ -161,7 +172,7 @@ abstract class UnicornEngine implements ExecutionEngine {
     if (storeToCodeRefused) {
       storeToCodeRefused = false;
       settle(false);
-      return step();
+      return retryStore();
     }
     if (unvetted) {
       settle(true);
@@ -186,6 +197,17 @@ abstract class UnicornEngine implements ExecutionEngine {
           new EngineExit.Failed("code that executes cannot be read through the MMU");
       default -> ended(error);
     };
+  }
+
+  /** Steps the instruction whose store was refused among blocks. */
+  private EngineExit retryStore() {
+    if (capture == null) {
+      return step();
+    }
+    capture.beginRetry(refusedStoreVa, refusedStorePfn);
+    EngineExit exit = step();
+    capture.endRetry();
+    return exit;
   }
 
   private EngineExit ended(int error) {
@@ -327,6 +349,9 @@ abstract class UnicornEngine implements ExecutionEngine {
       coherence.forget(core, codeStoredPfn);
       codeStoredPfn = NO_PFN;
     }
+    if (capture != null && blocks.reason() == BlockCounter.REASON_NONE && isInsideLastBlock()) {
+      capture.leftInsideBlock();
+    }
     return error;
   }
 
@@ -344,12 +369,17 @@ abstract class UnicornEngine implements ExecutionEngine {
   }
 
   private int unreached() {
-    long offset = linearPc() - blocks.lastPc();
-    int size = blocks.lastSize();
-    if (offset < 0 || offset >= size || blocks.lastCount() == 0) {
+    if (!isInsideLastBlock() || blocks.lastCount() == 0) {
       return 0;
     }
-    return blocks.lastCount() - instructionsBefore(blocks.lastPc(), size, (int) offset);
+    long offset = linearPc() - blocks.lastPc();
+    return blocks.lastCount()
+        - instructionsBefore(blocks.lastPc(), blocks.lastSize(), (int) offset);
+  }
+
+  private boolean isInsideLastBlock() {
+    long offset = linearPc() - blocks.lastPc();
+    return offset >= 0 && offset < blocks.lastSize();
   }
 
   @Override
@@ -400,6 +430,9 @@ abstract class UnicornEngine implements ExecutionEngine {
     if ((rights & Protection.EXEC) != 0) {
       grantedExecute(va, Translation.pfn(translation));
     }
+    if (capture != null) {
+      rights = capture.filled(va, Translation.pfn(translation), type, rights);
+    }
     return Translation.pa(translation) | rights;
   }
 
@@ -425,11 +458,22 @@ abstract class UnicornEngine implements ExecutionEngine {
     }
     if (inBlocks) {
       storeToCodeRefused = true;
+      refusedStoreVa = va;
+      refusedStorePfn = pfn;
       return 0;
     }
     coherence.grantWrite(core, pfn);
     codeStoredPfn = pfn;
     return rights;
+  }
+
+  final boolean isMeasured() {
+    return capture != null;
+  }
+
+  /** The host made one access in the core's stead, just translated; in a measured run. */
+  final void accessed(long va, int type) {
+    capture.accessed(va, type);
   }
 
   /** The code in a frame changed: a page that holds it is counted afresh. */
@@ -488,6 +532,9 @@ abstract class UnicornEngine implements ExecutionEngine {
 
   @Override
   public final void stopCounting() {
+    if (capture != null) {
+      throw new IllegalStateException("a measured run counts");
+    }
     blocks.detach();
     flushCode();
   }
@@ -495,6 +542,9 @@ abstract class UnicornEngine implements ExecutionEngine {
   @Override
   public void close() {
     uc.close();
+    if (capture != null) {
+      capture.close();
+    }
     blocks.close();
   }
 }

@@ -1,6 +1,7 @@
 package dev.quire.emulator.machine;
 
 import dev.quire.emulator.device.ConsoleSink;
+import dev.quire.emulator.measure.MeasureConfig;
 import dev.quire.kernel.mm.HostPagePolicy;
 
 /**
@@ -11,11 +12,22 @@ import dev.quire.kernel.mm.HostPagePolicy;
  * @param seed of everything random in the host model (frame layout)
  * @param maxInstructions where the run ends at the latest, {@link Long#MAX_VALUE} for no bound
  * @param console receives the guest's serial output, on the machine's thread
+ * @param measure what a measured run models; null in a functional run
  */
 public record MachineConfig(
-    HostPagePolicy hostPages, long seed, long maxInstructions, ConsoleSink console) {
+    HostPagePolicy hostPages,
+    long seed,
+    long maxInstructions,
+    ConsoleSink console,
+    MeasureConfig measure) {
   /** One GICv2 and one 64-bit mask of cores: what the smaller of the two carries. */
   public static final int MOST_VCPUS = 8;
+
+  /** A functional run. */
+  public MachineConfig(
+      HostPagePolicy hostPages, long seed, long maxInstructions, ConsoleSink console) {
+    this(hostPages, seed, maxInstructions, console, null);
+  }
 
   /**
    * @throws IllegalArgumentException with a message for the user

@@ -3,6 +3,7 @@ package dev.quire.emulator.machine;
 import dev.quire.emulator.device.MachineControl;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Consumer;
 
 /**
  * How the run ends: the first decision stands. Decisions come from devices and the loop on the
@@ -12,6 +13,7 @@ final class Outcome implements MachineControl {
   private record Decision(RunStatus status, String reason) {}
 
   private final List<String> markers = new ArrayList<>();
+  private Consumer<String> markerListener = ignored -> {};
   private RunStatus status;
   private String reason = "";
   private volatile Decision requested;
@@ -61,9 +63,15 @@ final class Outcome implements MachineControl {
     }
   }
 
+  /** Who hears of each marker when the guest writes it. */
+  void onMarker(Consumer<String> listener) {
+    markerListener = listener;
+  }
+
   @Override
   public void marker(String line) {
     markers.add(line);
+    markerListener.accept(line);
   }
 
   @Override

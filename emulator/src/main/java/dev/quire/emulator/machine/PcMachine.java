@@ -7,6 +7,7 @@ import dev.quire.emulator.device.x86.PcBoard;
 import dev.quire.emulator.device.x86.VcpuSignals;
 import dev.quire.emulator.exec.X86Core;
 import dev.quire.emulator.exec.X86Engine;
+import dev.quire.emulator.measure.HostAccesses;
 import dev.quire.emulator.vcpu.Vcpu;
 import dev.quire.emulator.vcpu.VcpuCounters;
 import dev.quire.emulator.vcpu.x86.CoreCpuid;
@@ -78,13 +79,15 @@ final class PcMachine implements Board, VcpuSignals {
             parts.host().engineMemory(), core -> cpuid[0] = new CoreCpuid(core, cpuidTable, index));
     engine.attach(mmu);
     mmu.attach(engine);
+    HostAccesses accesses = parts.watch(engine, mmu);
     parts.host().stage2().addListener(mmu::invalidate);
     X86Core core = engine.core();
     LocalApic apic = devices.localApic(index);
     core.attach(taskPriorityOf(apic));
     CoreMsrs msrs = new CoreMsrs(core, mmu, apic, parts.clock());
     cpuid[0].attach(msrs);
-    LinearMemory linear = new MmuLinearMemory(mmu, memory, parts.host().engineMemory().coherence());
+    LinearMemory linear =
+        new MmuLinearMemory(mmu, memory, parts.host().engineMemory().coherence(), accesses);
     X86EventDelivery events = new X86EventDelivery(core, linear, mmu, parts.host());
     X86HostInstructions instructions =
         new X86HostInstructions(

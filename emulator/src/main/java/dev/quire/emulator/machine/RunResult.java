@@ -1,5 +1,6 @@
 package dev.quire.emulator.machine;
 
+import dev.quire.emulator.measure.Measurement;
 import dev.quire.kernel.kvm.Stage2Counters;
 import dev.quire.mmu.MmuCounters;
 import java.util.List;
@@ -12,6 +13,7 @@ import java.util.Map;
  * @param virtualNanos virtual time passed, modelled (one instruction is one nanosecond)
  * @param stage2 what the host's second stage did, counted
  * @param markers lines the guest wrote to its marker device
+ * @param measured what the modelled TLBs counted; null in a functional run
  */
 public record RunResult(
     RunStatus status,
@@ -20,7 +22,16 @@ public record RunResult(
     long virtualNanos,
     List<VcpuResult> vcpus,
     Stage2Counters.Snapshot stage2,
-    List<String> markers) {
+    List<String> markers,
+    Measured measured) {
+
+  /**
+   * Counts of a measured run.
+   *
+   * @param marked whether the guest marked the region of interest; else it is the whole run
+   * @param vcpus the region's counts, by vCPU
+   */
+  public record Measured(boolean marked, List<Measurement.Counted> vcpus) {}
 
   /** One vCPU's share. {@code engine} may differ between identical runs, nothing else may. */
   public record VcpuResult(

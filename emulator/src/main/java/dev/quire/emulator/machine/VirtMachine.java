@@ -75,6 +75,7 @@ final class VirtMachine implements Board, GicOutputs, PsciHost {
     Arm64Mmu mmu = new Arm64Mmu(memory, stage2, engine, PHYSICAL_BITS, counters);
     engine.attach(mmu);
     registers.attach(engine, mmu);
+    parts.watch(engine, mmu);
     parts.host().stage2().addListener(mmu::invalidate);
     VcpuCounters vcpuCounters = new VcpuCounters();
     Arm64Cpu cpu = new Arm64Cpu(engine, registers, psci::call);

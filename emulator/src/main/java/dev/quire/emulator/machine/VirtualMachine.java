@@ -4,6 +4,8 @@ import dev.quire.emulator.boot.BootPlan;
 import dev.quire.emulator.boot.GuestArchitecture;
 import dev.quire.emulator.device.DeviceBus;
 import dev.quire.emulator.device.EventQueue;
+import dev.quire.emulator.measure.MeasuredVcpu;
+import dev.quire.emulator.measure.Measurement;
 import dev.quire.emulator.vcpu.Vcpu;
 import dev.quire.mmu.x86.EptEntry;
 import java.util.List;
@@ -27,6 +29,9 @@ public final class VirtualMachine implements AutoCloseable {
     this.parts = parts;
     this.board = board;
     loop = new MachineLoop(board.vcpus(), parts, pacing);
+    if (parts.measurement() != null) {
+      parts.outcome().onMarker(line -> parts.measurement().marker(line, this::counted));
+    }
   }
 
   /** Builds the machine a boot plan asks for, loads the guest and stops before its first step. */
@@ -49,7 +54,10 @@ public final class VirtualMachine implements AutoCloseable {
             bus,
             new Outcome(),
             new PowerStates(plan.cpus()),
-            host);
+            host,
+            config.measure() == null
+                ? null
+                : new Measurement(config.measure(), host.memory().arenaPages()));
     Board board =
         pc ? new PcMachine(parts, plan.ram(), plan.cpus()) : new VirtMachine(parts, plan.cpus());
     plan.writeTo(host.guestMemory()::write);
@@ -67,7 +75,29 @@ public final class VirtualMachine implements AutoCloseable {
         parts.clock().nowNanos(),
         board.vcpus().stream().map(VirtualMachine::resultOf).toList(),
         parts.host().stage2().counters(),
-        parts.outcome().markers());
+        parts.outcome().markers(),
+        measured());
+  }
+
+  private RunResult.Measured measured() {
+    Measurement measurement = parts.measurement();
+    return measurement == null
+        ? null
+        : new RunResult.Measured(measurement.isMarked(), measurement.region(this::counted));
+  }
+
+  private List<Measurement.Counted> counted() {
+    return board.vcpus().stream().map(this::countedOf).toList();
+  }
+
+  private Measurement.Counted countedOf(Vcpu vcpu) {
+    MeasuredVcpu model = parts.measurement().vcpu(vcpu.index());
+    return new Measurement.Counted(
+        vcpu.engine().retired(),
+        vcpu.counters().guestFaults,
+        vcpu.counters().stage2Faults,
+        model.aliases(),
+        model.snapshot());
   }
 
   private static RunResult.VcpuResult resultOf(Vcpu vcpu) {
@@ -88,6 +118,11 @@ public final class VirtualMachine implements AutoCloseable {
   public void stop(RunStatus status, String reason) {
     parts.outcome().request(status, reason);
     board.vcpus().forEach(vcpu -> vcpu.engine().kick());
+  }
+
+  /** The models of a measured run, for tests and tools that look inside; else null. */
+  public Measurement measurement() {
+    return parts.measurement();
   }
 
   /** About how many instructions have retired, from any thread: for progress only. */

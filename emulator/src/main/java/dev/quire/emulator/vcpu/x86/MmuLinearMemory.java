@@ -1,6 +1,7 @@
 package dev.quire.emulator.vcpu.x86;
 
 import dev.quire.emulator.exec.CodeCoherence;
+import dev.quire.emulator.measure.HostAccesses;
 import dev.quire.mmu.Access;
 import dev.quire.mmu.FaultRecord;
 import dev.quire.mmu.Mmu;
@@ -15,11 +16,19 @@ public final class MmuLinearMemory implements LinearMemory {
   private final Mmu mmu;
   private final PhysicalMemory memory;
   private final CodeCoherence coherence;
+  private final HostAccesses accesses;
   private long value;
   private int errorCode;
   private long cr2;
 
   public MmuLinearMemory(Mmu mmu, PhysicalMemory memory, CodeCoherence coherence) {
+    this(mmu, memory, coherence, HostAccesses.IGNORED);
+  }
+
+  /** As above; each access is also told to {@code accesses}, once for each page. */
+  public MmuLinearMemory(
+      Mmu mmu, PhysicalMemory memory, CodeCoherence coherence, HostAccesses accesses) {
+    this.accesses = accesses;
     this.mmu = mmu;
     this.memory = memory;
     this.coherence = coherence;
@@ -35,6 +44,7 @@ public final class MmuLinearMemory implements LinearMemory {
       if (Translation.failed(translation)) {
         return failure(at);
       }
+      accesses.accessed(at, Access.READ);
       int piece = Math.min(bytes - done, bytesToPageEnd(at));
       read |= readPiece(physical(translation, at), piece) << (8 * done);
       done += piece;
@@ -65,6 +75,7 @@ public final class MmuLinearMemory implements LinearMemory {
     while (done < bytes) {
       long at = linear + done;
       long translation = mmu.translate(at, access | Access.WRITE);
+      accesses.accessed(at, Access.WRITE);
       int piece = Math.min(bytes - done, bytesToPageEnd(at));
       coherence.hostWrote(Translation.pfn(translation));
       writePiece(physical(translation, at), piece, newValue >>> (8 * done));
