@@ -20,6 +20,7 @@
         neg     rax
         add     rax, [rcx + LAST_PC]
         mov     r10d, [rcx + LAST_SIZE]
+        and     r10d, PACKED_SIZE_MASK
         add     rax, r10
         cmp     rax, rsi
         jne     1f
@@ -39,6 +40,32 @@
 
         cmp     qword ptr [rcx + ATTENTION], 0
         jne     attention
+begin:
+        mov     eax, edx
+        shr     eax, PACKED_COUNT_SHIFT
+        jz      lookup
+        test    edx, PACKED_FLAGS
+        jnz     unpack
+        mov     edi, eax
+        add     rax, [rcx + ICOUNT]
+        cmp     rax, [rcx + DEADLINE]
+        ja      deadline
+        mov     [rcx + ICOUNT], rax
+remember:
+        mov     [rcx + LAST_PC], rsi
+        mov     [rcx + LAST_SIZE], edx
+        mov     [rcx + LAST_INFO], edi
+        ret
+
+unpack:
+        mov     edi, edx
+        shl     edi, PACKED_FLAGS_SHIFT
+        and     edi, INFO_FLAGS
+        or      edi, eax
+        mov     r8, [rcx + HFLAGS]
+        mov     r8d, [r8]
+        jmp     flagged
+
 lookup:
         mov     rax, [rcx + HFLAGS]
         mov     r8d, [rax]
@@ -68,11 +95,7 @@ count:
         cmp     rax, [rcx + DEADLINE]
         ja      deadline
         mov     [rcx + ICOUNT], rax
-remember:
-        mov     [rcx + LAST_PC], rsi
-        mov     [rcx + LAST_SIZE], edx
-        mov     [rcx + LAST_INFO], edi
-        ret
+        jmp     remember
 
 flagged:
         test    edi, INFO_REP_MASK
@@ -91,7 +114,7 @@ uncounted:
         jmp     remember
 
 miss:
-        /* Five pushes also align the stack for the call. */
+        /* Five pushes also align the stack for the call, and put the return address at 40. */
         push    rcx
         push    rsi
         push    rdx
@@ -99,6 +122,7 @@ miss:
         push    rax
         mov     rdi, rsi
         mov     esi, edx
+        mov     rdx, [rsp + 40]
         call    [rcx + SCAN]
         mov     edi, eax
         pop     rax
@@ -108,11 +132,13 @@ miss:
         pop     rcx
         test    edi, edi
         js      unreadable
+        mov     r8, [rcx + HFLAGS]
+        mov     r8d, [r8]
+        btr     edi, INFO_PACKED_BIT
+        jc      known
         mov     [rax], rsi
         mov     [rax + 8], r9d
         mov     [rax + 12], edi
-        mov     r8, [rcx + HFLAGS]
-        mov     r8d, [r8]
         jmp     known
 
 attention:
@@ -129,13 +155,13 @@ free:
         cmp     word ptr [rcx + KICK], 0
         jne     kicked
         cmp     word ptr [rcx + IRQ_PENDING], 0
-        je      lookup
+        je      begin
         mov     rax, [rcx + EFLAGS]
         test    dword ptr [rax], EFLAGS_IF
-        jz      lookup
+        jz      begin
         mov     rax, [rcx + HFLAGS]
         test    dword ptr [rax], HF_INHIBIT_IRQ
-        jnz     lookup
+        jnz     begin
         mov     eax, REASON_IRQ_WINDOW
         jmp     stop
 

@@ -18,7 +18,8 @@ import java.util.Arrays;
  *   <li>{@link #requestStop} from a hook stops (REQUEST), {@link #kick} from any thread stops
  *       (KICK).
  *   <li>x86: an IRQ is pending, IF is set and no shadow inhibits it: stop (IRQ_WINDOW).
- *   <li>x86: a block not met before is scanned by {@link BlockScanner}.
+ *   <li>x86: a block not met before is scanned by {@link BlockScanner}; from then on it tells what
+ *       it is by itself ({@link BlockCallPatch}) or is looked up in a table.
  *   <li>x86: a SENSITIVE block outside an interrupt shadow stops (SENSITIVE).
  *   <li>If the block's instructions do not fit before the deadline: stop (DEADLINE).
  *   <li>Else they are counted, all at once: on an exit inside the block the caller takes the rest
@@ -87,12 +88,14 @@ public final class BlockCounter implements AutoCloseable {
   private final Uc uc;
   private final UcHooks hooks;
   private final long hookId;
+  private final BlockCallPatch patch;
   private int generation;
   private boolean closed;
   private boolean released;
 
-  private BlockCounter(Uc uc, byte[] code, boolean withTable) {
+  private BlockCounter(Uc uc, byte[] code, boolean withTable, BlockCallPatch patch) {
     this.uc = uc;
+    this.patch = patch;
     hooks = uc.hooks();
     memory = NativeMemory.reserve(STATE_BYTES + (withTable ? (long) ENTRIES * ENTRY_BYTES : 0));
     upcalls = Arena.ofConfined();
@@ -108,7 +111,8 @@ public final class BlockCounter implements AutoCloseable {
 
   /** Hooks an arm64 engine: every instruction is four bytes. */
   public static BlockCounter forArm64(Uc uc) {
-    return new BlockCounter(uc, BlockCounterCode.arm64Guest(NativeStub.Host.current()), false);
+    return new BlockCounter(
+        uc, BlockCounterCode.arm64Guest(NativeStub.Host.current()), false, null);
   }
 
   /**
@@ -119,8 +123,14 @@ public final class BlockCounter implements AutoCloseable {
    *     the block's start
    */
   public static BlockCounter forX86(Uc uc, UcX86State cpu, BlockScanner scanner) {
-    BlockCounter counter =
-        new BlockCounter(uc, BlockCounterCode.x86Guest(NativeStub.Host.current()), true);
+    boolean patchable = NativeStub.Host.current() == NativeStub.Host.X86_64;
+    return forX86(uc, cpu, scanner, patchable ? new BlockCallPatch() : null);
+  }
+
+  /** As above; without a patch every block is looked up in the table. */
+  static BlockCounter forX86(Uc uc, UcX86State cpu, BlockScanner scanner, BlockCallPatch patch) {
+    byte[] code = BlockCounterCode.x86Guest(NativeStub.Host.current());
+    BlockCounter counter = new BlockCounter(uc, code, true, patch);
     counter.attach(cpu, scanner);
     return counter;
   }
@@ -166,7 +176,7 @@ public final class BlockCounter implements AutoCloseable {
 
   /** Its size in bytes. */
   public int lastSize() {
-    return RawMemory.getInt(state() + LAST_SIZE);
+    return RawMemory.getInt(state() + LAST_SIZE) & BlockCallPatch.SIZE_MASK;
   }
 
   /** How many instructions it was counted for: 0 while stepping and for a REP's extra pass. */
@@ -279,10 +289,17 @@ public final class BlockCounter implements AutoCloseable {
     }
   }
 
-  /** Called by the scan upcall: a filter that spares most invalidated (data) pages the search. */
-  void noteScan(long address, int sizeBytes) {
-    notePage(address);
-    notePage(address + sizeBytes - 1);
+  /**
+   * Called by the scan upcall with what the scanner answered: has the block itself tell it from now
+   * on, or else notes its pages for {@link #clearPage}.
+   */
+  int scanned(long address, int sizeBytes, long returnHva, int info) {
+    int answer = patch == null ? info : patch.apply(returnHva, sizeBytes, info);
+    if (answer == info) {
+      notePage(address);
+      notePage(address + sizeBytes - 1);
+    }
+    return answer;
   }
 
   private void notePage(long va) {
@@ -329,6 +346,9 @@ public final class BlockCounter implements AutoCloseable {
     stub.close();
     memory.close();
     upcalls.close();
+    if (patch != null) {
+      patch.close();
+    }
   }
 
   private long state() {

@@ -8,8 +8,8 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 
 /**
- * Reads this process's own memory through the kernel, so that a wrong pointer is an answer and not
- * a crash. Used only while calibrating. Addresses are host virtual.
+ * Reads and writes this process's own memory through the kernel, so that a wrong pointer is an
+ * answer and not a crash. For rare things only. Addresses are host virtual.
  */
 final class ProcessMemory implements AutoCloseable {
   private static final Path SELF = Path.of("/proc/self/mem");
@@ -21,14 +21,35 @@ final class ProcessMemory implements AutoCloseable {
   }
 
   static ProcessMemory open() {
+    return open(StandardOpenOption.READ);
+  }
+
+  static ProcessMemory openWritable() {
+    return open(StandardOpenOption.READ, StandardOpenOption.WRITE);
+  }
+
+  private static ProcessMemory open(StandardOpenOption... options) {
     try {
-      return new ProcessMemory(FileChannel.open(SELF, StandardOpenOption.READ));
+      return new ProcessMemory(FileChannel.open(SELF, options));
     } catch (IOException e) {
       throw new NativeLibraryException(
           "cannot check libunicorn's CPU state: "
               + SELF
-              + " is not readable here; run on Linux with /proc mounted",
+              + " cannot be opened here; run on Linux with /proc mounted",
           e);
+    }
+  }
+
+  /** Writes what remains in the buffer; false where that cannot be written. */
+  boolean write(long address, ByteBuffer bytes) {
+    if (address <= 0 || address >= 1L << 56) {
+      return false;
+    }
+    int length = bytes.remaining();
+    try {
+      return channel.write(bytes, address) == length;
+    } catch (IOException ignored) {
+      return false;
     }
   }
 

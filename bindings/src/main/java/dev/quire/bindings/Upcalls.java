@@ -166,14 +166,14 @@ final class Upcalls {
     }
   }
 
-  /** Called by the block hook, with the block's address and size. */
+  /** Called by the block hook, with the block's address and size and where it was called from. */
   record ScanUpcall(UcHooks hooks, BlockCounter counter, BlockScanner scanner)
       implements NativeCalls.Upcall {
     @Override
-    public long call(long address, long size, long unused2, long unused3, long unused4) {
+    public long call(long address, long size, long returnHva, long unused3, long unused4) {
       try {
-        counter.noteScan(address, (int) size);
-        return scanner.scan(address, (int) size);
+        int info = scanner.scan(address, (int) size);
+        return counter.scanned(address, (int) size, returnHva, info);
       } catch (Throwable t) {
         hooks.park(t);
         return BlockScanner.FAILED;

@@ -64,7 +64,7 @@ final class BlockCounterModel {
         return;
       }
     }
-    int info = x86 ? lookUp(address, size, scan) : size / 4;
+    int info = x86 ? describe(address, size, scan) : size / 4;
     // An extra pass is a block that is (or begins with) the REP instruction.
     if (info >= 0 && (info & BlockScanner.REP64) != 0 && isExtraPass(address)) {
       remember(address, size, 0);
@@ -85,7 +85,7 @@ final class BlockCounterModel {
     if (width == 0) {
       return false;
     }
-    long rep = lastPc + lastSize - (lastInfo >>> BlockScanner.REP_LENGTH_SHIFT & 15);
+    long rep = lastPc + (lastSize & 0x1fff) - (lastInfo >>> BlockScanner.REP_LENGTH_SHIFT & 15);
     long counter =
         switch (width) {
           case 1 -> rcx & 0xffffL;
@@ -93,6 +93,12 @@ final class BlockCounterModel {
           default -> rcx;
         };
     return rep == address && counter == 0;
+  }
+
+  private int describe(long address, int size, Scan scan) {
+    int packedCount = size >>> 21;
+    int packedFlags = size >>> 13 & 0xff;
+    return packedCount == 0 ? lookUp(address, size, scan) : packedFlags << 16 | packedCount;
   }
 
   private int lookUp(long address, int size, Scan scan) {
@@ -110,10 +116,11 @@ final class BlockCounterModel {
     }
     scans++;
     int info = scan.scan(address, size);
-    if (info >= 0) {
+    boolean packed = info >= 0 && (info & 1 << 30) != 0;
+    if (info >= 0 && !packed) {
       slots.put(slot, Map.entry(block, info));
     }
-    return info;
+    return packed ? info - (1 << 30) : info;
   }
 
   private void remember(long address, int size, int info) {

@@ -27,7 +27,7 @@ class BlockCounterStubTest {
   void theHookFollowsTheModelOnRandomInput(boolean x86Guest, Host host) {
     Map<Integer, Integer> reasons = new HashMap<>();
     try (StubHost stub = new StubHost(host, hook(x86Guest, host))) {
-      Driver driver = new Driver(stub, x86Guest);
+      Driver driver = new Driver(stub, x86Guest, host == Host.X86_64);
       for (int i = 0; i < CALLS; i++) {
         driver.call(i);
         reasons.merge(driver.model.reason, 1, Integer::sum);
@@ -75,12 +75,14 @@ class BlockCounterStubTest {
     private final long ram;
     private final long state;
     private final boolean x86;
+    private final boolean packs;
     final BlockCounterModel model;
     int extraPasses;
 
-    Driver(StubHost stub, boolean x86) {
+    Driver(StubHost stub, boolean x86, boolean x86Host) {
       this.stub = stub;
       this.x86 = x86;
+      packs = x86 && x86Host;
       ram = stub.memory.hva();
       state = ram + StubHost.STATE;
       model = new BlockCounterModel(x86);
@@ -94,7 +96,13 @@ class BlockCounterStubTest {
           x86
               ? 1 + (int) (address * 7 & 31) + (random.nextInt(8) == 0 ? 4000 : 0)
               : 4 + 4 * random.nextInt(100);
-      int info = scan(address, size);
+      int scanned = scan(address, size);
+      int packed = scanned < 0 ? 0 : BlockCallPatch.pack(scanned, size);
+      if (packs && packed != 0 && random.nextInt(3) == 0) {
+        size = packed;
+      }
+      boolean tells = packs && packed != 0 && random.nextInt(4) == 0;
+      int info = tells ? scanned | BlockCallPatch.PACKED : scanned;
       RawMemory.putInt(ram + StubHost.SCAN_RESULT, info);
       long before = model.icount;
       int stops = model.stops;

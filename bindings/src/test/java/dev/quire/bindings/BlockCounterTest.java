@@ -3,7 +3,10 @@ package dev.quire.bindings;
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -28,11 +31,19 @@ class BlockCounterTest {
     final X86Machine machine = new X86Machine();
     final UcX86State cpu = UcX86State.of(machine.uc);
     final Capstone capstone = Capstone.open(Capstone.Mode.X86_64);
-    final BlockCounter counter = BlockCounter.forX86(machine.uc, cpu, this);
+    final BlockCounter counter;
     final List<Long> scanned = new ArrayList<>();
     boolean outIsSensitive = true;
 
     Counted(String code) {
+      this(code, true);
+    }
+
+    Counted(String code, boolean blocksMayTell) {
+      counter =
+          blocksMayTell
+              ? BlockCounter.forX86(machine.uc, cpu, this)
+              : BlockCounter.forX86(machine.uc, cpu, this, null);
       machine.code(code);
       cpu.setGpr(4, 0x20000);
     }
@@ -229,8 +240,8 @@ class BlockCounterTest {
   }
 
   @Test
-  void aBlockIsScannedOnceUntilForgotten() {
-    try (Counted c = new Counted("b903000000 ffc8 e2fc f4")) {
+  void aBlockOfTheTableIsScannedOnceUntilForgotten() {
+    try (Counted c = new Counted("b903000000 ffc8 e2fc f4", false)) {
       for (int round = 0; round < 2; round++) {
         c.cpu.setRip(X86Machine.CODE);
         c.run();
@@ -258,7 +269,7 @@ class BlockCounterTest {
 
   @Test
   void clearingManyTimesNeverRevivesAnOldBlock() {
-    try (Counted c = new Counted("90 f4")) {
+    try (Counted c = new Counted("90 f4", false)) {
       for (int i = 0; i < 140_000; i++) {
         c.counter.clearBlocks();
         if (i % 20_000 == 0) {
@@ -268,6 +279,65 @@ class BlockCounterTest {
       }
       assertThat(c.scanned).hasSize(7);
     }
+  }
+
+  @Test
+  void aBlockThatTellsItselfIsScannedOncePerTranslation() {
+    assumeTrue(NativeStub.Host.current() == NativeStub.Host.X86_64);
+    try (Counted c = new Counted("b903000000 ffc8 e2fc f4")) {
+      for (int round = 0; round < 3; round++) {
+        c.cpu.setRip(X86Machine.CODE);
+        c.run();
+        c.counter.clearBlocks();
+      }
+      assertThat(c.scanned).hasSize(3);
+      assertThat(c.counter.icount()).isEqualTo(3 * 8);
+      assertThat(c.counter.lastPc()).isEqualTo(X86Machine.CODE + 9);
+      assertThat(c.counter.lastSize()).isEqualTo(1);
+      assertThat(c.counter.lastCount()).isEqualTo(1);
+      // The same bytes long, but four instructions where there were two.
+      c.machine.code("b903000000 9090 90 eb00 f4");
+      c.machine.uc.tbFlush();
+      c.counter.setIcount(0);
+      c.cpu.setRip(X86Machine.CODE);
+      c.run();
+      assertThat(c.counter.icount()).isEqualTo(6);
+    }
+  }
+
+  @Test
+  void repsAndSensitiveBlocksAreTheSameFromTheTable() {
+    try (Counted c = new Counted(REPS, false)) {
+      c.cpu.setRip(X86Machine.CODE);
+      assertThat(c.run()).isZero();
+      assertThat(c.counter.icount()).isEqualTo(REPS_INSTRUCTIONS);
+    }
+    try (Counted c = new Counted("ffc0 e680 ffc0 f4", false)) {
+      c.cpu.setRip(X86Machine.CODE);
+      assertThat(c.run()).isZero();
+      assertThat(c.counter.takeReason()).isEqualTo(BlockCounter.REASON_SENSITIVE);
+    }
+  }
+
+  @Test
+  void anImmediateThatIsNotTheOnlyOneIsNotPatched() {
+    ByteBuffer code = ByteBuffer.allocate(48).order(ByteOrder.LITTLE_ENDIAN);
+    code.put(3, (byte) 0xba).putInt(4, 77);
+    assertThat(BlockCallPatch.find(code, 77)).isEqualTo(4);
+    assertThat(BlockCallPatch.find(code, 78)).isEqualTo(-1);
+    code.put(20, (byte) 0xba).putInt(21, 77);
+    assertThat(BlockCallPatch.find(code, 77)).isEqualTo(-1);
+  }
+
+  @Test
+  void whatDoesNotFitIsNotPacked() {
+    assertThat(BlockCallPatch.pack(5, 17)).isEqualTo(5 << 21 | 17);
+    assertThat(BlockCallPatch.pack(1 | BlockScanner.SENSITIVE, 2)).isEqualTo(1 << 21 | 1 << 13 | 2);
+    assertThat(BlockCallPatch.pack(2047, 8191)).isEqualTo(-1 & ~(0xff << 13));
+    assertThat(BlockCallPatch.pack(2048, 8191)).isZero();
+    assertThat(BlockCallPatch.pack(2, 8192)).isZero();
+    assertThat(BlockCallPatch.pack(0, 1)).isZero();
+    assertThat(BlockCallPatch.pack(1 | 1 << 25, 1)).isZero();
   }
 
   @Test
