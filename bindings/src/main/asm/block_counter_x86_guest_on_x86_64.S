@@ -3,6 +3,17 @@
  *
  * UC_HOOK_BLOCK of an x86 guest on an x86-64 host: see BlockCounter for the rules. Uses only
  * caller-saved registers; leaves by ret, or by a tail call of uc_emu_stop.
+ *
+ * A block whose call was replaced (BlockCallPatch) counts by itself out of a grant:
+ *
+ *      mov     eax, index              ; its entry in the table at BLOCKS
+ *      sub     qword ptr [FAST_REMAINING], count
+ *      js      thunk to slow
+ *      mov     [FAST_LAST_INDEX], eax
+ *      jmp     behind the call and behind the look for a stop request
+ *
+ * What is left of the grant is given back, and the block that ran last is written down, before
+ * anything else here.
  */
 #include "block_counter.inc"
         .intel_syntax noprefix
@@ -38,6 +49,24 @@
 1:
 .endm
 
+hook:
+        mov     r10, [rcx + FAST]
+        mov     eax, [r10 + FAST_LAST_INDEX]
+        test    eax, eax
+        jz      give_back
+        shl     rax, BLOCK_SHIFT
+        add     rax, [rcx + BLOCKS]
+        mov     r8, [rax + BLOCK_PC]
+        mov     [rcx + LAST_PC], r8
+        mov     r8d, [rax + BLOCK_PACKED]
+        mov     [rcx + LAST_SIZE], r8d
+        shr     r8d, PACKED_COUNT_SHIFT
+        mov     [rcx + LAST_INFO], r8d
+        mov     dword ptr [r10 + FAST_LAST_INDEX], 0
+give_back:
+        mov     rax, [r10 + FAST_REMAINING]
+        sub     [rcx + ICOUNT], rax
+        mov     qword ptr [r10 + FAST_REMAINING], 0
         cmp     qword ptr [rcx + ATTENTION], 0
         jne     attention
 begin:
@@ -47,15 +76,7 @@ begin:
         test    edx, PACKED_FLAGS
         jnz     unpack
         mov     edi, eax
-        add     rax, [rcx + ICOUNT]
-        cmp     rax, [rcx + DEADLINE]
-        ja      deadline
-        mov     [rcx + ICOUNT], rax
-remember:
-        mov     [rcx + LAST_PC], rsi
-        mov     [rcx + LAST_SIZE], edx
-        mov     [rcx + LAST_INFO], edi
-        ret
+        jmp     count
 
 unpack:
         mov     edi, edx
@@ -95,7 +116,20 @@ count:
         cmp     rax, [rcx + DEADLINE]
         ja      deadline
         mov     [rcx + ICOUNT], rax
-        jmp     remember
+        cmp     qword ptr [rcx + ATTENTION], 0
+        jne     remember
+        mov     r8, [rcx + DEADLINE]
+        sub     r8, rax
+        cmp     r8, [rcx + GRANT]
+        cmova   r8, [rcx + GRANT]
+        mov     r10, [rcx + FAST]
+        mov     [r10 + FAST_REMAINING], r8
+        add     [rcx + ICOUNT], r8
+remember:
+        mov     [rcx + LAST_PC], rsi
+        mov     [rcx + LAST_SIZE], edx
+        mov     [rcx + LAST_INFO], edi
+        ret
 
 flagged:
         test    edi, INFO_REP_MASK
@@ -183,4 +217,19 @@ stop:
         mov     [rcx + REASON], eax
         mov     rdi, [rcx + ENGINE]
         jmp     [rcx + EMU_STOP]
+
+/* The last SLOW_BYTES. rcx: the state, eax: the index of a block that the grant does not cover,
+   as a thunk near the blocks leaves them. Goes on as if the block had called the hook. */
+slow:
+        mov     eax, eax
+        shl     rax, BLOCK_SHIFT
+        add     rax, [rcx + BLOCKS]
+        mov     rsi, [rax + BLOCK_PC]
+        mov     edx, [rax + BLOCK_PACKED]
+        push    [rax + BLOCK_RETURN]
+        mov     eax, edx
+        shr     eax, PACKED_COUNT_SHIFT
+        mov     r10, [rcx + FAST]
+        add     [r10 + FAST_REMAINING], rax
+        jmp     hook
         .section .note.GNU-stack, "", @progbits

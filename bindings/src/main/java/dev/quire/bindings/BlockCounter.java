@@ -60,7 +60,19 @@ public final class BlockCounter implements AutoCloseable {
   static final int TABLE = 88;
   static final int MASK = 96;
   static final int SCAN = 104;
+  static final int FAR = 112;
+  static final int BLOCKS = 128;
+  static final int GRANT = 136;
+  static final int FAST = 144;
+  static final int FAST_REMAINING = 0;
+  static final int FAST_LAST_INDEX = 8;
   static final int STATE_BYTES = 4096;
+
+  /** The end of the x86 hook on x86-64: where blocks enter that count by themselves. */
+  static final int SLOW_BYTES = 42;
+
+  /** Instructions that blocks count by themselves before the hook looks for a kick again. */
+  private static final long GRANT_INSTRUCTIONS = 1 << 18;
 
   /** Table entries: a power of two. */
   static final int ENTRIES = 1 << 14;
@@ -99,8 +111,16 @@ public final class BlockCounter implements AutoCloseable {
     hooks = uc.hooks();
     memory = NativeMemory.reserve(STATE_BYTES + (withTable ? (long) ENTRIES * ENTRY_BYTES : 0));
     upcalls = Arena.ofConfined();
-    stub = NativeStub.of(code);
     state = memory.hva();
+    stub = NativeStub.of(code);
+    RawMemory.putLong(state + FAST, state + FAR);
+    if (patch != null) {
+      long slow = stub.address() + code.length - SLOW_BYTES;
+      patch.attach(new BlockCallPatch.Targets(uc.handle(), state, stub.address(), slow));
+      RawMemory.putLong(state + BLOCKS, patch.blocksHva());
+      RawMemory.putLong(state + GRANT, GRANT_INSTRUCTIONS);
+      uc.beforeStop(this::revokeGrant);
+    }
     RawMemory.putLong(state + ENGINE, uc.handle());
     RawMemory.putLong(state + EMU_STOP, Uc.emuStopAddress());
     RawMemory.putLong(state + DEADLINE, Long.MAX_VALUE);
@@ -148,11 +168,25 @@ public final class BlockCounter implements AutoCloseable {
 
   /** Retired instructions. */
   public long icount() {
-    return RawMemory.getLong(state() + ICOUNT);
+    return RawMemory.getLong(state() + ICOUNT) - RawMemory.getLong(fast() + FAST_REMAINING);
   }
 
   public void setIcount(long instructions) {
     RawMemory.putLong(state() + ICOUNT, instructions);
+    RawMemory.putLong(fast() + FAST_REMAINING, 0);
+  }
+
+  /** What blocks write that count by themselves. */
+  private long fast() {
+    return RawMemory.getLong(state() + FAST);
+  }
+
+  /**
+   * Takes back what blocks were granted to count by themselves, so that the next one asks the hook.
+   * Called wherever something changes that the hook decides by.
+   */
+  private void revokeGrant() {
+    setIcount(icount());
   }
 
   /** Gives counted instructions back: the tail of a block that was left early. */
@@ -166,27 +200,39 @@ public final class BlockCounter implements AutoCloseable {
   }
 
   public void setDeadline(long instructions) {
-    RawMemory.putLong(state() + DEADLINE, instructions);
+    revokeGrant();
+    RawMemory.putLong(state + DEADLINE, instructions);
   }
 
   /** Virtual address of the block begun last. */
   public long lastPc() {
-    return RawMemory.getLong(state() + LAST_PC);
+    int index = lastIndex();
+    return index == 0 ? RawMemory.getLong(state + LAST_PC) : patch.pc(index);
   }
 
   /** Its size in bytes. */
   public int lastSize() {
-    return RawMemory.getInt(state() + LAST_SIZE) & BlockCallPatch.SIZE_MASK;
+    int index = lastIndex();
+    int size = index == 0 ? RawMemory.getInt(state + LAST_SIZE) : patch.packed(index);
+    return size & BlockCallPatch.SIZE_MASK;
   }
 
   /** How many instructions it was counted for: 0 while stepping and for a REP's extra pass. */
   public int lastCount() {
-    return RawMemory.getShort(state() + LAST_INFO);
+    int index = lastIndex();
+    return index == 0
+        ? RawMemory.getShort(state + LAST_INFO)
+        : patch.packed(index) >>> BlockCallPatch.COUNT_SHIFT;
+  }
+
+  /** The block begun last if it counted by itself, else 0. */
+  private int lastIndex() {
+    return RawMemory.getInt(fast() + FAST_LAST_INDEX);
   }
 
   /** The flags of {@link BlockScanner} of the block begun last. */
   public int lastFlags() {
-    return RawMemory.getInt(state() + LAST_INFO) & 0xffff0000;
+    return lastIndex() == 0 ? RawMemory.getInt(state + LAST_INFO) & 0xffff0000 : 0;
   }
 
   /** Forgets the block begun last, for a change of course by the caller. */
@@ -194,6 +240,7 @@ public final class BlockCounter implements AutoCloseable {
     RawMemory.putLong(state() + LAST_PC, 0);
     RawMemory.putInt(state() + LAST_SIZE, 0);
     RawMemory.putInt(state() + LAST_INFO, 0);
+    RawMemory.putInt(fast() + FAST_LAST_INDEX, 0);
   }
 
   /** Why the hook stopped the run, or {@link #REASON_NONE}. */
@@ -214,20 +261,26 @@ public final class BlockCounter implements AutoCloseable {
    * counts nothing that is not run and repeats no access.
    */
   public void requestStop() {
-    RawMemory.putShort(state() + REQUEST, 1);
+    revokeGrant();
+    RawMemory.putShort(state + REQUEST, 1);
   }
 
   /** Tells an x86 engine that an interrupt waits: the hook stops where it can be taken. */
   public void setIrqPending(boolean pending) {
-    RawMemory.putShort(state() + IRQ_PENDING, pending ? 1 : 0);
+    revokeGrant();
+    RawMemory.putShort(state + IRQ_PENDING, pending ? 1 : 0);
   }
 
   /** Lets one block pass uncounted and stops before the next; false ends stepping. */
   public void step(boolean enabled) {
-    RawMemory.putShort(state() + STEPPING, enabled ? 1 : 0);
+    revokeGrant();
+    RawMemory.putShort(state + STEPPING, enabled ? 1 : 0);
   }
 
-  /** Makes the next block stop with KICK, and each after it until {@link #clearKick}. */
+  /**
+   * Makes a block soon to come stop with KICK, and each after it until {@link #clearKick}. Soon is
+   * the next block, or within 2^18 instructions where blocks count by themselves.
+   */
   public void kick() {
     synchronized (memory) {
       if (!released) {
@@ -244,6 +297,13 @@ public final class BlockCounter implements AutoCloseable {
   /** Withdraws a kick. */
   public void clearKick() {
     RawMemory.putShort(state() + KICK, 0);
+  }
+
+  /** Every translated block was dropped ({@link Uc#tbFlush}). Not to be called inside a run. */
+  public void forgetTranslations() {
+    if (patch != null) {
+      patch.forgetTranslations();
+    }
   }
 
   /** Forgets every scanned block: after a change of address space or of code. */
@@ -294,7 +354,7 @@ public final class BlockCounter implements AutoCloseable {
    * on, or else notes its pages for {@link #clearPage}.
    */
   int scanned(long address, int sizeBytes, long returnHva, int info) {
-    int answer = patch == null ? info : patch.apply(returnHva, sizeBytes, info);
+    int answer = patch == null ? info : patch.apply(address, sizeBytes, returnHva, info);
     if (answer == info) {
       notePage(address);
       notePage(address + sizeBytes - 1);
@@ -322,6 +382,7 @@ public final class BlockCounter implements AutoCloseable {
    * caller then drops every translated block.
    */
   public void detach() {
+    revokeGrant();
     hooks.delete(hookId);
   }
 

@@ -21,7 +21,10 @@ public final class NativeMemory implements AutoCloseable {
   private static final int PROT_READ_EXEC = 5;
   // MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE of Linux and of macOS.
   private static final int MAP_FLAGS = LINUX ? 0x2 | 0x20 | 0x4000 : 0x2 | 0x1000 | 0x40;
+  private static final int MAP_FIXED_NOREPLACE = LINUX ? 0x100000 : 0;
   private static final int MADV_DONTNEED = 4;
+  private static final long NEAR_STEP_BYTES = 16L << 20;
+  private static final long NEAR_BYTES = 2000L << 20;
 
   private static final MethodHandle MMAP = NativeCalls.libc("mmap");
   private static final MethodHandle MUNMAP = NativeCalls.libc("munmap");
@@ -38,15 +41,7 @@ public final class NativeMemory implements AutoCloseable {
   private final MemorySegment segment;
   private boolean closed;
 
-  private NativeMemory(long bytes) {
-    long address = call(MMAP, 0, bytes, PROT_READ_WRITE, MAP_FLAGS, -1);
-    if (address == -1L) {
-      arena.close();
-      throw new OutOfMemoryError(
-          "cannot reserve "
-              + bytes
-              + " bytes of address space; lower the memory size or ulimit -v");
-    }
+  private NativeMemory(long address, long bytes) {
     segment =
         MemorySegment.ofAddress(address)
             .reinterpret(bytes, arena, mapping -> unmap(mapping.address(), bytes));
@@ -62,7 +57,39 @@ public final class NativeMemory implements AutoCloseable {
     if (bytes <= 0 || bytes > Long.MAX_VALUE - PAGE_BYTES) {
       throw new IllegalArgumentException("cannot reserve " + bytes + " bytes");
     }
-    return new NativeMemory((bytes + PAGE_BYTES - 1) & -PAGE_BYTES);
+    long rounded = (bytes + PAGE_BYTES - 1) & -PAGE_BYTES;
+    long address = call(MMAP, 0, rounded, PROT_READ_WRITE, MAP_FLAGS, -1);
+    if (address == -1L) {
+      throw new OutOfMemoryError(
+          "cannot reserve "
+              + bytes
+              + " bytes of address space; lower the memory size or ulimit -v");
+    }
+    return new NativeMemory(address, rounded);
+  }
+
+  /**
+   * Reserves one page that code at {@code hva} reaches by a signed 32-bit displacement.
+   *
+   * @return null where the host has no free page there
+   */
+  static NativeMemory near(long hva) {
+    for (long distance = NEAR_STEP_BYTES; distance < NEAR_BYTES; distance += NEAR_STEP_BYTES) {
+      for (int sign = -1; sign <= 1; sign += 2) {
+        long wanted = (hva + sign * distance) & -PAGE_BYTES;
+        int flags = MAP_FLAGS | MAP_FIXED_NOREPLACE;
+        long address =
+            wanted <= 0 ? -1 : call(MMAP, wanted, PAGE_BYTES, PROT_READ_WRITE, flags, -1);
+        if (address == wanted) {
+          return new NativeMemory(address, PAGE_BYTES);
+        }
+        if (address != -1L) {
+          // A kernel before 4.17 takes the address for a hint.
+          unmap(address, PAGE_BYTES);
+        }
+      }
+    }
+    return null;
   }
 
   /** The memory; alive until {@link #close}. */

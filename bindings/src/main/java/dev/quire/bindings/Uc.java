@@ -42,6 +42,7 @@ public final class Uc implements AutoCloseable {
   private final int arch;
   private final List<Lent> lent = new ArrayList<>();
   private final List<Runnable> afterClose = new ArrayList<>();
+  private Runnable beforeStop = () -> {};
   private final UcHooks hooks;
   private final long scratch;
   private final long handle;
@@ -107,6 +108,12 @@ public final class Uc implements AutoCloseable {
   void afterClose(Runnable action) {
     check();
     afterClose.add(action);
+  }
+
+  /** Runs an action on the owner's thread whenever a hook asks for a stop. */
+  void beforeStop(Runnable action) {
+    check();
+    beforeStop = action;
   }
 
   /** The {@code UC_ARCH} value given at opening. */
@@ -291,6 +298,7 @@ public final class Uc implements AutoCloseable {
   public void emuStop() {
     if (Thread.currentThread() == owner) {
       if (!closed) {
+        beforeStop.run();
         UcApi.stop(handle);
       }
       return;

@@ -27,7 +27,7 @@ class BlockCounterStubTest {
   void theHookFollowsTheModelOnRandomInput(boolean x86Guest, Host host) {
     Map<Integer, Integer> reasons = new HashMap<>();
     try (StubHost stub = new StubHost(host, hook(x86Guest, host))) {
-      Driver driver = new Driver(stub, x86Guest, host == Host.X86_64);
+      Driver driver = new Driver(stub, x86Guest, x86Guest && host == Host.X86_64);
       for (int i = 0; i < CALLS; i++) {
         driver.call(i);
         reasons.merge(driver.model.reason, 1, Integer::sum);
@@ -37,6 +37,7 @@ class BlockCounterStubTest {
       if (x86Guest) {
         assertThat(driver.extraPasses).isGreaterThan(50);
         assertThat(driver.model.scans).isBetween(200, CALLS - 1000);
+        assertThat(driver.countedByBlocks > 50).isEqualTo(host == Host.X86_64);
       }
     }
   }
@@ -79,10 +80,15 @@ class BlockCounterStubTest {
     final BlockCounterModel model;
     int extraPasses;
 
-    Driver(StubHost stub, boolean x86, boolean x86Host) {
+    int countedByBlocks;
+
+    Driver(StubHost stub, boolean x86, boolean packs) {
       this.stub = stub;
       this.x86 = x86;
-      packs = x86 && x86Host;
+      this.packs = packs;
+      if (packs) {
+        stub.grantToBlocks();
+      }
       ram = stub.memory.hva();
       state = ram + StubHost.STATE;
       model = new BlockCounterModel(x86);
@@ -108,7 +114,14 @@ class BlockCounterStubTest {
       int stops = model.stops;
       model.reason = 0;
       model.begin(address, size, (a, s) -> info);
-      stub.call(address, size);
+      boolean plain = size >>> BlockCallPatch.COUNT_SHIFT != 0 && (size >>> 13 & 0xff) == 0;
+      if (plain && random.nextBoolean()) {
+        stub.countInBlock(1 + random.nextInt(1000), address, size);
+        countedByBlocks +=
+            RawMemory.getInt(ram + StubHost.FAST + BlockCounter.FAST_LAST_INDEX) != 0 ? 1 : 0;
+      } else {
+        stub.call(address, size);
+      }
       compare("step " + step + " at " + Long.toHexString(address) + "+" + size, address, size);
       if (model.lastInfo == 0
           && model.stops == stops
@@ -166,6 +179,11 @@ class BlockCounterStubTest {
     }
 
     private void writeInputs() {
+      boolean attention = model.kick || model.request || model.irqPending || model.stepping != 0;
+      if (attention || RawMemory.getLong(state + BlockCounter.DEADLINE) != model.deadline) {
+        RawMemory.putLong(state + BlockCounter.ICOUNT, icount());
+        RawMemory.putLong(ram + StubHost.FAST + BlockCounter.FAST_REMAINING, 0);
+      }
       RawMemory.putLong(state + BlockCounter.DEADLINE, model.deadline);
       RawMemory.putShort(state + BlockCounter.STEPPING, model.stepping);
       RawMemory.putShort(state + BlockCounter.IRQ_PENDING, model.irqPending ? 1 : 0);
@@ -179,16 +197,30 @@ class BlockCounterStubTest {
       RawMemory.putLong(ram + StubHost.GUEST_RCX, model.rcx);
     }
 
+    private long icount() {
+      return RawMemory.getLong(state + BlockCounter.ICOUNT)
+          - RawMemory.getLong(ram + StubHost.FAST + BlockCounter.FAST_REMAINING);
+    }
+
+    private void compareLast(String what) {
+      int index = RawMemory.getInt(ram + StubHost.FAST + BlockCounter.FAST_LAST_INDEX);
+      long entry = ram + StubHost.BLOCKS + (long) index * BlockCallPatch.BLOCK_BYTES;
+      long pc = RawMemory.getLong(index == 0 ? state + BlockCounter.LAST_PC : entry);
+      int packed = RawMemory.getInt(entry + BlockCallPatch.BLOCK_PACKED);
+      int size = index == 0 ? RawMemory.getInt(state + BlockCounter.LAST_SIZE) : packed;
+      int info =
+          index == 0
+              ? RawMemory.getInt(state + BlockCounter.LAST_INFO)
+              : packed >>> BlockCallPatch.COUNT_SHIFT;
+      assertThat(pc).as(what).isEqualTo(model.lastPc);
+      assertThat(size).as(what).isEqualTo(model.lastSize);
+      assertThat(info).as(what).isEqualTo(model.lastInfo);
+    }
+
     private void compare(String what, long address, int size) {
       assertThat(RawMemory.getInt(state + BlockCounter.REASON)).as(what).isEqualTo(model.reason);
-      assertThat(RawMemory.getLong(state + BlockCounter.ICOUNT)).as(what).isEqualTo(model.icount);
-      assertThat(RawMemory.getLong(state + BlockCounter.LAST_PC)).as(what).isEqualTo(model.lastPc);
-      assertThat(RawMemory.getInt(state + BlockCounter.LAST_SIZE))
-          .as(what)
-          .isEqualTo(model.lastSize);
-      assertThat(RawMemory.getInt(state + BlockCounter.LAST_INFO))
-          .as(what)
-          .isEqualTo(model.lastInfo);
+      assertThat(icount()).as(what).isEqualTo(model.icount);
+      compareLast(what);
       assertThat(RawMemory.getShort(state + BlockCounter.STEPPING))
           .as(what)
           .isEqualTo(model.stepping);

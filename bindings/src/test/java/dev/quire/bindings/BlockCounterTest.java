@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -319,14 +320,60 @@ class BlockCounterTest {
     }
   }
 
+  /** lea rdi; mov esi; mov edx, 15; lea rcx; call: as a library made it, at 0x7000_0000. */
+  private static final String CALL =
+      "488d3dde673a69 bed71c1000 ba0f000000 488d0d5d7d226d e8581d826d";
+
+  private static final int CALL_BYTES = 29;
+
+  private static HookCall decode(String code) {
+    byte[] bytes = HexFormat.of().parseHex(code.replace(" ", ""));
+    ByteBuffer window = ByteBuffer.allocate(bytes.length).order(ByteOrder.LITTLE_ENDIAN).put(bytes);
+    return HookCall.endingAt(window, bytes.length, 0x7000_0000L);
+  }
+
   @Test
-  void anImmediateThatIsNotTheOnlyOneIsNotPatched() {
-    ByteBuffer code = ByteBuffer.allocate(48).order(ByteOrder.LITTLE_ENDIAN);
-    code.put(3, (byte) 0xba).putInt(4, 77);
-    assertThat(BlockCallPatch.find(code, 77)).isEqualTo(4);
-    assertThat(BlockCallPatch.find(code, 78)).isEqualTo(-1);
-    code.put(20, (byte) 0xba).putInt(21, 77);
-    assertThat(BlockCallPatch.find(code, 77)).isEqualTo(-1);
+  void aCallOfTheHookIsReadToItsLastByte() {
+    HookCall call = decode("c78580000000d71c1000" + CALL);
+    assertThat(call.firstHva()).isEqualTo(0x7000_000aL);
+    assertThat(call.argument(HookCall.ENGINE)).isEqualTo(0x7000_000aL + 7 + 0x693a67deL);
+    assertThat(call.argument(HookCall.PC)).isEqualTo(0x101cd7);
+    assertThat(call.argument(HookCall.SIZE)).isEqualTo(15);
+    assertThat(call.argument(HookCall.STATE)).isEqualTo(0x7000_000aL + 24 + 0x6d227d5dL);
+    assertThat(call.targetHva()).isEqualTo(0x7000_000aL + CALL_BYTES + 0x6d821d58L);
+    assertThat(call.sizeImmediateHva()).isEqualTo(0x7000_000aL + 13);
+    HookCall far =
+        decode("48bf8877665544332211 48c7c6001000ff 33d2 48b91122334455667788 ff1500010000");
+    assertThat(far.argument(HookCall.ENGINE)).isEqualTo(0x1122334455667788L);
+    assertThat(far.argument(HookCall.PC)).isEqualTo(0xffff_ffff_ff00_1000L);
+    assertThat(far.argument(HookCall.SIZE)).isZero();
+    assertThat(far.sizeImmediateHva()).isZero();
+    assertThat(far.targetHva()).isZero();
+    assertThat(far.pointerHva()).isEqualTo(0x7000_0000L + 35 + 0x100);
+  }
+
+  private static int exitCheckBytes(String code) {
+    byte[] bytes = HexFormat.of().parseHex(code.replace(" ", ""));
+    ByteBuffer window = ByteBuffer.allocate(bytes.length).order(ByteOrder.LITTLE_ENDIAN).put(bytes);
+    return HookCall.exitCheckBytes(window, 0, 0x7000_0000L, 0x7000_1007L);
+  }
+
+  @Test
+  void theLookForAStopRequestIsToldFromAnythingElse() {
+    assertThat(exitCheckBytes("488d3d00100000 33f6 e80ad70010 4889")).isEqualTo(14);
+    assertThat(exitCheckBytes("48bf0710007000000000 33f6 ff1500010000")).isEqualTo(18);
+    assertThat(exitCheckBytes("488d3d01100000 33f6 e80ad70010")).as("of another engine").isZero();
+    assertThat(exitCheckBytes("488d3d00100000 be01000000 e80ad70010")).as("not zero").isZero();
+    assertThat(exitCheckBytes("488d3d00100000 33f6 90")).as("no call").isZero();
+  }
+
+  @Test
+  void anythingElseIsNotACallOfTheHook() {
+    assertThat(decode(CALL.replace("ba0f", "bb0f"))).as("another register").isNull();
+    assertThat(decode(CALL.replace("ba0f", "be0f"))).as("a register twice").isNull();
+    assertThat(decode(CALL.replace("e858", "e958"))).as("a jump").isNull();
+    assertThat(decode(CALL + "90")).as("a byte between call and return").isNull();
+    assertThat(decode(CALL.substring(17))).as("an argument missing").isNull();
   }
 
   @Test

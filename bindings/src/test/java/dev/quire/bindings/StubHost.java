@@ -26,6 +26,12 @@ final class StubHost implements AutoCloseable {
   static final int GUEST_RCX = CALLS + 80;
   static final int STACK = 0x30000;
   static final int TABLE = 0x100000;
+  static final int BLOCKS = 0x200000;
+  static final int FAST = 0x300000;
+
+  /** Instructions of a grant: few, so that it often does not cover a block. */
+  static final long GRANT = 2000;
+
   static final long ENGINE = 0x1122_3344_5566L;
 
   // scan stores its arguments, counts, loads its result and spoils every caller-saved register;
@@ -45,6 +51,7 @@ final class StubHost implements AutoCloseable {
   private final boolean x86;
   private final Uc uc;
   private final int stopAt;
+  private final int slowEntry;
 
   StubHost(NativeStub.Host host, byte[] hook) {
     x86 = host == NativeStub.Host.X86_64;
@@ -58,6 +65,7 @@ final class StubHost implements AutoCloseable {
     uc.useExits(true);
     uc.memMapPtr(0, 4 << 20, UcConst.PERM_ALL, ram);
     place(CODE, hook);
+    slowEntry = CODE + hook.length - BlockCounter.SLOW_BYTES;
     byte[] scan = HexFormat.of().parseHex(x86 ? X86_SCAN : ARM64_SCAN);
     stopAt = SCAN + scan.length;
     place(SCAN, scan);
@@ -72,6 +80,33 @@ final class StubHost implements AutoCloseable {
     RawMemory.putLong(state + BlockCounter.RCX, GUEST_RCX);
     RawMemory.putLong(state + BlockCounter.TABLE, TABLE);
     RawMemory.putLong(state + BlockCounter.MASK, BlockCounter.ENTRIES - 1);
+    RawMemory.putLong(state + BlockCounter.FAST, FAST);
+  }
+
+  /** Prepares the x86 hook of an x86-64 host for blocks that count by themselves. */
+  void grantToBlocks() {
+    RawMemory.putLong(memory.hva() + STATE + BlockCounter.BLOCKS, BLOCKS);
+    RawMemory.putLong(memory.hva() + STATE + BlockCounter.GRANT, GRANT);
+  }
+
+  /** What a block does whose call was replaced, but for the code that the host runs. */
+  void countInBlock(int index, long address, int packed) {
+    long fast = memory.hva() + FAST;
+    long entry = memory.hva() + BLOCKS + (long) index * BlockCallPatch.BLOCK_BYTES;
+    RawMemory.putLong(entry + BlockCallPatch.BLOCK_PC, address);
+    RawMemory.putInt(entry + BlockCallPatch.BLOCK_PACKED, packed);
+    RawMemory.putLong(entry + BlockCallPatch.BLOCK_RETURN, RETURN);
+    long rest =
+        RawMemory.getLong(fast + BlockCounter.FAST_REMAINING)
+            - (packed >>> BlockCallPatch.COUNT_SHIFT);
+    RawMemory.putLong(fast + BlockCounter.FAST_REMAINING, rest);
+    if (rest >= 0) {
+      RawMemory.putInt(fast + BlockCounter.FAST_LAST_INDEX, index);
+    } else {
+      uc.regWrite(X86Reg.RAX, index);
+      uc.regWrite(X86Reg.RCX, STATE);
+      enterX86(slowEntry, STACK);
+    }
   }
 
   private void place(int at, byte[] bytes) {
@@ -88,19 +123,23 @@ final class StubHost implements AutoCloseable {
   }
 
   private void callX86(long address, int size) {
-    int[] saved = {X86Reg.RBX, X86Reg.RBP, X86Reg.R12, X86Reg.R13, X86Reg.R14, X86Reg.R15};
-    for (int i = 0; i < saved.length; i++) {
-      uc.regWrite(saved[i], 0x7700 + i);
-    }
-    RawMemory.putLong(memory.hva() + STACK, RETURN);
-    uc.regWrite(X86Reg.RSP, STACK);
     uc.regWrite(X86Reg.RDI, ENGINE);
     uc.regWrite(X86Reg.RSI, address);
     uc.regWrite(X86Reg.RDX, size | 0x5a5a_0000_0000_0000L); // the ABI leaves the upper half open
     uc.regWrite(X86Reg.RCX, STATE);
-    expect(uc.emuStart(CODE, 0, 0, 0), 0);
+    RawMemory.putLong(memory.hva() + STACK - 8, RETURN);
+    enterX86(CODE, STACK - 8);
+  }
+
+  private void enterX86(long entry, long stack) {
+    int[] saved = {X86Reg.RBX, X86Reg.RBP, X86Reg.R12, X86Reg.R13, X86Reg.R14, X86Reg.R15};
+    for (int i = 0; i < saved.length; i++) {
+      uc.regWrite(saved[i], 0x7700 + i);
+    }
+    uc.regWrite(X86Reg.RSP, stack);
+    expect(uc.emuStart(entry, 0, 0, 0), 0);
     expect(uc.regRead(X86Reg.RIP), RETURN + 1);
-    expect(uc.regRead(X86Reg.RSP), STACK + 8);
+    expect(uc.regRead(X86Reg.RSP), STACK);
     for (int i = 0; i < saved.length; i++) {
       expect(uc.regRead(saved[i]), 0x7700 + i);
     }

@@ -528,6 +528,9 @@ abstract class UnicornEngine implements ExecutionEngine {
   public final void flushCode() {
     counters.codeFlushes++;
     uc.tbFlush();
+    if (!running) {
+      blocks.forgetTranslations();
+    }
   }
 
   @Override
