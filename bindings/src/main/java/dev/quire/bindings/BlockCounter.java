@@ -291,7 +291,7 @@ public final class BlockCounter implements AutoCloseable {
 
   /** Whether a kick waits: also for a run that would never begin a block. */
   public boolean isKicked() {
-    return RawMemory.getInt(state + KICK) != 0;
+    return RawMemory.getShort(state + KICK) != 0;
   }
 
   /** Withdraws a kick. */

@@ -22,7 +22,6 @@ abstract class UnicornEngine implements ExecutionEngine {
   static final int NO_TRAP = -1;
   private static final long REFUSED = -1L;
   private static final long NO_PAGE = 1;
-  private static final long FILLS_BETWEEN_FLUSHES = 4096;
   private static final long NO_PFN = -1;
   private static final int PAGE_BYTES = 1 << Order.BASE_PAGE_SHIFT;
   private static final long PAGE_MASK = -PAGE_BYTES;
@@ -36,7 +35,8 @@ abstract class UnicornEngine implements ExecutionEngine {
   private final BouncePage bounce;
   private int core;
   private long bouncedVa = NO_PAGE;
-  private long fillsAtFlush;
+  private final SoftTlbGrowth userGrowth = new SoftTlbGrowth();
+  private final SoftTlbGrowth systemGrowth = new SoftTlbGrowth();
   private boolean faulted;
   private int trap = NO_TRAP;
   private boolean stepping;
@@ -137,8 +137,8 @@ abstract class UnicornEngine implements ExecutionEngine {
 
   @Override
   public final EngineExit run(long deadline) {
-    growSoftTlb();
     while (true) {
+      growSoftTlb();
       if (blocks.isKicked()) {
         blocks.clearKick();
         return EngineExit.KICKED;
@@ -153,13 +153,8 @@ abstract class UnicornEngine implements ExecutionEngine {
     }
   }
 
-  /**
-   * The soft TLB starts with 256 entries and is resized by a flush only, doubling when most are in
-   * use (QEMU accel/tcg/cputlb.c, tlb_mmu_resize_locked). A guest that never flushes would miss for
-   * ever; what a flush costs is the fills of the entries in use.
-   */
   private void growSoftTlb() {
-    if (counters.fills - fillsAtFlush >= FILLS_BETWEEN_FLUSHES) {
+    if (userGrowth.take() | systemGrowth.take()) {
       flushAll();
     }
   }
@@ -193,6 +188,7 @@ abstract class UnicornEngine implements ExecutionEngine {
         blocks.clearKick();
         yield EngineExit.KICKED;
       }
+      case BlockCounter.REASON_REQUEST -> null;
       case BlockCounter.REASON_SCAN ->
           new EngineExit.Failed("code that executes cannot be read through the MMU");
       default -> ended(error);
@@ -403,6 +399,9 @@ abstract class UnicornEngine implements ExecutionEngine {
       return bounce.pa() | Protection.READ | Protection.WRITE;
     }
     int access = accessOf(va, type);
+    if ((Access.isUser(access) ? userGrowth : systemGrowth).noteFill()) {
+      blocks.requestStop();
+    }
     mmu.counters().mark();
     long translation = mmu.translate(va, access);
     if (Translation.failed(translation)) {
@@ -520,7 +519,8 @@ abstract class UnicornEngine implements ExecutionEngine {
   @Override
   public void flushAll() {
     counters.softTlbFlushes++;
-    fillsAtFlush = counters.fills;
+    userGrowth.flushed();
+    systemGrowth.flushed();
     uc.tlbFlush();
   }
 
