@@ -275,6 +275,7 @@ public final class ArchitecturalTlb {
   public void invalidate(TlbInvalidation invalidation) {
     switch (invalidation) {
       case TlbInvalidation.All all -> clear();
+      case TlbInvalidation.AllStage1 stage1 -> clear();
       case TlbInvalidation.AllNonGlobal locals -> removeOwners(-1);
       case TlbInvalidation.Asid space -> removeOwners(space.asid() + FIRST_ASID);
       case TlbInvalidation.Page page ->

@@ -8,6 +8,12 @@ public sealed interface TlbInvalidation {
   /** Everything of every address space and of both stages. */
   record All() implements TlbInvalidation {}
 
+  /**
+   * Every stage-1 and combined entry, global ones included: TLBI VMALLE1, INVPCID of all contexts,
+   * a change of CR4.PGE, INVVPID of a context. Second-stage entries stay.
+   */
+  record AllStage1() implements TlbInvalidation {}
+
   /** Every stage-1 and combined entry but global ones. */
   record AllNonGlobal() implements TlbInvalidation {}
 

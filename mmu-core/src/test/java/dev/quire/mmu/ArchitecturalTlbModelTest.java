@@ -140,6 +140,7 @@ class ArchitecturalTlbModelTest {
   private static boolean hits(TlbInvalidation invalidation, Entry entry) {
     return switch (invalidation) {
       case TlbInvalidation.All all -> true;
+      case TlbInvalidation.AllStage1 all -> true;
       case TlbInvalidation.GuestPhysical physical -> true;
       case TlbInvalidation.AllNonGlobal locals -> !entry.global();
       case TlbInvalidation.Asid space -> !entry.global() && entry.asid() == space.asid();

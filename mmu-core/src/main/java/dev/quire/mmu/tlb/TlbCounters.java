@@ -1,6 +1,7 @@
 package dev.quire.mmu.tlb;
 
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
 import java.util.SortedMap;
@@ -28,17 +29,23 @@ public final class TlbCounters {
   private final TlbGeometry geometry;
   private final List<String> names = new ArrayList<>();
 
-  /** Accesses at L1 by use, then accesses at L2 by use, then misses by level, then structures. */
+  /** Accesses by use, misses at L1 and at L2 by use, walks, then structures. */
   final long[] counts;
 
   static final int L1_ACCESS = 0;
-  static final int L2_ACCESS = L1_ACCESS + USES;
-  static final int LEVEL_MISS = L2_ACCESS + USES;
-  static final int WALK = LEVEL_MISS + 3;
+  static final int L1_MISS = L1_ACCESS + USES;
+  static final int L2_MISS = L1_MISS + USES;
+  static final int WALK = L2_MISS + USES;
   static final int STAGE1_REFERENCE = WALK + 1;
   static final int STAGE2_REFERENCE = WALK + 2;
   static final int WALK_CACHE_HIT = WALK + 3;
   private static final int STRUCTURES = WALK + 4;
+
+  /** Accesses just like the one before, not yet among the counts; and where they belong. */
+  long repeats;
+
+  private int repeatUse;
+  private int repeatHit;
 
   TlbCounters(TlbGeometry geometry) {
     this.geometry = geometry;
@@ -67,8 +74,24 @@ public final class TlbCounters {
     return STRUCTURES + structure * STRIDE + FILL + order;
   }
 
+  /** Accesses just like the one now under way will be hits of this array. */
+  void repeatOf(int use, int hitCounter) {
+    if (repeats != 0) {
+      settle();
+    }
+    repeatUse = use;
+    repeatHit = hitCounter;
+  }
+
+  private void settle() {
+    counts[L1_ACCESS + repeatUse] += repeats;
+    counts[repeatHit] += repeats;
+    repeats = 0;
+  }
+
   /** The counts at this moment. */
   public Snapshot snapshot() {
+    settle();
     int arrays = 0;
     List<StructureCounts> structures = new ArrayList<>();
     for (TlbArray array : geometry.l1Instruction()) {
@@ -78,7 +101,7 @@ public final class TlbCounters {
       structures.add(array(array, arrays++, L1_ACCESS));
     }
     for (TlbArray array : geometry.l2()) {
-      structures.add(array(array, arrays++, L2_ACCESS));
+      structures.add(array(array, arrays++, L1_MISS));
     }
     int firstL1Data = geometry.l1Instruction().size();
     int firstL2 = firstL1Data + geometry.l1Data().size();
@@ -127,13 +150,14 @@ public final class TlbCounters {
       fills += array.fills();
       array.fillsByOrder().forEach((order, count) -> orders.merge(order, count, Long::sum));
     }
-    long accesses =
+    Set<TlbUse> uses =
         switch (level) {
-          case L1I -> sum(L1_ACCESS, Set.of(TlbUse.FETCH));
-          case L1D -> sum(L1_ACCESS, Set.of(TlbUse.LOAD, TlbUse.STORE));
-          case L2 -> sum(L2_ACCESS, Set.of(TlbUse.values()));
+          case L1I -> EnumSet.of(TlbUse.FETCH);
+          case L1D -> EnumSet.of(TlbUse.LOAD, TlbUse.STORE);
+          case L2 -> geometry.l2Uses();
         };
-    long misses = counts[LEVEL_MISS + level.ordinal()];
+    long accesses = sum(level == TlbLevel.L2 ? L1_MISS : L1_ACCESS, uses);
+    long misses = sum(level == TlbLevel.L2 ? L2_MISS : L1_MISS, uses);
     return new StructureCounts(level.name(), accesses, hits, misses, fills, orders);
   }
 

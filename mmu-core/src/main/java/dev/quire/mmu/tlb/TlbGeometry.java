@@ -90,6 +90,17 @@ public record TlbGeometry(
         policy);
   }
 
+  /** What L2 is looked up for; empty without one. */
+  Set<TlbUse> l2Uses() {
+    return uses(l2);
+  }
+
+  private static Set<TlbUse> uses(List<TlbArray> arrays) {
+    Set<TlbUse> uses = EnumSet.noneOf(TlbUse.class);
+    arrays.forEach(array -> uses.addAll(array.uses()));
+    return uses;
+  }
+
   private static void checkUses(
       String name, String level, List<TlbArray> arrays, Set<TlbUse> allowed) {
     Set<TlbUse> served = EnumSet.noneOf(TlbUse.class);
@@ -142,8 +153,7 @@ public record TlbGeometry(
     if (!shared) {
       return;
     }
-    Set<TlbUse> served = EnumSet.noneOf(TlbUse.class);
-    l2.forEach(array -> served.addAll(array.uses()));
+    Set<TlbUse> served = uses(l2);
     if (served.size() != TlbUse.values().length) {
       throw new IllegalArgumentException(
           name + ": a walk cache or the nested TLB shares an L2 that serves " + served + " only");
