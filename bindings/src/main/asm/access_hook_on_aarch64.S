@@ -7,6 +7,9 @@
 #include "access_ring.inc"
         .text
 
+        ldr     x9, [x5, #CROSSED]
+        cmn     x9, #1
+        b.ne    special
         add     x9, x2, w3, uxtw
         sub     x9, x9, #1
         eor     x9, x9, x2

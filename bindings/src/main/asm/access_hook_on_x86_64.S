@@ -9,6 +9,8 @@
         .intel_syntax noprefix
         .text
 
+        cmp     qword ptr [r9 + CROSSED], -1
+        jne     special
         mov     eax, ecx
         lea     rax, [rdx + rax - 1]
         xor     rax, rdx

@@ -13,14 +13,17 @@ import java.lang.invoke.MethodHandles;
  * <p>A <b>data record</b> stands for consecutive accesses to one 4 KiB page of physical memory, as
  * the core's memory hook reports them: the number of reads and of writes, and which came first. A
  * <b>fetch record</b> stands for the instruction stream coming to another page of virtual memory
- * than it was fetched from before: when a block begins there, or has ended there with an
- * instruction that crosses into it. Blocks that follow in the same page add none, so the records do
+ * than it was fetched from before. Blocks that follow in the same page add none, so the records do
  * not depend on how the core cuts code into blocks, nor on where runs stop.
  *
- * <p>A block that the {@link BlockCounter} stops before its first instruction is not recorded.
+ * <p>A block that the {@link BlockCounter} stops before its first instruction is not recorded. One
+ * that goes on into another page (<i>crosses</i>; x86 only) is recorded for its first: the second
+ * is due when the block has come there, which the next block tells, and which the owner must look
+ * for meanwhile: at each access, all of which {@link Overflow} gets while a crossing is pending,
+ * and when the run has ended ({@link #crossed}).
  *
- * <p>An access that crosses a page, and one that finds no room, is given to {@link Overflow} at
- * once, in program order: it must first {@link #take} what the ring holds.
+ * <p>{@link Overflow} also gets each access that crosses a page, and each record that finds no
+ * room, in program order: it must first {@link #take} what the ring holds.
  *
  * <p>Owned by its engine's thread.
  */
@@ -194,8 +197,20 @@ public final class AccessRing implements AutoCloseable {
     RawMemory.putLong(state() + FETCH, NONE);
   }
 
-  /** The block begun last was left before its end: the page it crosses into was not reached. */
-  public void forgetCrossing() {
+  /** The page that the block begun last crosses into, if that is not settled, or {@link #NONE}. */
+  public long crossed() {
+    return RawMemory.getLong(state() + CROSSED);
+  }
+
+  /**
+   * Settles the pending crossing.
+   *
+   * @param reached whether instructions come from that page now; the caller counts that
+   */
+  public void settleCrossing(boolean reached) {
+    if (reached) {
+      RawMemory.putLong(state() + FETCH, crossed());
+    }
     RawMemory.putLong(state() + CROSSED, NONE);
   }
 
@@ -203,7 +218,7 @@ public final class AccessRing implements AutoCloseable {
   void enter(long pc, int bytes, Overflow overflow) {
     long page = pc >>> PAGE_SHIFT;
     long lastPage = pc + Integer.toUnsignedLong(bytes) - 1 >>> PAGE_SHIFT;
-    long crossed = RawMemory.getLong(state + CROSSED);
+    long crossed = crossed();
     long current = fetchPage();
     if (crossed != NONE && crossed != current) {
       overflow.fetch(crossed);

@@ -35,6 +35,9 @@ final class AccessCapture implements AccessRing.Overflow {
     long pfn = pa >>> Order.BASE_PAGE_SHIFT;
     int offset = (int) (pa & PAGE_BYTES - 1);
     boolean crosses = offset + bytes > PAGE_BYTES;
+    if (ring.crossed() == engine.linearPc() >>> Order.BASE_PAGE_SHIFT) {
+      reachCrossing();
+    }
     if (retrying && !isAfterRefusal(write, pfn, crosses)) {
       return;
     }
@@ -107,9 +110,30 @@ final class AccessCapture implements AccessRing.Overflow {
     return refused;
   }
 
-  /** The core left the block begun last before its end. */
-  void leftInsideBlock() {
-    ring.forgetCrossing();
+  /** The page that the block crosses into is reached: it is fetched from. */
+  private void reachCrossing() {
+    long vpn = ring.crossed();
+    if (vpn != ring.fetchPage()) {
+      fetch(vpn);
+    }
+    ring.settleCrossing(true);
+  }
+
+  /**
+   * The core has stopped.
+   *
+   * @param insideBlock whether it left the block begun last before its end
+   */
+  void stopped(boolean insideBlock) {
+    long vpn = ring.crossed();
+    if (vpn == AccessRing.NONE) {
+      return;
+    }
+    if (!insideBlock || vpn == engine.linearPc() >>> Order.BASE_PAGE_SHIFT) {
+      reachCrossing();
+    } else {
+      ring.settleCrossing(false);
+    }
   }
 
   void close() {

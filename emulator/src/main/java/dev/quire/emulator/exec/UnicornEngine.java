@@ -1,6 +1,7 @@
 package dev.quire.emulator.exec;
 
 import dev.quire.bindings.BlockCounter;
+import dev.quire.bindings.EmptyAccessHook;
 import dev.quire.bindings.Uc;
 import dev.quire.bindings.UcError;
 import dev.quire.emulator.measure.MeasuredVcpu;
@@ -345,8 +346,8 @@ abstract class UnicornEngine implements ExecutionEngine {
       coherence.forget(core, codeStoredPfn);
       codeStoredPfn = NO_PFN;
     }
-    if (capture != null && blocks.reason() == BlockCounter.REASON_NONE && isInsideLastBlock()) {
-      capture.leftInsideBlock();
+    if (capture != null) {
+      capture.stopped(blocks.reason() == BlockCounter.REASON_NONE && isInsideLastBlock());
     }
     return error;
   }
@@ -540,6 +541,11 @@ abstract class UnicornEngine implements ExecutionEngine {
     }
     blocks.detach();
     flushCode();
+  }
+
+  @Override
+  public final void hookAccessesInVain() {
+    EmptyAccessHook.install(uc);
   }
 
   @Override
