@@ -25,8 +25,6 @@ final class ErrorLines implements IParameterExceptionHandler, IExecutionExceptio
           "--report",
           "--trace",
           "--gdb",
-          "tlb",
-          "tlb-presets",
           "mm",
           "kvm",
           "reproduce",

@@ -27,6 +27,8 @@ public final class Quire {
     COMMANDS.put("doctor", DoctorCommand::new);
     COMMANDS.put("images", ImagesCommand::new);
     COMMANDS.put("boot", BootCommand::new);
+    COMMANDS.put("tlb", TlbCommand::new);
+    COMMANDS.put("tlb-presets", TlbPresetsCommand::new);
     COMMANDS.put("bench", BenchCommand::new);
     COMMANDS.put("warm-up", WarmUpCommand::new);
   }

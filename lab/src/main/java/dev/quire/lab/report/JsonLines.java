@@ -95,7 +95,7 @@ public final class JsonLines implements Closeable {
         });
   }
 
-  /** One row of free fields: strings, numbers, booleans, null, or lists of strings. */
+  /** One row of free fields: strings, numbers, booleans, null, or lists and maps of them. */
   public void row(String kind, Map<String, ?> values) {
     line(kind, () -> members(values));
   }
@@ -127,6 +127,14 @@ public final class JsonLines implements Closeable {
           value(item);
         }
         json.writeEndArray();
+      }
+      case Map<?, ?> fields -> {
+        json.writeStartObject();
+        for (Map.Entry<?, ?> field : fields.entrySet()) {
+          json.writeFieldName((String) field.getKey());
+          value(field.getValue());
+        }
+        json.writeEndObject();
       }
       default -> throw new IllegalArgumentException("no JSON form for " + value.getClass());
     }

@@ -24,7 +24,46 @@ class BadInputTest {
       delimiter = '|',
       value = {
         "bot hello-x86_64                             | unknown command 'bot', did you mean boot?",
-        "tlb hello-x86_64                             | 'tlb' is not available in this version",
+        "tlb hello-x86_64                             | 'tlb GUEST' is not available in this"
+            + " version",
+        "tlb                                          | --stream is missing",
+        "tlb --stream walk                            | unknown stream 'walk': choose one of"
+            + " sequential,",
+        "tlb --stream chase:pages=0                   | pages=0 is out of range: 1 to",
+        "tlb --stream chase:steps=4                   | unknown parameter 'steps': chase takes",
+        "tlb --stream uniform:bytes=1K,pages=4        | bytes and pages are the same thing",
+        "tlb --stream uniform:bytes                   | 'bytes' lacks a value: bytes=64M",
+        "tlb --stream uniform:bytes=many              | bytes=many is not a number such as 64, 4K"
+            + " or 64M",
+        "tlb --stream uniform:bytes=99999G            | bytes=99999G is out of range: 8 to"
+            + " 68719476736",
+        "tlb --stream grid:order=spiral               | order=spiral is not one of rows, columns,"
+            + " tiles",
+        "tlb --stream uniform:write=2                 | write=2 is out of range",
+        "tlb --stream uniform:base=1                  | base=1 is not a multiple of 4K",
+        "tlb --stream lackey:/no/such/trace           | /no/such/trace: no such file",
+        "tlb --stream trace:/                         | /: is a directory",
+        "tlb --stream lackey                          | stream 'lackey' lacks a file: lackey:FILE",
+        "tlb --stream chase --guest-pages 3k          | unknown guest pages '3k'; for x86_64 choose"
+            + " one of 4k, 2m, 1g",
+        "tlb --stream chase --guest-pages 64k-cont --arch x86_64 | arm64's guest pages '64k-cont';"
+            + " for x86_64",
+        "tlb --stream chase --host-pages thp+contpte  | +contpte goes with mthp-64k",
+        "tlb --stream chase --host-pages 16k:thp --arch x86_64 | 16k base pages are arm64's; for"
+            + " x86_64 choose",
+        "tlb --stream chase --tlb skylake             | unknown TLB preset 'skylake': choose one"
+            + " of",
+        "tlb --stream chase --tlb /no/such.yaml       | /no/such.yaml: no such file",
+        "tlb --stream chase --fragmentation 1.5       | --fragmentation 1.5 is out of range: 0 to"
+            + " 1",
+        "tlb --stream chase --warm-up -1              | --warm-up -1 is negative",
+        "tlb --stream chase:count=10 --warm-up 11     | has 10 accesses, fewer than a warm-up of"
+            + " 11",
+        "tlb --stream chase --arch riscv              | --arch 'riscv' is not one of x86_64, arm64",
+        "tlb --stream chase --native --guest-pages 4k | --native has no guest",
+        "tlb --stream chase --record /no/folder/x     | cannot write --record /no/folder/x",
+        "tlb-presets zen5                             | unknown TLB preset 'zen5'",
+        "tlb-presets /                                | /: is a directory",
         "serve --listen x                             | 'serve' is not available in this version",
         "boot                                         | Missing required parameter: 'GUEST'",
         "boot helo                                    | did you mean hello-",

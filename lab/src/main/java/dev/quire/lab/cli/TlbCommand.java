@@ -1,0 +1,377 @@
+package dev.quire.lab.cli;
+
+import dev.quire.kernel.mm.HostArchitecture;
+import dev.quire.kernel.mm.HostPagePolicy;
+import dev.quire.lab.preset.Preset;
+import dev.quire.lab.report.JsonLines;
+import dev.quire.lab.stream.AccessStream;
+import dev.quire.lab.stream.BadStreamException;
+import dev.quire.lab.stream.GuestPages;
+import dev.quire.lab.stream.PackedAccess;
+import dev.quire.lab.stream.StreamKind;
+import dev.quire.lab.stream.StreamSpec;
+import dev.quire.lab.stream.TraceWriter;
+import dev.quire.lab.tlb.StreamCellRunner;
+import dev.quire.lab.tlb.TlbCell;
+import dev.quire.lab.tlb.TlbFigures;
+import dev.quire.lab.tlb.TlbPoint;
+import dev.quire.lab.tlb.TlbTable;
+import dev.quire.mmu.tlb.CoalescingPolicy;
+import dev.quire.mmu.tlb.TlbGeometry;
+import dev.quire.mmu.tlb.TlbIsa;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** {@code quire tlb}: the cross product of guest pages, host pages and TLB geometries. */
+@Command(
+    name = "tlb",
+    description = "TLB pressure of a stream: guest pages x host pages x TLB geometries.",
+    footerHeading = "%nStreams (docs/STREAMS.md):%n")
+public final class TlbCommand implements Callable<Integer> {
+  private static final int AGGREGATED_PAGES = 4;
+
+  private final Invocation invocation;
+
+  @Mixin CommonOptions common;
+
+  @Parameters(
+      index = "0",
+      arity = "0..1",
+      paramLabel = "GUEST",
+      description = "Built-in guest or file.",
+      hidden = true)
+  String guest;
+
+  @Option(
+      names = "--stream",
+      paramLabel = "SPEC",
+      description = "Accesses to replay: kind:key=value,..., lackey:FILE or trace:FILE; see below.")
+  String stream;
+
+  @Option(
+      names = "--arch",
+      paramLabel = "ARCH",
+      description =
+          "Of the stream's guest and its host: x86_64 or arm64 (default: what the page names and"
+              + " presets ask for).")
+  String arch;
+
+  @Option(
+      names = "--guest-pages",
+      paramLabel = "NAME",
+      split = ",",
+      description =
+          "Comma list: x86_64 4k, 2m, 1g; arm64 4k, 64k-cont, 2m, 32m-cont, 1g, and behind 16k: or"
+              + " 64k: those of the granule (default: 4k).")
+  List<String> guestPages;
+
+  @Option(
+      names = "--host-pages",
+      paramLabel = "POLICY",
+      split = ",",
+      description =
+          "Comma list: 4k, thp, mthp-16k to mthp-1024k, mthp-all, hugetlb-2m, hugetlb-1g, gmem,"
+              + " shmem; suffixes +aggregation, +contpte; docs/HOST-PAGES.md (default: 4k).")
+  List<String> hostPages = List.of("4k");
+
+  @Option(
+      names = "--tlb",
+      paramLabel = "PRESET",
+      split = ",",
+      description =
+          "Comma list of presets (quire tlb-presets lists them) or files (default: skylake-sp, on"
+              + " arm64 neoverse-n1).")
+  List<String> tlb;
+
+  @Option(
+      names = "--native",
+      description =
+          "A process on the host itself, without a second stage: --host-pages decides its pages.")
+  boolean hostProcess;
+
+  @Option(
+      names = "--fragmentation",
+      paramLabel = "F",
+      defaultValue = "0",
+      description =
+          "Probability that the host has no folio of an order and takes smaller ones, 0 to 1"
+              + " (default: ${DEFAULT-VALUE}).")
+  double fragmentation;
+
+  @Option(
+      names = "--warm-up",
+      paramLabel = "N",
+      defaultValue = "0",
+      description = "Accesses before counting starts (default: ${DEFAULT-VALUE}).")
+  long warmUp;
+
+  @Option(
+      names = "--record",
+      paramLabel = "FILE",
+      description =
+          "Only write the stream to FILE as a trace (compressed if it ends in .gz, .zst or .xz).")
+  Path record;
+
+  TlbCommand(Invocation invocation) {
+    this.invocation = invocation;
+  }
+
+  /** Lists the streams below the options. */
+  @Spec
+  void describeStreams(CommandSpec spec) {
+    List<String> lines = new ArrayList<>();
+    for (StreamKind kind : StreamKind.values()) {
+      lines.add("  " + kind.text() + ": " + kind.meaning());
+      kind.own().forEach(parameter -> lines.add(describe(parameter)));
+    }
+    lines.add("  of every kind (a grid has no bytes and pages):");
+    StreamKind.COMMON.forEach(parameter -> lines.add(describe(parameter)));
+    lines.add("  lackey:FILE: text of valgrind --tool=lackey --trace-mem=yes");
+    lines.add("  trace:FILE: a file of --record; both also compressed (gzip, zstd, xz)");
+    lines.add("Sizes take K, M, G as powers of 1024, counts as powers of 1000.");
+    lines.add("Example: quire tlb --stream chase:bytes=64M,count=4M --host-pages 4k,thp");
+    spec.usageMessage().footer(lines.toArray(String[]::new));
+  }
+
+  private static String describe(StreamKind.Parameter parameter) {
+    String usual = parameter.usual().isEmpty() ? "" : " (default: " + parameter.usual() + ")";
+    return "    %-8s %s%s".formatted(parameter.key() + "=", parameter.meaning(), usual);
+  }
+
+  @Override
+  public Integer call() {
+    if (stream == null) {
+      throw CommandFailure.usage(
+          guest == null
+              ? "--stream is missing: name the accesses to replay"
+              : "'tlb GUEST' is not available in this version of Quire: use --stream");
+    }
+    if (guest != null) {
+      throw CommandFailure.usage("give a guest or --stream, not both");
+    }
+    try {
+      StreamSpec spec = StreamSpec.parse(stream);
+      return record != null ? record(spec) : run(spec);
+    } catch (BadStreamException e) {
+      throw CommandFailure.usage(e.getMessage(), e);
+    }
+  }
+
+  private int run(StreamSpec spec) {
+    List<Preset> presets = new ArrayList<>();
+    for (String name : new LinkedHashSet<>(tlb == null ? List.of(usualPreset()) : tlb)) {
+      presets.add(TlbPresetsCommand.load(name));
+    }
+    HostArchitecture architecture = architecture(presets);
+    List<TlbCell> cells = cells(architecture);
+    check();
+    List<TlbPoint> points = new ArrayList<>();
+    try (JsonLines json = common.openJson(invocation)) {
+      if (json != null) {
+        json.manifest(Build.manifest(invocation, common.seed, config(architecture, presets)));
+      }
+      boolean complete = run(spec, architecture, cells, presets, json, points);
+      if (!common.jsonOnStandardOutput() && !points.isEmpty()) {
+        TlbTable.of(points).forEach(invocation.out()::println);
+      }
+      return complete ? ExitCode.DONE : ExitCode.INTERRUPTED;
+    }
+  }
+
+  /** Runs every cell; false if interrupted. */
+  @SuppressWarnings("try") // guard and progress act by being open
+  private boolean run(
+      StreamSpec spec,
+      HostArchitecture architecture,
+      List<TlbCell> cells,
+      List<Preset> presets,
+      JsonLines json,
+      List<TlbPoint> points) {
+    CellProgress progress = new CellProgress(invocation, common.quiet, cells.size());
+    StreamCellRunner runner =
+        new StreamCellRunner(
+            spec, architecture, fragmentation, warmUp, common.seed, progress::accesses);
+    try (progress;
+        InterruptGuard guard = new InterruptGuard(runner::interrupt)) {
+      for (TlbCell cell : cells) {
+        progress.start(cell);
+        List<TlbGeometry> geometries = new ArrayList<>();
+        for (Preset preset : presets) {
+          geometries.add(geometry(preset, cell.hostPages()));
+        }
+        List<TlbFigures> figures = runner.run(cell, geometries);
+        if (figures.isEmpty()) {
+          return false;
+        }
+        for (int i = 0; i < presets.size(); i++) {
+          TlbPoint point =
+              new TlbPoint(
+                  axes(architecture, cell, presets.get(i)),
+                  figures.get(i),
+                  cell.hostPages().contpte());
+          points.add(point);
+          if (json != null) {
+            json.row("point", point.members());
+          }
+        }
+      }
+    }
+    return true;
+  }
+
+  /** The preset's geometry, coalescing if the policy says so and it does not already. */
+  private static TlbGeometry geometry(Preset preset, HostPagePolicy policy) {
+    TlbGeometry geometry = preset.geometry();
+    CoalescingPolicy own = geometry.coalescing();
+    if (!policy.aggregation() || own.usesNeighbours()) {
+      return geometry;
+    }
+    return geometry.withCoalescing(
+        CoalescingPolicy.aggregation(AGGREGATED_PAGES).withContiguousBit(own.contiguousBit()));
+  }
+
+  private List<TlbCell> cells(HostArchitecture architecture) {
+    List<TlbCell> cells = new ArrayList<>();
+    if (hostProcess && guestPages != null) {
+      throw CommandFailure.usage("--native has no guest: leave --guest-pages out");
+    }
+    try {
+      for (String guestName : new LinkedHashSet<>(guestNames())) {
+        if (!hostProcess) {
+          GuestPages.parse(guestName, architecture);
+        }
+        for (String hostName : new LinkedHashSet<>(hostPages)) {
+          HostPagePolicy policy = HostPagePolicy.parse(hostName);
+          policy.requireArchitecture(architecture);
+          if (hostProcess && policy.contpte()) {
+            throw CommandFailure.usage(
+                "host page policy '"
+                    + hostName
+                    + "': with --native Linux sets the contiguous bit by itself; leave +contpte"
+                    + " out");
+          }
+          cells.add(new TlbCell(hostProcess ? null : guestName, policy));
+        }
+      }
+    } catch (IllegalArgumentException e) {
+      throw CommandFailure.usage(e.getMessage(), e);
+    }
+    return cells;
+  }
+
+  private List<String> guestNames() {
+    return guestPages == null ? List.of("4k") : guestPages;
+  }
+
+  private void check() {
+    if (!(fragmentation >= 0 && fragmentation <= 1)) {
+      throw CommandFailure.usage("--fragmentation " + fragmentation + " is out of range: 0 to 1");
+    }
+    if (warmUp < 0) {
+      throw CommandFailure.usage("--warm-up " + warmUp + " is negative");
+    }
+  }
+
+  private String usualPreset() {
+    return HostArchitecture.ARM64.toString().equals(arch) || namesOfArm64()
+        ? "neoverse-n1"
+        : "skylake-sp";
+  }
+
+  /** Whether a page name exists on arm64 alone. */
+  private boolean namesOfArm64() {
+    List<String> x86 = GuestPages.names(HostArchitecture.X86_64);
+    List<String> arm64 = GuestPages.names(HostArchitecture.ARM64);
+    for (String name : guestNames()) {
+      if (!x86.contains(name) && arm64.contains(name)) {
+        return true;
+      }
+    }
+    for (String name : hostPages) {
+      if (name.contains("+contpte") || name.startsWith("16k:") || name.startsWith("64k:")) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private HostArchitecture architecture(List<Preset> presets) {
+    if (arch == null) {
+      boolean cores = presets.stream().allMatch(preset -> preset.geometry().isa() == TlbIsa.ARM64);
+      return cores || namesOfArm64() ? HostArchitecture.ARM64 : HostArchitecture.X86_64;
+    }
+    for (HostArchitecture architecture : HostArchitecture.values()) {
+      if (architecture.toString().equals(arch)) {
+        return architecture;
+      }
+    }
+    throw CommandFailure.usage("--arch '" + arch + "' is not one of x86_64, arm64");
+  }
+
+  private Map<String, Object> axes(HostArchitecture architecture, TlbCell cell, Preset preset) {
+    Map<String, Object> axes = new LinkedHashMap<>();
+    axes.put("stream", stream);
+    axes.put("arch", architecture.toString());
+    axes.put("native", hostProcess);
+    axes.put("guest_pages", cell.guestPages());
+    axes.put("host_pages", cell.hostPages().name());
+    axes.put("tlb", preset.name());
+    axes.put("fragmentation", fragmentation);
+    return axes;
+  }
+
+  private Map<String, Object> config(HostArchitecture architecture, List<Preset> presets) {
+    Map<String, Object> config = new LinkedHashMap<>();
+    config.put("command", "tlb");
+    config.put("stream", stream);
+    config.put("arch", architecture.toString());
+    config.put("native", hostProcess);
+    config.put("guest_pages", hostProcess ? null : guestNames());
+    config.put("host_pages", hostPages);
+    config.put("tlb", presets.stream().map(Preset::name).toList());
+    config.put("fragmentation", fragmentation);
+    config.put("warm_up", warmUp);
+    return config;
+  }
+
+  private int record(StreamSpec spec) {
+    if (guestPages != null || tlb != null) {
+      throw CommandFailure.usage("--record only writes the stream: leave the other options out");
+    }
+    long[] accesses = new long[1 << 12];
+    long instructions = 0;
+    long written;
+    try (AccessStream input = spec.open(common.seed);
+        TraceWriter writer = TraceWriter.create(record)) {
+      for (int count; (count = input.read(accesses, accesses.length)) > 0; ) {
+        writer.write(accesses, count);
+        for (int i = 0; i < count; i++) {
+          instructions += PackedAccess.startsInstruction(accesses[i]) ? 1 : 0;
+        }
+      }
+      written = writer.written();
+    } catch (IOException e) {
+      throw CommandFailure.usage("cannot write --record " + record + ": " + e.getMessage(), e);
+    }
+    if (!common.quiet) {
+      invocation
+          .err()
+          .printf(
+              "%s: %,d accesses of %,d instructions; replay it with --stream trace:%s%n",
+              record, written, instructions, record);
+    }
+    return ExitCode.DONE;
+  }
+}
