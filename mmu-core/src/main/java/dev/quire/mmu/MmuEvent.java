@@ -16,6 +16,8 @@ public enum MmuEvent {
   ACCESSED_SET,
   /** Dirty bits set by hardware. */
   DIRTY_SET,
+  /** Leaves whose contiguous bit is misprogrammed, found by a strict walk. */
+  CONTIGUOUS_MISPROGRAMMED,
   /** Invalidations consumed. */
   INVALIDATION,
 }

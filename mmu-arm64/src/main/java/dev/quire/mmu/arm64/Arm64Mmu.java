@@ -40,6 +40,7 @@ public final class Arm64Mmu implements Mmu {
 
   private final TranslationRegime regime;
   private final S1Walker walker;
+  private final SecondStage stage2;
   private final ArchitecturalTlb tlb = new ArchitecturalTlb();
   private final FillCache fills;
   private final MmuCounters counters;
@@ -51,20 +52,41 @@ public final class Arm64Mmu implements Mmu {
   private TranslationObserver observer;
   private int lastPage = TranslationObserver.NO_PAGE;
 
-  /**
-   * @param implementedBits bits of a physical address, as ID_AA64MMFR0_EL1.PARange tells the guest
-   * @param counters the vCPU's, shared with its {@link S2Walker}
-   */
+  /** An MMU without optional features. */
   public Arm64Mmu(
       PhysicalMemory memory,
       SecondStage secondStage,
       FillCache fills,
       int implementedBits,
       MmuCounters counters) {
-    this.regime = new TranslationRegime(implementedBits);
+    this(memory, secondStage, fills, implementedBits, counters, Arm64Features.NONE);
+  }
+
+  /**
+   * @param implementedBits bits of a physical address, as ID_AA64MMFR0_EL1.PARange tells the guest
+   * @param counters the vCPU's, shared with its {@link S2Walker}
+   * @param features what the ID registers must not exceed
+   */
+  public Arm64Mmu(
+      PhysicalMemory memory,
+      SecondStage secondStage,
+      FillCache fills,
+      int implementedBits,
+      MmuCounters counters,
+      Arm64Features features) {
+    this.regime = new TranslationRegime(implementedBits, features);
     this.walker = new S1Walker(memory, secondStage, regime, counters);
+    this.stage2 = secondStage;
     this.fills = fills;
     this.counters = counters;
+  }
+
+  /**
+   * What is done with the contiguous bits of stage 1; {@link S2Walker#contiguous} for stage 2.
+   * Reports go to {@code listener}.
+   */
+  public void contiguous(ContiguousPolicy policy, long seed, ContiguousReport.Listener listener) {
+    walker.group().configure(policy, seed, listener);
   }
 
   @Override
@@ -234,7 +256,9 @@ public final class Arm64Mmu implements Mmu {
    */
   public long addressTranslate(AtOp op, long va, boolean pan) {
     fault.clear();
-    int access = op.access(pan);
+    // No flag is set by AT: never the dirty state, and the access flag need not be.
+    int look = regime.setsAccessFlag() ? Access.PROBE : 0;
+    int access = op.access(pan) | look;
     long failure =
         op.bothStages() ? walker.walk(va, access, fault) : walker.walkStage1(va, access, fault);
     if (Translation.failed(failure)) {
@@ -254,7 +278,13 @@ public final class Arm64Mmu implements Mmu {
     long permissions = walker.permissions();
     int index = S1Permissions.attrIndex(permissions);
     int attributes = (int) (regime.mair() >>> index * Byte.SIZE) & 0xff;
-    return ParEl1.success(pa, attributes, S1Permissions.shareability(permissions));
+    int shareability = S1Permissions.shareability(permissions);
+    if (op.bothStages() && stage2.references() > 0) {
+      int below = stage2.attributes();
+      attributes = MemoryAttributes.combined(attributes, below & 0xf);
+      shareability = MemoryAttributes.combinedShareability(shareability, below >>> 4);
+    }
+    return ParEl1.success(pa, attributes, shareability);
   }
 
   /**

@@ -41,6 +41,21 @@ public final class Arm64Syndrome {
   }
 
   /**
+   * ESR_EL2 of a fault of the second stage, whose IPA goes to HPFAR_EL2 ({@link HpfarEl2}) and va
+   * to FAR_EL2. Bits that need the instruction (ISV and below) are the caller's.
+   */
+  public static long esrEl2(FaultRecord fault) {
+    int status = FaultStatus.code(fault.syndrome());
+    boolean walk = Access.isTableWalk(fault.access());
+    long iss = walk ? EsrEl1.S1PTW : 0;
+    if (Access.isFetch(fault.initiator())) {
+      return EsrEl1.instructionAbort(true, status, iss);
+    }
+    // On a walk WnR tells the update of a descriptor from its read.
+    return EsrEl1.dataAbort(true, status, iss | (Access.isWrite(fault.access()) ? EsrEl1.WNR : 0));
+  }
+
+  /**
    * DFSC or IFSC of the abort that the guest takes. A second-stage failure that no host can resolve
    * (nothing is there) becomes a synchronous external abort, on the access or on the walk.
    */
@@ -51,7 +66,7 @@ public final class Arm64Syndrome {
       return FaultStatus.code(fault.syndrome());
     }
     return Access.isTableWalk(fault.access())
-        ? FaultStatus.EXTERNAL_ON_WALK | FaultStatus.walkingLevel(fault.syndrome())
+        ? FaultStatus.of(FaultStatus.EXTERNAL_ON_WALK, FaultStatus.walkingLevel(fault.syndrome()))
         : FaultStatus.EXTERNAL;
   }
 }

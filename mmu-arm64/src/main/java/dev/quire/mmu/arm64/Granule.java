@@ -40,13 +40,24 @@ public record Granule(
     return level >= firstBlockLevel && level <= FINAL_LEVEL;
   }
 
+  /** The same where addresses may have 52 bits: one level more has blocks. */
+  boolean leafAllowed(int level, boolean wide) {
+    return leafAllowed(wide ? level + 1 : level) || level == FINAL_LEVEL;
+  }
+
   /** The {@link Order} of a leaf at {@code level}. */
   public int leafOrder(int level) {
     return shift(level) - Order.BASE_PAGE_SHIFT;
   }
 
-  /** The {@link Order} of a contiguous group of leaves at {@code level}. */
+  /**
+   * The {@link Order} of a contiguous group of leaves at {@code level}; that of one leaf at the
+   * level that has blocks only with 52-bit addresses, where the bit is RES0.
+   */
   public int contiguousOrder(int level) {
+    if (level < firstBlockLevel) {
+      return leafOrder(level);
+    }
     return leafOrder(level) + (level == FINAL_LEVEL ? log2ContiguousPages : log2ContiguousBlocks);
   }
 

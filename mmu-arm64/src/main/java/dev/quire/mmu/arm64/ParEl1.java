@@ -27,7 +27,6 @@ public final class ParEl1 {
   private static final int SH_SHIFT = 7;
   private static final int ATTR_SHIFT = 56;
   private static final long PA_MASK = (1L << 52) - (1L << 12);
-  private static final long SH_OUTER = 2;
 
   private ParEl1() {}
 
@@ -39,9 +38,9 @@ public final class ParEl1 {
    *     memory outer shareable
    */
   static long success(long pa, int attributes, int shareability) {
-    boolean device = (attributes & 0xf0) == 0;
-    boolean nonCacheable = attributes == 0x44;
-    long sh = device || nonCacheable ? SH_OUTER : shareability;
+    boolean device = MemoryAttributes.isDevice(attributes);
+    boolean nonCacheable = attributes == MemoryAttributes.NON_CACHEABLE;
+    long sh = device || nonCacheable ? MemoryAttributes.OUTER_SHAREABLE : shareability;
     return pa & PA_MASK | (long) attributes << ATTR_SHIFT | sh << SH_SHIFT | NS | RES1;
   }
 

@@ -15,6 +15,8 @@ final class S1WalkParams {
   private int outputBits;
   private int startLevel;
   private long tableIpa;
+  private AddressForm form = AddressForm.BITS_48;
+  private int shareability;
   private boolean disabled;
   private boolean tbi;
   private boolean tbiOfFetch;
@@ -24,12 +26,18 @@ final class S1WalkParams {
     this.half = half;
   }
 
-  void decode(long tcr, long ttbr, int implementedBits) {
+  void decode(long tcr, long ttbr, int implementedBits, Arm64Features features) {
     granule = TcrEl1.granule(tcr, half);
-    inputBits = TcrEl1.inputBits(tcr, half);
-    outputBits = TcrEl1.outputBits(tcr, implementedBits);
+    boolean ds = (tcr & TcrEl1.DS) != 0 && granule != Granule.SIZE_64K;
+    form = AddressForm.of(granule, ds, features, implementedBits);
+    shareability = TcrEl1.shareability(tcr, half);
+    inputBits = TcrEl1.inputBits(tcr, half, ds || features.lva() && granule == Granule.SIZE_64K);
+    outputBits = Math.min(TcrEl1.outputBits(tcr, implementedBits), form.bits());
     startLevel = granule.startLevel(inputBits);
-    tableIpa = TtbrEl1.tableIpa(ttbr, granule.log2StartTableBytes(inputBits, startLevel));
+    boolean wideBase =
+        ds || form == AddressForm.LPA && TcrEl1.encodedOutputBits(tcr) == TcrEl1.OUTPUT_52;
+    int log2TableBytes = granule.log2StartTableBytes(inputBits, startLevel);
+    tableIpa = AddressForm.tableBase(ttbr, log2TableBytes, wideBase);
     disabled = TcrEl1.epd(tcr, half);
     tbi = TcrEl1.tbi(tcr, half);
     tbiOfFetch = tbi && !TcrEl1.tbid(tcr, half);
@@ -57,6 +65,16 @@ final class S1WalkParams {
     boolean ignored = Access.isFetch(access) ? tbiOfFetch : tbi;
     long considered = ignored ? va & (1L << TOP_BYTE_SHIFT) - 1 : va;
     return considered >>> implementedBits != 0;
+  }
+
+  /** Where descriptors keep their addresses. */
+  AddressForm form() {
+    return form;
+  }
+
+  /** The SH of a leaf. */
+  int shareability(long descriptor) {
+    return form == AddressForm.LPA2 ? shareability : VmsaDescriptor.shareability(descriptor);
   }
 
   Granule granule() {

@@ -4,65 +4,76 @@ import dev.quire.mmu.Access;
 import dev.quire.mmu.FaultRecord;
 import dev.quire.mmu.MmuCounters;
 import dev.quire.mmu.MmuEvent;
+import dev.quire.mmu.Order;
 import dev.quire.mmu.PhysicalMemory;
 import dev.quire.mmu.Protection;
 import dev.quire.mmu.SecondStage;
 import dev.quire.mmu.Translation;
 
 /**
- * The stage-2 walk, 4 KiB granule, in the order of the Arm ARM's AArch64.S2Translate and S2Walk
- * (DDI 0487, shared pseudocode). Owned by the vCPU's thread; allocates nothing.
+ * The stage-2 walk in the order of the Arm ARM's AArch64.S2Translate and S2Walk (DDI 0487, shared
+ * pseudocode). Owned by the vCPU's thread; allocates nothing.
  *
  * <p>Failures: {@link FaultRecord#STAGE2} for what a host resolves (translation, access flag and
  * permission faults); {@link FaultRecord#STAGE2_MISCONFIGURED} for what it cannot (a VTCR_EL2 whose
  * T0SZ and SL0 disagree, an address size fault); {@link FaultRecord#EXTERNAL} for a table outside
  * memory. The syndrome is the {@link FaultStatus}, the gpa the full IPA.
+ *
+ * <p>With FEAT_HAFDBS the access flag and the dirty state are set when the access succeeds, by an
+ * atomic update, and a page is granted WRITE only once it is dirty.
  */
 public final class S2Walker implements SecondStage {
-  private static final Granule GRANULE = Granule.SIZE_4K;
   private static final long DESCRIPTOR_BYTES = 8;
+  private static final int SH_SHIFT = 4;
+
+  /** Not a failure of a walk: it starts again. */
+  private static final long DESCRIPTOR_CHANGED = Translation.failure(FaultRecord.NONE);
 
   private final PhysicalMemory memory;
   private final MmuCounters counters;
   private final int implementedBits;
+  private final Arm64Features features;
+  private final ContiguousGroup group;
 
-  private boolean inconsistent;
-  private int inputBits;
-  private int outputBits;
-  private int startLevel;
-  private long startTablePa;
+  private S2WalkParams params;
+  private int vmid;
   private int references;
-  private int groupOrder;
+  private int attributes;
 
-  /**
-   * @param implementedBits bits of a physical address, 32 to 48
-   * @param counters receives {@link MmuEvent#STAGE2_REFERENCE}
-   */
+  /** A walker without optional features. */
   public S2Walker(PhysicalMemory memory, int implementedBits, MmuCounters counters) {
-    this.memory = memory;
-    this.implementedBits = implementedBits;
-    this.counters = counters;
-    configure(0, 0);
+    this(memory, implementedBits, counters, Arm64Features.NONE);
   }
 
   /**
-   * Sets VTCR_EL2 and VTTBR_EL2. Whoever caches combined translations must drop them.
-   *
-   * @throws IllegalArgumentException if VTCR_EL2.TG0 is not the 4 KiB granule
+   * @param implementedBits bits of a physical address, 32 to 48, or to 52 where a feature has it
+   * @param counters receives {@link MmuEvent#STAGE2_REFERENCE}
    */
+  public S2Walker(
+      PhysicalMemory memory, int implementedBits, MmuCounters counters, Arm64Features features) {
+    features.checkPhysicalBits(implementedBits);
+    this.memory = memory;
+    this.implementedBits = implementedBits;
+    this.counters = counters;
+    this.features = features;
+    group = new ContiguousGroup(2, memory, counters);
+    configure(0, 0);
+  }
+
+  /** Sets VTCR_EL2 and VTTBR_EL2. Whoever caches combined translations must drop them. */
   public void configure(long vtcr, long vttbr) {
-    if (!VtcrEl2.granuleIs4K(vtcr)) {
-      throw new IllegalArgumentException(
-          "VTCR_EL2 0x%x: only the 4 KiB granule (TG0 = 0) is modelled".formatted(vtcr));
-    }
-    inconsistent = VtcrEl2.inconsistent(vtcr, implementedBits);
-    inputBits = VtcrEl2.inputBits(vtcr);
-    outputBits = VtcrEl2.outputBits(vtcr, implementedBits);
-    startLevel = VtcrEl2.startLevel(vtcr);
-    startTablePa =
-        inconsistent
-            ? 0
-            : VttbrEl2.tablePa(vttbr, GRANULE.log2StartTableBytes(inputBits, startLevel));
+    params = S2WalkParams.decode(vtcr, vttbr, features, implementedBits);
+    vmid = VttbrEl2.vmid(vttbr, (vtcr & VtcrEl2.VS) != 0);
+  }
+
+  /** What is done with contiguous bits; reports go to {@code listener}. */
+  public void contiguous(ContiguousPolicy policy, long seed, ContiguousReport.Listener listener) {
+    group.configure(policy, seed, listener);
+  }
+
+  /** The VMID of VTTBR_EL2, by which caches of translations tell guests apart. */
+  public int vmid() {
+    return vmid;
   }
 
   @Override
@@ -72,27 +83,45 @@ public final class S2Walker implements SecondStage {
 
   @Override
   public int groupOrder() {
-    return groupOrder;
+    return group.order();
+  }
+
+  /** Of the last leaf: MemAttr[3:0] in bits 3:0, SH in bits 5:4. */
+  @Override
+  public int attributes() {
+    return attributes;
   }
 
   @Override
   public long translate(long gpa, int access, FaultRecord fault) {
+    long answer;
+    do {
+      answer = attempt(gpa, access, fault);
+    } while (answer == DESCRIPTOR_CHANGED);
+    return answer;
+  }
+
+  private long attempt(long gpa, int access, FaultRecord fault) {
+    S2WalkParams now = params;
+    Granule granule = now.granule();
     references = 0;
-    if (inconsistent) {
+    group.begin(
+        granule, now.form(), now.inputBits(), now.dirtyState(), false, Access.isProbe(access));
+    if (now.invalid()) {
       return misconfigured(FaultStatus.TRANSLATION, gpa, access, 0, fault);
     }
     // AArch64.IPAIsOutOfRange
-    if (gpa >>> inputBits != 0) {
+    if (gpa >>> now.inputBits() != 0) {
       return refuse(FaultStatus.TRANSLATION, gpa, access, 0, fault);
     }
     // AArch64.S2TTBaseAddress
-    long table = startTablePa;
-    if (table >>> outputBits != 0) {
+    long table = now.tablePa();
+    if (table >>> now.outputBits() != 0) {
       return misconfigured(FaultStatus.ADDRESS_SIZE, gpa, access, 0, fault);
     }
-    int level = startLevel;
+    int level = now.startLevel();
     // AArch64.S2SLTTEntryAddress: the index reaches into concatenated tables
-    long index = gpa >>> GRANULE.shift(level);
+    long index = gpa >>> granule.shift(level);
     while (true) {
       long entryPa = table + index * DESCRIPTOR_BYTES;
       references++;
@@ -100,7 +129,7 @@ public final class S2Walker implements SecondStage {
         counters.increment(MmuEvent.STAGE2_REFERENCE);
       }
       if (!memory.contains(entryPa, DESCRIPTOR_BYTES)) {
-        int status = FaultStatus.EXTERNAL_ON_WALK | level;
+        int status = FaultStatus.of(FaultStatus.EXTERNAL_ON_WALK, level);
         return fault.set(FaultRecord.EXTERNAL, 0, gpa, access, level, status);
       }
       long descriptor = memory.readLong(entryPa);
@@ -108,50 +137,81 @@ public final class S2Walker implements SecondStage {
       boolean tableOrPage = (descriptor & Stage2Descriptor.TABLE_OR_PAGE) != 0;
       boolean isLeaf = level == Granule.FINAL_LEVEL || !tableOrPage;
       boolean reserved =
-          isLeaf && (level == Granule.FINAL_LEVEL ? !tableOrPage : !GRANULE.leafAllowed(level));
+          isLeaf
+              && (level == Granule.FINAL_LEVEL
+                  ? !tableOrPage
+                  : !granule.leafAllowed(level, now.form().isWide()));
       if ((descriptor & Stage2Descriptor.VALID) == 0 || reserved) {
         return refuse(FaultStatus.TRANSLATION, gpa, access, level, fault);
       }
       if (isLeaf) {
-        return leaf(descriptor, gpa, access, level, fault);
+        return leaf(descriptor, entryPa, gpa, access, level, fault);
       }
       // AArch64.S2NextWalkStateTable
-      table = VmsaDescriptor.address(descriptor, GRANULE.log2Bytes());
-      if (table >>> outputBits != 0) {
+      table = now.form().address(descriptor, granule.log2Bytes());
+      if (table >>> now.outputBits() != 0) {
         return misconfigured(FaultStatus.ADDRESS_SIZE, gpa, access, level, fault);
       }
       level++;
-      index = gpa >>> GRANULE.shift(level) & (1L << GRANULE.indexBits()) - 1;
+      index = gpa >>> granule.shift(level) & (1L << granule.indexBits()) - 1;
     }
   }
 
-  private long leaf(long descriptor, long gpa, int access, int level, FaultRecord fault) {
-    int shift = GRANULE.shift(level);
-    long output = VmsaDescriptor.address(descriptor, shift);
-    if (output >>> outputBits != 0) {
+  private long leaf(long own, long entryPa, long gpa, int access, int level, FaultRecord fault) {
+    S2WalkParams now = params;
+    int shift = now.granule().shift(level);
+    long descriptor = group.use(own, entryPa, gpa, level);
+    long output = now.form().address(descriptor, shift);
+    if (output >>> now.outputBits() != 0) {
       return misconfigured(FaultStatus.ADDRESS_SIZE, gpa, access, level, fault);
     }
-    if ((descriptor & Stage2Descriptor.AF) == 0) {
+    if ((descriptor & Stage2Descriptor.AF) == 0 && !now.accessFlag()) {
       return refuse(FaultStatus.ACCESS_FLAG, gpa, access, level, fault);
     }
+    // AArch64.S2ApplyOutputPerms: where hardware manages the dirty state a page is writable
+    boolean managed = now.dirtyState() && (descriptor & Stage2Descriptor.DBM) != 0;
+    long effective = managed ? descriptor | Stage2Descriptor.S2AP_WRITE : descriptor;
     // AArch64.S2HasPermissionsFault
-    int rights = Stage2Descriptor.rights(descriptor);
+    int rights = Stage2Descriptor.rights(effective);
     if ((rights & Protection.neededBy(access)) == 0) {
       return refuse(FaultStatus.PERMISSION, gpa, access, level, fault);
     }
+    if (!Access.isProbe(access)) {
+      boolean dirties = managed && Access.isWrite(access);
+      long updated = dirties ? own | Stage2Descriptor.S2AP_WRITE : own;
+      updated |= now.accessFlag() ? Stage2Descriptor.AF : 0;
+      if (updated != own && !update(entryPa, own, updated)) {
+        return DESCRIPTOR_CHANGED;
+      }
+    }
+    if (effective != descriptor && !Access.isWrite(access)) {
+      rights &= ~Protection.WRITE;
+    }
+    attributes =
+        (int) (descriptor >>> Stage2Descriptor.MEM_ATTR_SHIFT) & 0xf
+            | now.shareability(descriptor) << SH_SHIFT;
     long pa = output | gpa & (1L << shift) - 1;
-    int order = GRANULE.leafOrder(level);
-    boolean contiguous = (descriptor & Stage2Descriptor.CONTIGUOUS) != 0;
-    groupOrder = contiguous ? GRANULE.contiguousOrder(level) : 0;
-    return Translation.of(pa >>> GRANULE.log2Bytes(), rights, order, order);
+    int order = now.granule().leafOrder(level);
+    return Translation.of(pa >>> Order.BASE_PAGE_SHIFT, rights, order, order);
   }
 
-  private static long refuse(int status, long gpa, int access, int level, FaultRecord fault) {
-    return fault.set(FaultRecord.STAGE2, 0, gpa, access, level, status | level);
+  /** AArch64.MemSwapTableDesc. */
+  private boolean update(long entryPa, long descriptor, long updated) {
+    if (!memory.compareAndSetLong(entryPa, descriptor, updated)) {
+      return false;
+    }
+    long changed = descriptor ^ updated;
+    counters.add(MmuEvent.ACCESSED_SET, (changed & Stage2Descriptor.AF) != 0 ? 1 : 0);
+    counters.add(MmuEvent.DIRTY_SET, (changed & Stage2Descriptor.S2AP_WRITE) != 0 ? 1 : 0);
+    return true;
   }
 
-  private static long misconfigured(
-      int status, long gpa, int access, int level, FaultRecord fault) {
-    return fault.set(FaultRecord.STAGE2_MISCONFIGURED, 0, gpa, access, level, status | level);
+  private static long refuse(int kind, long gpa, int access, int level, FaultRecord fault) {
+    return fault.set(FaultRecord.STAGE2, 0, gpa, access, level, FaultStatus.of(kind, level));
+  }
+
+  private static long misconfigured(int kind, long gpa, int access, int level, FaultRecord fault) {
+    int status = FaultStatus.of(kind, level);
+    return fault.set(FaultRecord.STAGE2_MISCONFIGURED, 0, gpa, access, level, status);
   }
 }

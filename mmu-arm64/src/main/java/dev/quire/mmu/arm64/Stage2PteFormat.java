@@ -3,20 +3,28 @@ package dev.quire.mmu.arm64;
 import dev.quire.mmu.Protection;
 
 /**
- * Stage-2 tables, 4 KiB granule, as Linux's KVM builds them: normal write-back memory, inner
- * shareable, access flag set. A writable leaf is dirty, as without FEAT_HAFDBS.
+ * Stage-2 tables as Linux's KVM builds them: normal write-back memory, inner shareable, access flag
+ * set. A writable leaf is dirty, as without FEAT_HAFDBS.
  */
 public final class Stage2PteFormat extends VmsaPteFormat {
-  /**
-   * @param inputBits 64 - VTCR_EL2.T0SZ: bits of an IPA
-   * @param startLevel 0, 1 or 2 (VTCR_EL2.SL0); up to 16 tables of it are concatenated
-   */
+  /** Tables of the 4 KiB granule. */
   public Stage2PteFormat(int inputBits, int startLevel) {
-    super(Granule.SIZE_4K, inputBits, startLevel);
-    if (startLevel < 0 || startLevel > 2) {
-      throw new IllegalArgumentException("start level " + startLevel + " is not 0, 1 or 2");
+    this(Granule.SIZE_4K, inputBits, startLevel);
+  }
+
+  /**
+   * @param inputBits 64 - VTCR_EL2.T0SZ: bits of an IPA, at most 48
+   * @param startLevel VTCR_EL2.SL0 as a level; up to 16 tables of it are concatenated
+   */
+  public Stage2PteFormat(Granule granule, int inputBits, int startLevel) {
+    super(granule, inputBits, startLevel);
+    int last = granule == Granule.SIZE_4K ? 2 : Granule.FINAL_LEVEL;
+    if (startLevel < 0 || startLevel > last) {
+      throw new IllegalArgumentException("start level " + startLevel + " is not in 0.." + last);
     }
-    if (VtcrEl2.inconsistent(VtcrEl2.of(inputBits, startLevel, 0), 48)) {
+    if (inputBits > 48
+        || VtcrEl2.invalidStart(granule, false, startLevel, 48)
+        || VtcrEl2.inconsistent(granule, startLevel, inputBits)) {
       throw new IllegalArgumentException(
           inputBits + " bits of IPA cannot be resolved from level " + startLevel);
     }

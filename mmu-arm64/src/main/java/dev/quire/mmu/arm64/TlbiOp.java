@@ -116,7 +116,8 @@ public enum TlbiOp {
    * What it drops, or null for a range whose TG is reserved, which drops nothing.
    *
    * @param operand the value of Xt
-   * @param tcr TCR_EL1 of the vCPU that executes it: AS gives the width of its ASIDs
+   * @param tcr TCR_EL1 of the vCPU that executes it: AS gives the width of its ASIDs, DS the unit
+   *     of a range's base
    */
   public TlbInvalidation invalidation(long operand, long tcr) {
     int asid = TtbrEl1.asid(operand, TcrEl1.as(tcr));
@@ -125,8 +126,8 @@ public enum TlbiOp {
       case ASID -> new TlbInvalidation.Asid(asid);
       case PAGE -> new TlbInvalidation.Page(pageVa(operand), asid, true, lastLevelOnly);
       case PAGE_EVERY_ASID -> new TlbInvalidation.PageEveryAsid(pageVa(operand), lastLevelOnly);
-      case RANGE -> range(operand, asid);
-      case RANGE_EVERY_ASID -> range(operand, -1);
+      case RANGE -> range(operand, asid, (tcr & TcrEl1.DS) != 0);
+      case RANGE_EVERY_ASID -> range(operand, -1, (tcr & TcrEl1.DS) != 0);
     };
   }
 
@@ -135,8 +136,11 @@ public enum TlbiOp {
     return signExtend(operand, VA_BITS) << PAGE_SHIFT;
   }
 
-  /** TLBIRange: (NUM + 1) * 2^(5 * SCALE + 1) granules from BaseADDR. */
-  private TlbInvalidation range(long operand, int asid) {
+  /**
+   * TLBIRange: (NUM + 1) * 2^(5 * SCALE + 1) granules from BaseADDR, which counts granules, or 64
+   * KiB with TCR_EL1.DS.
+   */
+  private TlbInvalidation range(long operand, int asid, boolean ds) {
     int log2Granule;
     switch ((int) (operand >>> TG_SHIFT) & 3) {
       case 1 -> log2Granule = Granule.SIZE_4K.log2Bytes();
@@ -149,7 +153,8 @@ public enum TlbiOp {
     int scale = (int) (operand >>> SCALE_SHIFT) & 3;
     long num = operand >>> NUM_SHIFT & NUM_MASK;
     long bytes = num + 1 << 5 * scale + 1 + log2Granule;
-    long va = signExtend(operand, BASE_BITS) << log2Granule;
+    int baseShift = ds ? Granule.SIZE_64K.log2Bytes() : log2Granule;
+    long va = signExtend(operand, BASE_BITS) << baseShift;
     return new TlbInvalidation.Range(va, bytes, asid, lastLevelOnly);
   }
 

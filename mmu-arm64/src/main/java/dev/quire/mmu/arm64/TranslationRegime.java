@@ -8,6 +8,7 @@ final class TranslationRegime {
   private static final int REGION_BIT = 55;
 
   private final int implementedBits;
+  private final Arm64Features features;
   private final S1WalkParams[] halves = {new S1WalkParams(0), new S1WalkParams(1)};
   private final long[] ttbr = new long[2];
   private long tcr;
@@ -18,12 +19,10 @@ final class TranslationRegime {
   /**
    * @param implementedBits bits of a physical address, ID_AA64MMFR0_EL1.PARange
    */
-  TranslationRegime(int implementedBits) {
-    if (implementedBits < 32 || implementedBits > 48) {
-      throw new IllegalArgumentException(
-          "physical addresses of " + implementedBits + " bits: 32 to 48 are supported");
-    }
+  TranslationRegime(int implementedBits, Arm64Features features) {
+    features.checkPhysicalBits(implementedBits);
     this.implementedBits = implementedBits;
+    this.features = features;
     decode();
   }
 
@@ -39,7 +38,7 @@ final class TranslationRegime {
 
   boolean setTcr(long value) {
     boolean changed = tcr != value;
-    tcr = value;
+    tcr = features.lpa2() ? value : value & ~TcrEl1.DS;
     decode();
     return changed;
   }
@@ -55,8 +54,8 @@ final class TranslationRegime {
   }
 
   private void decode() {
-    halves[0].decode(tcr, ttbr[0], implementedBits);
-    halves[1].decode(tcr, ttbr[1], implementedBits);
+    halves[0].decode(tcr, ttbr[0], implementedBits, features);
+    halves[1].decode(tcr, ttbr[1], implementedBits, features);
     asid = TtbrEl1.asid(ttbr[TcrEl1.a1(tcr) ? 1 : 0], TcrEl1.as(tcr));
   }
 
@@ -79,6 +78,16 @@ final class TranslationRegime {
 
   long mair() {
     return mair;
+  }
+
+  /** TCR_EL1.HA: walks set the access flag. */
+  boolean setsAccessFlag() {
+    return features.hafdbs() && (tcr & TcrEl1.HA) != 0;
+  }
+
+  /** TCR_EL1.HD with HA: walks for a write set the dirty state of leaves with DBM. */
+  boolean setsDirtyState() {
+    return setsAccessFlag() && (tcr & TcrEl1.HD) != 0;
   }
 
   int asid() {

@@ -9,11 +9,12 @@ package dev.quire.mmu.arm64;
  * |    ASID    |                BADDR                | CnP |
  * +------------+-------------------------------------+-----+
  * </pre>
+ *
+ * The base is decoded by {@link AddressForm#tableBase}.
  */
 public final class TtbrEl1 {
   private static final int ASID_SHIFT = 48;
   private static final int SHORT_ASID_MASK = 0xff;
-  private static final long BADDR_MASK = (1L << ASID_SHIFT) - 2;
 
   private TtbrEl1() {}
 
@@ -23,10 +24,5 @@ public final class TtbrEl1 {
   public static int asid(long ttbr, boolean sixteenBits) {
     int asid = (int) (ttbr >>> ASID_SHIFT);
     return sixteenBits ? asid : asid & SHORT_ASID_MASK;
-  }
-
-  /** The IPA of a table of {@code 1 << log2TableBytes} bytes; lower bits are RES0, ignored. */
-  public static long tableIpa(long ttbr, int log2TableBytes) {
-    return ttbr & BADDR_MASK & -1L << log2TableBytes;
   }
 }

@@ -9,19 +9,20 @@ package dev.quire.mmu.arm64;
  * |    VMID    |                BADDR                | CnP |
  * +------------+-------------------------------------+-----+
  * </pre>
+ *
+ * The base is decoded by {@link AddressForm#tableBase}.
  */
 public final class VttbrEl2 {
   private static final int VMID_SHIFT = 48;
-  private static final long BADDR_MASK = (1L << VMID_SHIFT) - 2;
+  private static final int SHORT_VMID_MASK = 0xff;
 
   private VttbrEl2() {}
 
-  public static int vmid(long vttbr) {
-    return (int) (vttbr >>> VMID_SHIFT);
-  }
-
-  /** The pa of the (concatenated) start table of {@code 1 << log2TableBytes} bytes. */
-  public static long tablePa(long vttbr, int log2TableBytes) {
-    return vttbr & BADDR_MASK & -1L << log2TableBytes;
+  /**
+   * @param sixteenBits VTCR_EL2.VS
+   */
+  public static int vmid(long vttbr, boolean sixteenBits) {
+    int vmid = (int) (vttbr >>> VMID_SHIFT);
+    return sixteenBits ? vmid : vmid & SHORT_VMID_MASK;
   }
 }

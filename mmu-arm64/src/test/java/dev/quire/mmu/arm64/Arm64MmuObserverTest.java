@@ -7,6 +7,7 @@ import dev.quire.mmu.FillCache;
 import dev.quire.mmu.MmuCounters;
 import dev.quire.mmu.Protection;
 import dev.quire.mmu.TlbInvalidation;
+import dev.quire.mmu.arm64.oracle.ArrayMemory;
 import dev.quire.mmu.tlb.PageWalk;
 import dev.quire.mmu.tlb.TranslationObserver;
 import java.util.ArrayList;

@@ -11,6 +11,7 @@ import dev.quire.mmu.MmuEvent;
 import dev.quire.mmu.Protection;
 import dev.quire.mmu.TlbInvalidation;
 import dev.quire.mmu.Translation;
+import dev.quire.mmu.arm64.oracle.ArrayMemory;
 import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.List;

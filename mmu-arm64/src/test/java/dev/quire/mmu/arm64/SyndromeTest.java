@@ -1,6 +1,7 @@
 package dev.quire.mmu.arm64;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.quire.mmu.Access;
 import dev.quire.mmu.FaultRecord;
@@ -25,6 +26,21 @@ class SyndromeTest {
     assertThat(esr(permission2, Access.READ, false, Arm64Syndrome.PLAIN)).isEqualTo(0x9600000eL);
     int flag1 = FaultStatus.ACCESS_FLAG | 1;
     assertThat(esr(flag1, Access.WRITE, false, Arm64Syndrome.PLAIN)).isEqualTo(0x96000049L);
+  }
+
+  @Test
+  void levelMinusOneHasCodesOfItsOwn() {
+    assertThat(FaultStatus.of(FaultStatus.ADDRESS_SIZE, -1)).isEqualTo(0b101001);
+    assertThat(FaultStatus.of(FaultStatus.TRANSLATION, -1)).isEqualTo(0b101011);
+    assertThat(FaultStatus.of(FaultStatus.EXTERNAL_ON_WALK, -1)).isEqualTo(0b010011);
+    for (int level = -1; level <= 3; level++) {
+      int status = FaultStatus.of(FaultStatus.EXTERNAL_ON_WALK, level);
+      assertThat(FaultStatus.kind(status)).isEqualTo(FaultStatus.EXTERNAL_ON_WALK);
+      assertThat(FaultStatus.walkingLevel(FaultStatus.withWalkingLevel(status, level)))
+          .isEqualTo(level);
+    }
+    assertThatThrownBy(() -> FaultStatus.of(FaultStatus.PERMISSION, -1))
+        .isInstanceOf(IllegalArgumentException.class);
   }
 
   @Test

@@ -2,6 +2,7 @@ package dev.quire.mmu.arm64;
 
 import dev.quire.mmu.Order;
 import dev.quire.mmu.PteFormat;
+import dev.quire.mmu.arm64.oracle.ArrayMemory;
 
 /** Builds tables in memory through {@link PteFormat} alone, taking frames one after the other. */
 final class TableBuilder {

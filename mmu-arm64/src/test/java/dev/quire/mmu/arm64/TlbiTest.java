@@ -9,6 +9,7 @@ import dev.quire.mmu.Protection;
 import dev.quire.mmu.SecondStage;
 import dev.quire.mmu.TlbInvalidation;
 import dev.quire.mmu.Translation;
+import dev.quire.mmu.arm64.oracle.ArrayMemory;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;

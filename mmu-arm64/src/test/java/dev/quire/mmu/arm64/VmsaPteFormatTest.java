@@ -22,7 +22,11 @@ class VmsaPteFormatTest {
         new Stage1PteFormat(Granule.SIZE_64K, 42, false),
         new Stage2PteFormat(48, 0),
         new Stage2PteFormat(40, 1),
-        new Stage2PteFormat(34, 2));
+        new Stage2PteFormat(34, 2),
+        new Stage2PteFormat(Granule.SIZE_16K, 47, 1),
+        new Stage2PteFormat(Granule.SIZE_16K, 40, 2),
+        new Stage2PteFormat(Granule.SIZE_64K, 46, 2),
+        new Stage2PteFormat(Granule.SIZE_64K, 48, 1));
   }
 
   @ParameterizedTest
@@ -76,6 +80,8 @@ class VmsaPteFormatTest {
     assertThat(new Stage2PteFormat(40, 1).tableOrder(2)).isEqualTo(1);
     assertThat(new Stage2PteFormat(34, 2).tableOrder(1)).isEqualTo(4);
     assertThat(new Stage2PteFormat(48, 0).rootLevel()).isEqualTo(3);
+    assertThat(new Stage2PteFormat(Granule.SIZE_16K, 40, 2).entries(1)).isEqualTo(16 * 2048);
+    assertThat(new Stage2PteFormat(Granule.SIZE_64K, 46, 2).tableOrder(1)).isEqualTo(8);
   }
 
   @Test
@@ -83,6 +89,9 @@ class VmsaPteFormatTest {
     assertThatThrownBy(() -> new Stage2PteFormat(48, 2))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("48 bits of IPA");
+    assertThatThrownBy(() -> new Stage2PteFormat(Granule.SIZE_16K, 48, 0))
+        .as("without DS a 16K walk starts at level 1")
+        .isInstanceOf(IllegalArgumentException.class);
     assertThatThrownBy(() -> new Stage1PteFormat(Granule.SIZE_4K, 52, true))
         .isInstanceOf(IllegalArgumentException.class);
   }

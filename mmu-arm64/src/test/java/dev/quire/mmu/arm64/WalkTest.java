@@ -10,6 +10,7 @@ import dev.quire.mmu.MmuEvent;
 import dev.quire.mmu.Protection;
 import dev.quire.mmu.SecondStage;
 import dev.quire.mmu.Translation;
+import dev.quire.mmu.arm64.oracle.ArrayMemory;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -92,6 +93,15 @@ class WalkTest {
   }
 
   @Test
+  void aNestedWalkOfThreeLevelsOverThreeTakesFifteenReferences() {
+    nested(40, 1, 39);
+    assertThat(Translation.failed(mmu.translate(0x34_5678_9000L, Access.READ | Access.USER)))
+        .isFalse();
+    assertThat(counters.get(MmuEvent.STAGE1_REFERENCE)).isEqualTo(3);
+    assertThat(counters.get(MmuEvent.STAGE2_REFERENCE)).isEqualTo(12);
+  }
+
+  @Test
   void theSmallerStageGivesTheOrderAndTheLargerKeepsItsOwn() {
     TableBuilder outer = nestedStage2(40, 1);
     TableBuilder inner = guestTables(outer, 48);
@@ -122,6 +132,10 @@ class WalkTest {
     assertThat(counters.get(MmuEvent.GUEST_FAULT)).isZero();
     // If the host has nothing to put there, the guest sees an abort on its level 2 table.
     assertThat(esr(false)).isEqualTo(0x9600_0056L);
+    // EL2 sees its own fault on the read of a table: S1PTW, no WnR whatever the access was.
+    assertThat(Arm64Syndrome.esrEl2(fault)).isEqualTo(0x9200_0085L);
+    mmu.translate(0x1000L, Access.FETCH);
+    assertThat(Arm64Syndrome.esrEl2(fault)).isEqualTo(0x8200_0085L);
   }
 
   @Test
@@ -135,6 +149,9 @@ class WalkTest {
     assertThat(mmu.fault().va()).isEqualTo(0x1abcL);
     assertThat(mmu.fault().access()).isEqualTo(Access.WRITE | Access.USER);
     assertThat(esr(true)).isEqualTo(0x9200_0050L);
+    // What EL2 sees: a level 2 translation fault, a write, not of a table.
+    assertThat(Arm64Syndrome.esrEl2(mmu.fault())).isEqualTo(0x9200_0046L);
+    assertThat(HpfarEl2.of(mmu.fault().gpa())).isEqualTo(0x7_0005L << 4);
   }
 
   @Test
@@ -225,7 +242,8 @@ class WalkTest {
   private void nested(int ipaBits, int startLevel, int vaBits) {
     TableBuilder outer = nestedStage2(ipaBits, startLevel);
     TableBuilder inner = guestTables(outer, vaBits);
-    inner.map(0x1234_5678_9000L, 0x7000_5000L, 0, Protection.ALL);
+    long va = 0x1234_5678_9000L & (1L << vaBits) - 1;
+    inner.map(va, 0x7000_5000L, 0, Protection.ALL);
     outer.map(0x7000_5000L, RAM + 0x30_0000L, 0, Protection.ALL);
   }
 

@@ -78,7 +78,7 @@ public final class Arm64Cpu implements GuestCpu {
   public VcpuExit outsideMemory(FaultRecord fault) {
     if (Access.isTableWalk(fault.access())) {
       int level = FaultStatus.walkingLevel(fault.syndrome());
-      abort(fault, FaultStatus.EXTERNAL_ON_WALK | level);
+      abort(fault, FaultStatus.of(FaultStatus.EXTERNAL_ON_WALK, level));
     } else {
       abort(fault, FaultStatus.EXTERNAL);
     }

@@ -1,29 +1,27 @@
-package dev.quire.mmu.arm64;
+package dev.quire.mmu.arm64.oracle;
 
 import dev.quire.mmu.PhysicalMemory;
 
-/** Memory of 8-byte words from {@code basePa}; nothing elsewhere. */
-final class ArrayMemory implements PhysicalMemory {
+/** Physical memory of 8-byte words from {@code basePa}; nothing elsewhere. One thread. */
+public final class ArrayMemory implements PhysicalMemory {
   private final long basePa;
   private final long[] words;
 
-  ArrayMemory(long basePa, int bytes) {
+  public ArrayMemory(long basePa, int bytes) {
     this.basePa = basePa;
     this.words = new long[bytes / Long.BYTES];
   }
 
-  long basePa() {
-    return basePa;
-  }
-
-  int bytes() {
-    return words.length * Long.BYTES;
+  /** The contents, live. */
+  public long[] words() {
+    return words;
   }
 
   @Override
   public boolean contains(long pa, long bytes) {
     long offset = pa - basePa;
-    return offset >= 0 && offset <= bytes() - bytes && offset < bytes();
+    long size = (long) words.length * Long.BYTES;
+    return offset >= 0 && offset <= size - bytes && offset < size;
   }
 
   @Override
