@@ -3,6 +3,7 @@ package dev.quire.mmu.x86;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.quire.mmu.MmuEvent;
+import dev.quire.mmu.x86.oracle.RandomX86Tables;
 import java.util.Random;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -30,8 +31,8 @@ class Ia32eWalkerRandomTest {
     long faults = 0;
     for (int i = 0; i < WALKS; i++) {
       long va = randomAddress(random, mode);
-      RandomTables.registers(random, walks, mode);
-      RandomTables.path(random, walks, mode, physicalBits, va, PAGES);
+      RandomX86Tables.registers(random, walks, mode);
+      RandomX86Tables.path(random, walks, mode, physicalBits, va, PAGES);
       int access =
           random.nextInt(3) | WalkComparison.MODES[random.nextInt(WalkComparison.MODES.length)];
       String difference = walks.difference(va, access);

@@ -9,6 +9,7 @@ import dev.quire.mmu.MmuEvent;
 import dev.quire.mmu.Order;
 import dev.quire.mmu.Translation;
 import dev.quire.mmu.x86.oracle.OracleEpt;
+import dev.quire.mmu.x86.oracle.RandomX86Tables;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -221,10 +222,10 @@ class NestedWalkTest {
       if (i % 64 == 0) {
         linkEpt();
       }
-      RandomTables.registers(random, walks, mode);
+      RandomX86Tables.registers(random, walks, mode);
       long va = randomAddress(random, mode);
       if (mode != PagingMode.NONE) {
-        RandomTables.path(random, walks, mode, 23, va, GUEST_PAGES, NestedWalkTest::host);
+        RandomX86Tables.path(random, walks, mode, 23, va, GUEST_PAGES, NestedWalkTest::host);
       }
       disturbEpt(random);
       int access =

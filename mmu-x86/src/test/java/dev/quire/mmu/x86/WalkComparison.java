@@ -8,6 +8,7 @@ import dev.quire.mmu.Protection;
 import dev.quire.mmu.SecondStage;
 import dev.quire.mmu.Translation;
 import dev.quire.mmu.x86.oracle.OracleWalker;
+import dev.quire.mmu.x86.oracle.RandomX86Tables;
 import dev.quire.mmu.x86.oracle.WordMemory;
 import java.util.Arrays;
 import java.util.List;
@@ -16,7 +17,7 @@ import java.util.List;
  * Runs the walker and the oracle side by side, each on its own copy of memory, and tells the first
  * difference.
  */
-final class WalkComparison {
+final class WalkComparison implements RandomX86Tables.Target {
   /** A second stage that is not there: every address is its own. */
   static final SecondStage IDENTITY =
       (gpa, access, fault) -> Translation.of(gpa >>> Order.BASE_PAGE_SHIFT, Protection.ALL, 27, 27);
@@ -57,32 +58,38 @@ final class WalkComparison {
     oracle.below(below);
   }
 
-  void registers(long cr0, long cr3, long cr4, long efer) {
+  @Override
+  public void registers(long cr0, long cr3, long cr4, long efer) {
     registers.set(cr0, cr3, cr4, efer);
     oracle.registers(cr0, cr3, cr4, efer);
   }
 
-  void pdptes(long... values) {
+  @Override
+  public void pdptes(long... values) {
     registers.setPdptes(values);
     oracle.pdptes(values);
   }
 
-  void keys(int pkru, int pkrs) {
+  @Override
+  public void keys(int pkru, int pkrs) {
     registers.setKeys(pkru, pkrs);
     oracle.keys(pkru, pkrs);
   }
 
-  void pat(long value) {
+  @Override
+  public void pat(long value) {
     registers.setPat(value);
     oracle.pat(value);
   }
 
-  void write64(long pa, long value) {
+  @Override
+  public void write64(long pa, long value) {
     memory.writeLong(pa, value);
     oracle.memory()[(int) (pa / 8)] = value;
   }
 
-  void write32(long pa, int value) {
+  @Override
+  public void write32(long pa, int value) {
     memory.writeInt(pa, value);
     oracle.memory()[(int) (pa / 8)] = memory.words()[(int) (pa / 8)];
   }

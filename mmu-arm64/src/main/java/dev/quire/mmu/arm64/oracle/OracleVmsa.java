@@ -362,46 +362,57 @@ public final class OracleVmsa {
       if (oaOutOfRange(oa, oasize)) {
         return fail(Fault.ADDRESS_SIZE, level);
       }
-      boolean ha = reg.features().hafdbs() && bits(reg.tcr(), 39) == 1;
-      boolean hd = ha && bits(reg.tcr(), 40) == 1;
-      if (bits(descriptor, 10) == 0 && !ha) {
-        return fail(Fault.ACCESS_FLAG, level);
-      }
-      boolean managed = hd && bits(descriptor, 51) == 1;
-      long permitted = managed ? descriptor & ~0x80 : descriptor;
-      s1Permissions(request, permitted, apTable0, apTable1, pxnTable, uxnTable);
-      if (!allowed(request.type())) {
-        return fail(Fault.PERMISSION, level);
-      }
-      long updated = ha ? descriptor | 0x400 : descriptor;
-      if (managed && request.type() == Type.WRITE) {
-        updated &= ~0x80;
-      }
-      if (updated != descriptor) {
-        Boolean swapped = memSwapTableDesc(entry, descriptor, updated);
-        if (swapped == null || !swapped) {
-          return swapped == null ? false : null;
-        }
-      }
-      if (managed && bits(updated, 7) == 1) {
-        answer.w = false; // granted once the page is dirty
-      }
-      answer.ipa = oa | bits(request.va(), lsb - 1, 0);
-      answer.stage1Bits = lsb;
-      return true;
+      boolean[] denials = {apTable0, apTable1, pxnTable, uxnTable};
+      return s1Leaf(request, entry, descriptor, oa, level, lsb, denials);
     }
+  }
+
+  /** What follows S1Walk in AArch64.S1Translate; null if the descriptor changed meanwhile. */
+  private Boolean s1Leaf(
+      Request request,
+      long entry,
+      long descriptor,
+      long oa,
+      int level,
+      int lsb,
+      boolean[] tableDenials) {
+    boolean ha = reg.features().hafdbs() && bits(reg.tcr(), 39) == 1;
+    boolean hd = ha && bits(reg.tcr(), 40) == 1;
+    if (bits(descriptor, 10) == 0 && !ha) {
+      return fail(Fault.ACCESS_FLAG, level);
+    }
+    boolean managed = hd && bits(descriptor, 51) == 1;
+    long permitted = managed ? descriptor & ~0x80 : descriptor;
+    s1Permissions(request, permitted, tableDenials);
+    if (!allowed(request.type())) {
+      return fail(Fault.PERMISSION, level);
+    }
+    long updated = ha ? descriptor | 0x400 : descriptor;
+    if (managed && request.type() == Type.WRITE) {
+      updated &= ~0x80;
+    }
+    if (updated != descriptor) {
+      Boolean swapped = memSwapTableDesc(entry, descriptor, updated);
+      if (swapped == null || !swapped) {
+        return swapped == null ? false : null;
+      }
+    }
+    if (managed && bits(updated, 7) == 1) {
+      answer.w = false; // granted once the page is dirty
+    }
+    answer.ipa = oa | bits(request.va(), lsb - 1, 0);
+    answer.stage1Bits = lsb;
+    return true;
   }
 
   /** Data access permissions by AP[2:1], {EL1, EL0}, and what APTable leaves of them. */
   private static final String[][] AP = {{"RW", ""}, {"RW", "RW"}, {"R", ""}, {"R", "R"}};
 
-  private void s1Permissions(
-      Request request,
-      long descriptor,
-      boolean noEl0,
-      boolean noWrite,
-      boolean pxnT,
-      boolean uxnT) {
+  private void s1Permissions(Request request, long descriptor, boolean[] tableDenials) {
+    boolean noEl0 = tableDenials[0];
+    boolean noWrite = tableDenials[1];
+    boolean pxnT = tableDenials[2];
+    boolean uxnT = tableDenials[3];
     String[] permissions = AP[(int) bits(descriptor, 7, 6)];
     String privileged = permissions[0];
     String unprivileged = permissions[1];

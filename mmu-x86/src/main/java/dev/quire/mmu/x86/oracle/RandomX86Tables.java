@@ -1,18 +1,42 @@
-package dev.quire.mmu.x86;
+package dev.quire.mmu.x86.oracle;
 
-import java.util.Random;
+import dev.quire.mmu.x86.Cr0;
+import dev.quire.mmu.x86.Cr4;
+import dev.quire.mmu.x86.Efer;
+import dev.quire.mmu.x86.Ia32ePte;
+import dev.quire.mmu.x86.PagingMode;
 import java.util.function.LongUnaryOperator;
+import java.util.random.RandomGenerator;
 
 /** Tables and registers that are mostly well-formed, so that walks get deep before they fail. */
-final class RandomTables {
-  private RandomTables() {}
+public final class RandomX86Tables {
+  private static final int[] PAT_TYPES = {0, 1, 4, 5, 6, 7};
 
-  private static boolean chance(Random random, int percent) {
+  private RandomX86Tables() {}
+
+  /** Where tables and registers go: to the walker and to the oracle alike. */
+  public interface Target {
+    void registers(long cr0, long cr3, long cr4, long efer);
+
+    /** PKRU and IA32_PKRS. */
+    void keys(int pkru, int pkrs);
+
+    void pat(long value);
+
+    /** The four PDPTE registers of PAE paging. */
+    void pdptes(long... values);
+
+    void write64(long pa, long value);
+
+    void write32(long pa, int value);
+  }
+
+  private static boolean chance(RandomGenerator random, int percent) {
     return random.nextInt(100) < percent;
   }
 
   /** Registers of the mode with random modifiers. CR3 selects pages 1 and up. */
-  static void registers(Random random, WalkComparison walks, PagingMode mode) {
+  public static void registers(RandomGenerator random, Target target, PagingMode mode) {
     long cr0 = Cr0.PE | Cr0.PG | (random.nextBoolean() ? Cr0.WP : 0);
     long cr4 = random.nextLong() & (Cr4.PSE | Cr4.PGE | Cr4.SMEP | Cr4.SMAP);
     long efer = chance(random, 80) ? Efer.NXE : 0;
@@ -30,28 +54,34 @@ final class RandomTables {
       }
     }
     cr4 |= random.nextLong() & (mode.isIa32e() ? Cr4.PKE | Cr4.PKS : 0);
-    walks.keys(rareBits(random), rareBits(random));
-    walks.pat(randomPat(random));
-    walks.registers(cr0, 0x1000 | random.nextInt(0x1000) & 0x18, cr4, efer);
+    target.keys(rareBits(random), rareBits(random));
+    target.pat(randomPat(random));
+    target.registers(cr0, 0x1000 | random.nextInt(0x1000) & 0x18, cr4, efer);
   }
 
-  private static int rareBits(Random random) {
+  private static int rareBits(RandomGenerator random) {
     int bits = random.nextInt();
     bits &= random.nextInt();
     return bits & random.nextInt();
   }
 
-  private static long randomPat(Random random) {
+  private static long randomPat(RandomGenerator random) {
     long pat = 0;
     for (int i = 0; i < 8; i++) {
-      pat = pat << 8 | new int[] {0, 1, 4, 5, 6, 7}[random.nextInt(6)];
+      pat = pat << 8 | PAT_TYPES[random.nextInt(PAT_TYPES.length)];
     }
     return pat;
   }
 
-  static void path(
-      Random random, WalkComparison walks, PagingMode mode, int physicalBits, long va, int pages) {
-    path(random, walks, mode, physicalBits, va, pages, LongUnaryOperator.identity());
+  /** As below, guest physical addresses being those of memory. */
+  public static void path(
+      RandomGenerator random,
+      Target target,
+      PagingMode mode,
+      int physicalBits,
+      long va,
+      int pages) {
+    path(random, target, mode, physicalBits, va, pages, LongUnaryOperator.identity());
   }
 
   /**
@@ -59,9 +89,9 @@ final class RandomTables {
    *
    * @param place where in memory a guest physical address is
    */
-  static void path(
-      Random random,
-      WalkComparison walks,
+  public static void path(
+      RandomGenerator random,
+      Target target,
       PagingMode mode,
       int physicalBits,
       long va,
@@ -74,7 +104,7 @@ final class RandomTables {
       for (int i = 0; i < 4; i++) {
         pdptes[i] = randomPage(random, pages) | (chance(random, 95) ? 1 : 0);
       }
-      walks.pdptes(pdptes);
+      target.pdptes(pdptes);
       table = pdptes[(int) (va >>> 30)] & Ia32ePte.ADDRESS;
     }
     for (int level = mode.rootLevel(); level >= 1; level--) {
@@ -84,19 +114,19 @@ final class RandomTables {
       long next = randomPage(random, pages);
       boolean large = level == 2 || level == 3 && mode.isIa32e();
       if (entryBytes == 4) {
-        walks.write32(at, (int) entry32(random, next, large));
+        target.write32(at, (int) entry32(random, next, large));
       } else {
-        walks.write64(at, entry64(random, next, large, level, physicalBits));
+        target.write64(at, entry64(random, next, large, level, physicalBits));
       }
       table = next;
     }
   }
 
-  private static long randomPage(Random random, int pages) {
+  private static long randomPage(RandomGenerator random, int pages) {
     return random.nextInt(1, pages) * 0x1000L;
   }
 
-  private static long flags(Random random) {
+  private static long flags(RandomGenerator random) {
     long flags = 0;
     flags |= chance(random, 92) ? Ia32ePte.P : 0;
     flags |= chance(random, 85) ? Ia32ePte.RW : 0;
@@ -106,7 +136,7 @@ final class RandomTables {
             & (Ia32ePte.PWT | Ia32ePte.PCD | Ia32ePte.A | Ia32ePte.D | Ia32ePte.G | 0xe00);
   }
 
-  private static long entry32(Random random, long next, boolean large) {
+  private static long entry32(RandomGenerator random, long next, boolean large) {
     long entry = flags(random);
     if (large && chance(random, 40)) {
       entry |= Ia32ePte.PS | random.nextLong() & 0xffdf_f000L;
@@ -117,7 +147,7 @@ final class RandomTables {
   }
 
   private static long entry64(
-      Random random, long next, boolean large, int level, int physicalBits) {
+      RandomGenerator random, long next, boolean large, int level, int physicalBits) {
     long entry = flags(random);
     entry |= chance(random, 15) ? Ia32ePte.XD : 0;
     entry |= chance(random, 20) ? random.nextLong() & 0x7ff0_0000_0000_0000L : 0;
