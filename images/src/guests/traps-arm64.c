@@ -1,7 +1,7 @@
 /*
  * traps: exceptions other than translation faults, exactly: ESR, FAR, ELR, vector. What an EL0
  * program may not do, misaligned PCs and exclusives, SVC, PSCI.
- *   all=1 checks what few emulators have too: SP alignment, FP traps, SCTLR.A
+ *   all=1 checks what few emulators have too: SP alignment
  */
 #include "cpu.h"
 #include "mmu.h"
@@ -73,8 +73,26 @@ USER(hvc, ".inst 0xd4000002")
 USER(daif, "msr daifset, #2")
 USER(counter, "mrs x0, cntvct_el0")
 BOTH(fp, "", ".arch_extension fp\nfmov d0, x0")
+BOTH(fpcr, "", "mrs x0, fpcr")
+BOTH(fp_load, "", "ldr q0, [x0]")
 BOTH(load, "", "ldr x1, [x0]")
-USER(sp, "mov x9, sp\nadd sp, sp, #8\nldr x1, [sp]\nmov sp, x9")
+BOTH(store, "", "str w1, [x0]")
+BOTH(pair, "", "ldp x1, x2, [x0]")
+BOTH(quad, "", "stp q0, q1, [x0]")
+BOTH(bytes, "", "ld1 {v0.16b}, [x0]")
+BOTH(rndr, "", "mrs x0, s3_3_c2_c4_0")
+BOTH(rndrrs, "", "mrs x0, s3_3_c2_c4_1")
+BOTH(pmu, "", "mrs x0, pmccntr_el0")
+USER(sp_fine, "mov x9, sp\nadd sp, sp, #8\nsub x1, sp, #8\nmov sp, x9\nldur x1, [sp, #-16]")
+/* Each way to a misaligned stack pointer; the trapping instruction is that at name_at. */
+#define STACK(name, before, trapping) \
+  SNIPPET(".user.text", u_##name, "mov x9, sp\n" before, trapping "\nmov sp, x9")
+STACK(sp_immediate, "add sp, sp, #8", "ldr x1, [sp]")
+STACK(sp_register, "sub x1, sp, #4\nmov sp, x1", "stp x1, x2, [sp, #-16]!")
+STACK(sp_extended, "mov x1, #1\nsub sp, sp, x1", "ldr q0, [sp]")
+STACK(sp_logical, "sub x1, sp, #8\norr x1, x1, #2\nand sp, x1, #-2", "ldxr x1, [sp]")
+STACK(sp_writeback, "str x1, [sp, #-24]!", "ldr x1, [sp]")
+STACK(sp_pair, "stp w1, w2, [sp, #-8]!\nb 1f\n1:", "ldrb w1, [sp, #3]")
 
 static void expect(const char *what, bool user, op operation, u64 argument, u64 elr, u64 esr,
                    u64 far) {
@@ -95,6 +113,7 @@ static void expect_in(bool user, const char *what, op operation, u64 argument, c
   expect(what, user, operation, argument, (u64)at, want, far);
 }
 #define EXPECT_USER(name, want) expect_in(true, #name, u_##name, 0, u_##name##_at, want, 0)
+#define EXPECT_STACK(name) EXPECT_USER(name, esr(EC_SP_ALIGNMENT, 0))
 #define EXPECT_BOTH(name, want)                                             \
   expect_in(false, #name, k_##name, 0, k_##name##_at, want, 0);             \
   EXPECT_USER(name, want)
@@ -187,24 +206,85 @@ static void firmware(void) {
   printf("PSCI %lu.%lu\n", version >> 16, version & 0xffff);
 }
 
-static void seldom_modelled(void) {
-  write_reg(cpacr_el1, 0);
+static void set_fpen(u64 fpen) {
+  write_reg(cpacr_el1, fpen << 20);
   isb();
-  EXPECT_BOTH(fp, esr(EC_FP, 0x1e00000));
-  write_reg(cpacr_el1, 3u << 20);
-  isb();
+}
+
+static void floating_point(void) {
+  u64 want = esr(EC_FP, 0x1e00000);
+  for (u64 fpen = 0; fpen <= 2; fpen += 2) {
+    set_fpen(fpen);
+    EXPECT_BOTH(fp, want);
+    EXPECT_BOTH(fpcr, want);
+    EXPECT_BOTH(fp_load, want);
+  }
+  set_fpen(1); /* EL0 only */
+  EXPECT_USER(fp, want);
+  seen.count = 0;
+  check(k_fp(0, 0) == 0 && !seen.count, "FMOV at EL1 with FPEN 1");
+  set_fpen(3);
+  check(run_user_default_stack(u_fp, 0, 0) == 0 && !seen.count, "FMOV at EL0 with FPEN 3");
+  printf("FP traps\n");
+}
+
+static void expect_misaligned(const char *what, op kernel, char *k_at, op user, char *u_at,
+                              unsigned offset, u64 write) {
+  u64 k_va = WINDOW_VA + offset, u_va = WINDOW_VA + PAGE_BYTES + offset;
+  expect_in(false, what, kernel, k_va, k_at, esr(EC_DABT_SAME, write | FSC_ALIGNMENT), k_va);
+  expect_in(true, what, user, u_va, u_at, esr(EC_DABT_LOW, write | FSC_ALIGNMENT), u_va);
+}
+#define EXPECT_MISALIGNED(name, offset, write) \
+  expect_misaligned(#name, k_##name, k_##name##_at, u_##name, u_##name##_at, offset, write)
+
+static void data_alignment(void) {
   u64 sctlr = read_reg(sctlr_el1);
   write_reg(sctlr_el1, sctlr | SCTLR_A);
   isb();
-  expect_in(false, "SCTLR.A", k_load, WINDOW_VA + 3, k_load_at, esr(EC_DABT_SAME, FSC_ALIGNMENT),
-            WINDOW_VA + 3);
+  EXPECT_MISALIGNED(load, 3, 0);
+  EXPECT_MISALIGNED(load, PAGE_BYTES - 4, 0);
+  EXPECT_MISALIGNED(store, 2, BIT(6));
+  EXPECT_MISALIGNED(pair, 4, 0);
+  EXPECT_MISALIGNED(quad, 8, BIT(6));
+  seen.count = 0;
+  check(k_load(WINDOW_VA + 8, 0) == 0 && k_pair(WINDOW_VA + 8, 0) == 0 &&
+            k_bytes(WINDOW_VA + 1, 0) == 0 && !seen.count,
+        "an aligned access with SCTLR_EL1.A: ESR %lx", seen.esr);
   write_reg(sctlr_el1, sctlr);
   isb();
-  printf("FP traps, SCTLR.A\n");
-  if (arg_u64("all", 0)) { /* QEMU 7.2 has no such check */
-    expect_in(true, "SP alignment", u_sp, 0, u_sp_at + 8, esr(EC_SP_ALIGNMENT, 0), 0);
-    printf("SP alignment\n");
+  check(k_load(WINDOW_VA + 3, 0) == 0 && !seen.count, "an unaligned load without SCTLR_EL1.A");
+  printf("SCTLR.A\n");
+}
+
+static void stack_alignment(void) {
+  u64 sctlr = read_reg(sctlr_el1);
+  write_reg(sctlr_el1, sctlr | BIT(3) | BIT(4)); /* SA, SA0 */
+  isb();
+  EXPECT_STACK(sp_immediate);
+  EXPECT_STACK(sp_register);
+  EXPECT_STACK(sp_extended);
+  EXPECT_STACK(sp_logical);
+  EXPECT_STACK(sp_writeback);
+  EXPECT_STACK(sp_pair);
+  seen.count = 0;
+  check(run_user_default_stack(u_sp_fine, 0, 0) == 0 && !seen.count, "a misaligned SP not used");
+  write_reg(sctlr_el1, sctlr & ~(BIT(3) | BIT(4)));
+  isb();
+  check(run_user_default_stack(u_sp_writeback, 0, 0) == 0 && !seen.count, "SP without SA0");
+  write_reg(sctlr_el1, sctlr);
+  isb();
+  printf("SP alignment\n");
+}
+
+static void not_advertised(void) {
+  if (!(read_reg(id_aa64isar0_el1) >> 60)) {
+    EXPECT_BOTH(rndr, esr(EC_UNKNOWN, 0));
+    EXPECT_BOTH(rndrrs, esr(EC_UNKNOWN, 0));
   }
+  if (!(read_reg(id_aa64dfr0_el1) >> 8 & 15)) {
+    EXPECT_BOTH(pmu, esr(EC_UNKNOWN, 0));
+  }
+  printf("what the ID registers do not show: RNDR, performance monitors\n");
 }
 
 void guest_main(void) {
@@ -220,7 +300,10 @@ void guest_main(void) {
   alignment();
   stack_select();
   firmware();
-  if (arg_u64("all", !strict)) {
-    seldom_modelled();
+  floating_point();
+  data_alignment();
+  if (arg_u64("all", strict)) { /* QEMU 7.2 has no such check */
+    stack_alignment();
   }
+  not_advertised();
 }

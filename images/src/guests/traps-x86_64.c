@@ -40,6 +40,12 @@ KERNEL(avx, "", ".byte 0xc5, 0xfc, 0x58, 0xc0") /* vaddps %ymm0,%ymm0,%ymm0 with
 KERNEL(sse, "", "xorps %xmm0, %xmm0")
 KERNEL(beyond_gdt, "mov $0x48, %eax", "mov %eax, %es")
 KERNEL(absent_segment, "mov $0x23, %eax", "mov %eax, %es")
+KERNEL(rdrand, "", "rdrand %rax")
+KERNEL(rdseed, "", "rdseed %eax")
+KERNEL(xgetbv, "xor %ecx, %ecx", "xgetbv")
+KERNEL(set_vme, "mov %cr4, %rax; or $1, %eax", "mov %rax, %cr4")
+KERNEL(set_pvi, "mov %cr4, %rax; or $2, %eax", "mov %rax, %cr4")
+KERNEL(set_osxsave, "mov %cr4, %rax; or $0x40000, %eax", "mov %rax, %cr4")
 USER(user_undefined, "", "ud2")
 USER(user_divide, "xor %ecx, %ecx; xor %edx, %edx", "div %rcx")
 USER(user_hlt, "", "hlt")
@@ -59,6 +65,14 @@ USER(user_swapgs, "", "swapgs")
 USER(user_in8, "", "in $0x61, %al")
 USER(user_in16, "", "in $0x60, %ax")
 USER(user_out8, "mov $0xe9, %dx; mov $10, %al", "out %al, %dx")
+
+/* The descriptors these look at are on pages of the kernel's. */
+USER(user_load_es, "mov $0x23, %eax", "mov %eax, %es")
+USER(user_load_gs, "mov $0x23, %eax", "mov %eax, %gs")
+USER(user_lar, "mov $0x23, %eax", "lar %eax, %ecx")
+USER(user_lret, "push $0x2b; lea 1f(%rip), %rax; push %rax", "lretq; 1:")
+USER(user_ljmp, "push $0x2b; lea 1f(%rip), %rax; push %rax", "rex.W ljmp *(%rsp); 1: pop %rax; pop %rax")
+USER(user_beyond_gdt, "mov $0x4b, %eax", "mov %eax, %fs")
 
 static void expect(const char *what, bool user, op operation, const char *at, unsigned vector,
                    u64 error) {
@@ -115,6 +129,37 @@ static void user_exceptions(void) {
   EXPECT_USER(user_clts, 13, 0);
   EXPECT_USER(user_swapgs, 13, 0);
   printf("user: privileged instructions\n");
+}
+
+/* The processor's own accesses, made for user mode: with supervisor rights. */
+static void descriptors_of_user_mode(void) {
+  expect_none("MOV to ES", user_load_es);
+  expect_none("MOV to GS", user_load_gs);
+  expect_none("LAR", user_lar);
+  expect_none("far RET", user_lret);
+  expect_none("far JMP", user_ljmp);
+  EXPECT_USER(user_beyond_gdt, 13, 0x48);
+  wrmsr(MSR_GS_BASE, (u64)&cpus[0]);
+  printf("user: segment loads and far transfers\n");
+}
+
+static void not_advertised(void) {
+  struct cpuid one = cpuid(1, 0), seven = cpuid(7, 0);
+  if (!(one.ecx & BIT(30))) {
+    EXPECT(rdrand, 6, 0);
+  }
+  if (!(seven.ebx & BIT(18))) {
+    EXPECT(rdseed, 6, 0);
+  }
+  EXPECT(xgetbv, 6, 0);
+  if (!(one.edx & BIT(1))) {
+    EXPECT(set_vme, 13, 0);
+    EXPECT(set_pvi, 13, 0);
+  }
+  if (!(one.ecx & BIT(26))) {
+    EXPECT(set_osxsave, 13, 0);
+  }
+  printf("what CPUID does not show: RDRAND, RDSEED, XGETBV, bits of CR4\n");
 }
 
 static void allow_port(u16 port, bool allowed) {
@@ -224,7 +269,9 @@ void guest_main(void) {
     on_trap(vectors[i], record);
   }
   kernel_exceptions();
+  not_advertised();
   user_exceptions();
+  descriptors_of_user_mode();
   io_rights();
   double_faults();
   single_steps();

@@ -138,6 +138,11 @@ public final class UcArm64State {
     return RawMemory.getInt(env() + layout.syndrome() + Arm64Layout.TARGET_EL_FROM_SYNDROME);
   }
 
+  /** Leaves a mark there: whatever exception the core takes next overwrites it. */
+  public void setExceptionTargetEl(int mark) {
+    RawMemory.putInt(env() + layout.syndrome() + Arm64Layout.TARGET_EL_FROM_SYNDROME, mark);
+  }
+
   /** The exact address of the last failed fill. */
   public long invalidAddr() {
     uc.requireOpen();

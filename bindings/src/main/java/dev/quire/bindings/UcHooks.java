@@ -115,6 +115,18 @@ public final class UcHooks {
     return add(UcConst.HOOK_CODE, new Upcalls.BlockUpcall(this, hook), 0);
   }
 
+  /** A callback for {@link #codeAt}; one serves any number of addresses. */
+  public long codeCallback(BlockHook hook) {
+    uc.check();
+    // NATIVE: the stub lives in the engine's arena, which closes after the engine.
+    return NativeCalls.upcall(LOOKUP, new Upcalls.BlockUpcall(this, hook), arena);
+  }
+
+  /** Calls {@link #codeCallback} before the instruction at {@code va}, in any address space. */
+  public long codeAt(long callback, long va) {
+    return add(UcConst.HOOK_CODE, callback, 0, va, va, 0);
+  }
+
   /** Fresh translations. */
   public long translation(TranslationHook hook) {
     return add(UcConst.HOOK_EDGE_GENERATED, new Upcalls.TranslationUpcall(this, hook), 0);
@@ -177,12 +189,17 @@ public final class UcHooks {
   }
 
   private long add(int type, long callback, long userData, int insn) {
+    // Begin above end means everywhere.
+    return add(type, callback, userData, 1L, 0L, insn);
+  }
+
+  private long add(int type, long callback, long userData, long begin, long end, int insn) {
     uc.check();
     try (Arena out = Arena.ofConfined()) {
       long id = out.allocate(JAVA_LONG).address();
-      // Begin above end means everywhere.
       Uc.require(
-          "uc_hook_add", UcApi.hookAdd(uc.handle(), id, type, callback, userData, 1L, 0L, insn));
+          "uc_hook_add",
+          UcApi.hookAdd(uc.handle(), id, type, callback, userData, begin, end, insn));
       return RawMemory.getLong(id);
     }
   }

@@ -174,6 +174,10 @@ class GarbageGuestsTest {
     file.putLong(0).putLong(0).putLong(0).putInt(0x644d_5241).putInt(0);
     // VBAR_EL1 = an address within the image, so that an exception has garbage to go on with.
     file.putInt(0xd281_0000).putInt(0xf2a8_0100).putInt(0xd518_c000);
+    // Three in four get no trap at what is a quarter of all words: CPACR_EL1.FPEN = 3.
+    if (random.nextInt(4) > 0) {
+      file.putInt(0xd2a0_0600).putInt(0xd518_1040);
+    }
     boolean nasty = random.nextBoolean();
     while (file.remaining() >= 4) {
       file.putInt(nasty && random.nextInt(3) > 0 ? nastyArm(random) : random.nextInt());

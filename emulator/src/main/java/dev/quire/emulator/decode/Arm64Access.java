@@ -110,6 +110,11 @@ public final class Arm64Access {
     return (access & ZERO_BLOCK) != 0;
   }
 
+  /** The address is relative to the program counter. */
+  public static boolean isLiteral(long access) {
+    return ((int) (access >>> FORM_SHIFT) & 7) == FORM_LITERAL;
+  }
+
   /** The registers are SIMD and floating-point ones. */
   public static boolean isVector(long access) {
     return (access & VECTOR) != 0;

@@ -64,14 +64,25 @@ public final class X86BlockScanner {
     return (classes & instructionClass.bit()) != 0;
   }
 
-  /** Whether IN, OUT, INS or OUTS occur, which the engine runs without a privilege check. */
+  /**
+   * Whether instructions occur that the engine must not run: IN, OUT, INS, OUTS and XSETBV, which
+   * it does not check, RDRAND and RDSEED, which give the host's random numbers.
+   */
+  public boolean isSensitive() {
+    long sensitive = X86InstructionClass.XSETBV.bit() | X86InstructionClass.RANDOM.bit() | ports();
+    return (classes & sensitive) != 0;
+  }
+
+  /** Whether IN, OUT, INS or OUTS occur. */
   public boolean accessesPorts() {
-    long ports =
-        X86InstructionClass.IN.bit()
-            | X86InstructionClass.OUT.bit()
-            | X86InstructionClass.INS.bit()
-            | X86InstructionClass.OUTS.bit();
-    return (classes & ports) != 0;
+    return (classes & ports()) != 0;
+  }
+
+  private static long ports() {
+    return X86InstructionClass.IN.bit()
+        | X86InstructionClass.OUT.bit()
+        | X86InstructionClass.INS.bit()
+        | X86InstructionClass.OUTS.bit();
   }
 
   /** Whether the last instruction is a string instruction with a REP prefix. */

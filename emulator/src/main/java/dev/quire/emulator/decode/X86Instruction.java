@@ -184,6 +184,26 @@ public final class X86Instruction {
             || (opcode >= 0xaa && opcode <= 0xaf));
   }
 
+  /**
+   * Whether the processor may look into a descriptor table or task state segment by itself for this
+   * instruction: segment loads, far transfers, LAR, LSL, VERR and VERW.
+   */
+  public boolean accessesDescriptors() {
+    if (map == 0) {
+      return switch (opcode) {
+        case 0x07, 0x17, 0x1f, 0x8e, 0x9a, 0xc4, 0xc5, 0xca, 0xcb, 0xcf, 0xea -> true;
+        case 0xff -> digit() == 3 || digit() == 5;
+        default -> false;
+      };
+    }
+    return map == 1
+        && switch (opcode) {
+          case 0x00 -> digit() == 4 || digit() == 5;
+          case 0x02, 0x03, 0xa1, 0xa9, 0xb2, 0xb4, 0xb5 -> true;
+          default -> false;
+        };
+  }
+
   /** A string instruction with a REP, REPE or REPNE prefix. */
   public boolean isRepeated() {
     return repPrefix && isString();

@@ -58,7 +58,9 @@ public enum X86InstructionClass {
   MWAIT,
   /** MOV SS and POP SS: interrupts are held off for one instruction. */
   LOAD_SS,
-  RSM;
+  RSM,
+  /** RDRAND and RDSEED. */
+  RANDOM;
 
   /** This class as a bit of the masks of {@link X86BlockScanner#classes()}. */
   public long bit() {

@@ -91,7 +91,13 @@ final class X86TwoByteClasses {
     if (vmx) {
       return X86InstructionClass.VMX;
     }
-    boolean undefined = in.isRegisterForm() && in.digit() < 6;
-    return undefined ? X86InstructionClass.UNDEFINED : X86InstructionClass.ORDINARY;
+    if (!in.isRegisterForm()) {
+      return X86InstructionClass.ORDINARY;
+    }
+    if (in.digit() < 6) {
+      return X86InstructionClass.UNDEFINED;
+    }
+    boolean repeat = in.prefix == X86OpcodeMaps.PREFIX_F3 || in.prefix == X86OpcodeMaps.PREFIX_F2;
+    return repeat ? X86InstructionClass.ORDINARY : X86InstructionClass.RANDOM;
   }
 }

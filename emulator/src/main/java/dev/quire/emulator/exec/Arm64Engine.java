@@ -8,6 +8,7 @@ import dev.quire.emulator.decode.AccessKind;
 import dev.quire.emulator.decode.Arm64Access;
 import dev.quire.emulator.decode.Arm64AccessDecoder;
 import dev.quire.emulator.decode.Arm64FatalEncodings;
+import dev.quire.emulator.decode.Arm64InstructionKinds;
 import dev.quire.emulator.vcpu.arm64.Arm64CpuState;
 import dev.quire.mmu.Access;
 import dev.quire.mmu.FaultRecord;
@@ -48,6 +49,10 @@ public final class Arm64Engine extends UnicornEngine implements Arm64CpuState {
   private static final long HCR_VF = 1L << 6;
   private static final long HCR_VI = 1L << 7;
   private static final long MDCR_TDE = 1L << 8;
+
+  /** Performance monitors are not there: the hidden EL2 gets what touches them. */
+  private static final long MDCR_TPM_TPMCR = 3L << 5;
+
   private static final long MDSCR_SS = 1;
   private static final long DAIF_I = 1 << 7;
   private static final long DAIF_F = 1 << 6;
@@ -55,13 +60,16 @@ public final class Arm64Engine extends UnicornEngine implements Arm64CpuState {
   private static final long PSTATE_PAN = 1L << 22;
   private static final long PSTATE_UAO = 1L << 23;
   private static final long PSTATE_SP_SELECT = 1;
+  private static final long SPSR_EL1_BIT = 1 << 2;
   private static final long PSTATE_RESET = 0x3c5;
   private static final long SCTLR_RESET = 0x30d0_0800L;
   private static final long SCTLR_DZE = 1 << 14;
   private static final int EC_SHIFT = 26;
+  private static final long SCTLR_TRAPS = 1 << 1 | 1 << 3 | 1 << 4;
+  private static final long VBAR_RES0 = 0x7ff;
 
-  /** Exception class 0 with IL: an undefined instruction. */
-  private static final long ESR_UNKNOWN = 1L << 25;
+  /** Stands where the core notes the level it takes an exception to, until it takes one. */
+  private static final int NO_EXCEPTION = 0x51;
 
   private static final int EC_SOFTWARE_STEP_LOWER = 0x32;
   private static final int CRN_TLBI = 8;
@@ -75,8 +83,14 @@ public final class Arm64Engine extends UnicornEngine implements Arm64CpuState {
   private final SystemRegisterHandler registers;
   private long lines;
   private final CodeCoherence coherence;
+  private final Arm64Traps traps = new Arm64Traps();
+  private final Arm64CodeWatch watch;
+  private Runnable interruptTaken = () -> {};
   private boolean steppingWfi;
-  private boolean undefinedAhead;
+  private boolean judged;
+  private boolean controlsChanged = true;
+  private boolean stopsToStep;
+  private boolean stepsNext;
 
   private Arm64Engine(
       Uc uc,
@@ -91,6 +105,15 @@ public final class Arm64Engine extends UnicornEngine implements Arm64CpuState {
     this.memory = memory;
     this.registers = registers;
     this.coherence = coherence;
+    watch =
+        new Arm64CodeWatch(
+            uc.hooks(),
+            memory,
+            new Arm64CodeWatch.Callbacks(
+                uc.hooks().codeCallback((va, bytes) -> noteException()),
+                uc.hooks().codeCallback(this::stackWritten),
+                uc.hooks().codeCallback(this::exceptionReturns),
+                uc.hooks().codeCallback(this::isToBeStepped)));
   }
 
   /** Opens a core on the machine's memory; the calling thread owns it. */
@@ -119,12 +142,65 @@ public final class Arm64Engine extends UnicornEngine implements Arm64CpuState {
 
   private void initialise() {
     writeSystem(SystemRegister.SCR_EL3, SCR_NS_HCE_RW_APK_API);
-    writeSystem(SystemRegister.MDCR_EL2, MDCR_TDE);
+    writeSystem(SystemRegister.MDCR_EL2, MDCR_TDE | MDCR_TPM_TPMCR);
     writeLines(0);
-    uc.hooks().interrupt(this::trap);
+    state.setExceptionTargetEl(NO_EXCEPTION);
+    uc.hooks().interrupt(this::raised);
     uc.hooks().mrs(this::mrs);
     uc.hooks().msr(this::msr);
     uc.hooks().sys(this::sys);
+  }
+
+  private void raised(int number) {
+    judged = false;
+    state.setExceptionTargetEl(NO_EXCEPTION);
+    trap(number);
+  }
+
+  /** Told whenever the core has taken an IRQ or FIQ, before the next instruction. */
+  public void onInterruptTaken(Runnable observer) {
+    interruptTaken = observer;
+  }
+
+  /** Of the exceptions only interrupts are taken by the core, and leave no other trace. */
+  private void noteException() {
+    if (state.exceptionTargetEl() != NO_EXCEPTION) {
+      state.setExceptionTargetEl(NO_EXCEPTION);
+      interruptTaken.run();
+    }
+  }
+
+  private void stackWritten(long va, int bytes) {
+    if (!isStepping() && isStackCheckDue()) {
+      stopToStep();
+    }
+  }
+
+  private void exceptionReturns(long va, int bytes) {
+    long spsr = state.systemRegister(UcArm64State.SystemRegister.SPSR_EL1);
+    int bank = (spsr & PSTATE_SP_SELECT) == 0 ? 0 : 1;
+    boolean live = bank == (state.pstateRest() & PSTATE_SP_SELECT);
+    long sp = live ? state.sp() : state.spBank(bank);
+    int el = (spsr & SPSR_EL1_BIT) == 0 ? 0 : 1;
+    if (traps.checksStackPointer(el) && !Arm64Traps.isStackAligned(sp)) {
+      isToBeStepped(va, bytes);
+    }
+  }
+
+  private void isToBeStepped(long va, int bytes) {
+    if (!isStepping()) {
+      stepsNext = true;
+      stopToStep();
+    }
+  }
+
+  private void stopToStep() {
+    stopsToStep = true;
+    uc.emuStop();
+  }
+
+  private boolean isStackCheckDue() {
+    return traps.checksStackPointer(state.el()) && !Arm64Traps.isStackAligned(state.sp());
   }
 
   private boolean mrs(int rt, long value, int crn, int crm, int op0, int op1, int op2) {
@@ -139,8 +215,56 @@ public final class Arm64Engine extends UnicornEngine implements Arm64CpuState {
 
   private boolean msr(int rt, long value, int crn, int crm, int op0, int op1, int op2) {
     int register = SystemRegister.of(op0, op1, crn, crm, op2);
-    return !isUnknownToCore(register)
-        && registers.write(register, value) == SystemRegisterHandler.Answer.DONE;
+    if (isUnknownToCore(register)) {
+      return false;
+    }
+    if (changesControls(register, value) && state.el() == 1) {
+      controlsChanged = true;
+      kick();
+    }
+    return registers.write(register, value) == SystemRegisterHandler.Answer.DONE;
+  }
+
+  private boolean changesControls(int register, long value) {
+    if (register == SystemRegister.VBAR_EL1) {
+      return !watch.watchesVectors(value & ~VBAR_RES0);
+    }
+    return register == SystemRegister.CPACR_EL1
+        || register == SystemRegister.SCTLR_EL1 && ((value ^ sctlrEl1()) & SCTLR_TRAPS) != 0;
+  }
+
+  @Override
+  void prepare() {
+    if (controlsChanged || watch.isCrowded()) {
+      takeUpControls();
+    }
+  }
+
+  private void takeUpControls() {
+    controlsChanged = false;
+    long vbar = vbarEl1() & ~VBAR_RES0;
+    boolean stale = !watch.watchesVectors(vbar);
+    watch.watchVectors(vbar);
+    stale |= traps.update(sctlrEl1(), readSystem(SystemRegister.CPACR_EL1));
+    if (stale || watch.isCrowded()) {
+      watch.forgetCode();
+      flushAll();
+      flushCode();
+    }
+  }
+
+  @Override
+  boolean mustStep() {
+    boolean must = stepsNext || traps.checksAlignment() || isStackCheckDue();
+    stepsNext = false;
+    return must;
+  }
+
+  @Override
+  boolean stoppedToStep() {
+    boolean stopped = stopsToStep;
+    stopsToStep = false;
+    return stopped;
   }
 
   private boolean sys(int rt, long value, int crn, int crm, int op0, int op1, int op2) {
@@ -291,9 +415,26 @@ public final class Arm64Engine extends UnicornEngine implements Arm64CpuState {
     return false;
   }
 
-  /** A page that holds a word the core cannot translate is stepped through. */
+  /**
+   * A page with a word that the core cannot translate is stepped through, as is one with words that
+   * trap and the core does not know it.
+   */
   @Override
   boolean isTranslatable(long va, long pfn) {
+    return isHarmless(pfn) && !(traps.trapsFloatingPoint(state.el()) && holdsFloatingPoint(pfn));
+  }
+
+  private boolean holdsFloatingPoint(long pfn) {
+    long pa = pfn << Order.BASE_PAGE_SHIFT;
+    for (int offset = 0; offset < PAGE_BYTES; offset += INSTRUCTION_BYTES) {
+      if (Arm64InstructionKinds.isFloatingPoint(memory.readInt(pa + offset))) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private boolean isHarmless(long pfn) {
     if (coherence.isVetted(pfn)) {
       return true;
     }
@@ -307,16 +448,41 @@ public final class Arm64Engine extends UnicornEngine implements Arm64CpuState {
     return true;
   }
 
-  /** A step translates one word, which {@link #beforeStep} has looked at. */
+  @Override
+  boolean storesOnce() {
+    long access = Arm64AccessDecoder.decode(instructionAtPc());
+    int bytes = Arm64Access.bytes(access);
+    return Arm64Access.kind(access).faultsAsWrite()
+        && !Arm64Access.isZeroBlock(access)
+        && Arm64Access.registers(access) == 1
+        && bytes <= Long.BYTES
+        && (Arm64Access.address(access, this, state.pc()) & bytes - 1) == 0;
+  }
+
+  /** A step translates one word, which {@link #beforeStep} has judged. */
   @Override
   long steppedPage(long va, long pfn) {
     return pfn << Order.BASE_PAGE_SHIFT | Protection.READ | Protection.EXEC;
   }
 
   @Override
+  void grantedExecute(long va, long pfn) {
+    watch.lookThrough(va, pfn, traps.checksAnyStackPointer());
+  }
+
+  @Override
+  void forgetCode(long pfn) {
+    watch.forget(pfn);
+  }
+
+  @Override
   EngineExit beforeStep() {
-    undefinedAhead = Arm64FatalEncodings.isFatal(instructionAtPc());
-    return undefinedAhead ? new EngineExit.Trap(TRAP_UNDEFINED) : null;
+    if (state.pc() % INSTRUCTION_BYTES != 0) {
+      return null;
+    }
+    int raised = traps.raisedBy(instructionAtPc(), this);
+    judged = raised != NO_TRAP;
+    return judged ? new EngineExit.Trap(raised) : null;
   }
 
   @Override
@@ -409,6 +575,8 @@ public final class Arm64Engine extends UnicornEngine implements Arm64CpuState {
     state.setSp(0);
     state.setPstate(PSTATE_RESET);
     writeSystem(SystemRegister.SCTLR_EL1, SCTLR_RESET);
+    writeSystem(SystemRegister.CPACR_EL1, 0);
+    controlsChanged = true;
     state.setPc(entryPc);
   }
 
@@ -424,6 +592,7 @@ public final class Arm64Engine extends UnicornEngine implements Arm64CpuState {
 
   @Override
   public void enterEl1(long elr, long newPstate, long vectorPc) {
+    noteException();
     long old = state.pstate();
     boolean onSpEl1 = (old & PSTATE_SP_SELECT) != 0;
     if (!onSpEl1) {
@@ -449,15 +618,14 @@ public final class Arm64Engine extends UnicornEngine implements Arm64CpuState {
 
   @Override
   public long raisedSyndrome() {
-    if (undefinedAhead) {
-      undefinedAhead = false;
-      return ESR_UNKNOWN;
+    if (judged) {
+      return traps.syndrome();
     }
     return Integer.toUnsignedLong(state.exceptionSyndrome());
   }
 
   @Override
   public long raisedAddress() {
-    return state.exceptionVaddress();
+    return judged ? traps.address() : state.exceptionVaddress();
   }
 }

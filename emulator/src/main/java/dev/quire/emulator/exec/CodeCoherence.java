@@ -2,9 +2,7 @@ package dev.quire.emulator.exec;
 
 import java.util.ArrayList;
 import java.util.BitSet;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 
 /**
  * Keeps the translated code of several cores coherent with stores.
@@ -21,27 +19,16 @@ import java.util.Map;
 public final class CodeCoherence {
   private static final int CHUNK_PFNS = 1 << 15;
 
-  /** Stores to code are exact but slow until a frame has seen this many. */
-  private static final int REWRITES_UNTIL_MIXED = 64;
-
   private final List<UnicornEngine> engines = new ArrayList<>();
   private final long[][] executors;
   private final long[][] writers;
   private final BitSet vetted = new BitSet();
-
-  /** Cores with fills that both write and execute, which see their own stores. */
-  private final long[][] guardedWriters;
-
-  private final long[][] mixed;
-  private final Map<Long, Integer> rewrites = new HashMap<>();
 
   /** For a machine whose host frames are below {@code frames}; at most 64 cores. */
   public CodeCoherence(long frames) {
     int chunks = Math.toIntExact((frames + CHUNK_PFNS - 1) / CHUNK_PFNS);
     executors = new long[chunks][];
     writers = new long[chunks][];
-    guardedWriters = new long[chunks][];
-    mixed = new long[chunks][];
   }
 
   int join(UnicornEngine engine) {
@@ -55,11 +42,6 @@ public final class CodeCoherence {
     if (all != 0) {
       forEach(all, UnicornEngine::flushAll);
       clear(writers, pfn, all);
-    }
-    long others = get(guardedWriters, pfn) & ~(1L << core);
-    if (others != 0) {
-      forEach(others, UnicornEngine::flushAll);
-      clear(guardedWriters, pfn, others);
     }
   }
 
@@ -77,26 +59,20 @@ public final class CodeCoherence {
     return (get(executors, pfn) >>> core & 1) != 0;
   }
 
-  /** The core stored into a frame it executes, and does not run now: it translates all anew. */
-  void forget(int core, long pfn) {
-    drop(1L << core, pfn);
-    clear(writers, pfn, 1L << core);
-    if (rewrites.merge(pfn, 1, Integer::sum) > REWRITES_UNTIL_MIXED) {
-      set(mixed, core, pfn);
+  /**
+   * The core stored into a frame it executes, and does not run now. It fetches anew from there.
+   *
+   * @param noticed it has dropped what it had translated of the bytes; else it translates all anew
+   */
+  void stored(int core, long pfn, boolean noticed) {
+    if (noticed) {
+      UnicornEngine engine = engines.get(core);
+      engine.flushAll();
+      engine.forgetCode(pfn);
+    } else {
+      drop(1L << core, pfn);
     }
-  }
-
-  /** Whether the core keeps storing to the frame and executing it: code and data side by side. */
-  boolean isMixed(int core, long pfn) {
-    return (get(mixed, pfn) >>> core & 1) != 0;
-  }
-
-  /** As {@link #grantWrite} by a fill that executes too. */
-  void grantGuardedWrite(int core, long pfn) {
-    vetted.clear((int) pfn);
-    set(guardedWriters, core, pfn);
-    set(executors, core, pfn);
-    drop(get(executors, pfn) & ~(1L << core), pfn);
+    clear(writers, pfn, 1L << core);
   }
 
   void grantWrite(int core, long pfn) {

@@ -12,19 +12,23 @@ import java.lang.foreign.ValueLayout;
  * page is looked through before its first fetch and again after it was written. A page that holds
  * such bytes is stepped through, and each instruction looked at before: the core fetches it from a
  * hidden page with nothing else on it, because a step translates the next block too.
- *
- * <p>Not seen: bytes written through one virtual address while the core holds a fetch fill of the
- * same frame under another, or into a frame that both executes and is written all the time ({@link
- * CodeCoherence#isMixed}).
  */
 final class CodeVetting {
   private static final long PAGE_MASK = -1L << Order.BASE_PAGE_SHIFT;
-  private static final int FIRST_HIDDEN_PAGE = 6;
+  private static final int FIRST_HIDDEN_PAGE = 8;
+
+  /** Steps between two flushes of all code, each on two hidden pages that hold no translation. */
+  private static final int STEPS = 64;
+
+  /** Hidden pages needed. */
+  static final int STEP_PAGES = 2 * STEPS;
+
   private static final byte INT3 = (byte) 0xcc;
 
   private final X86CodeReader code;
   private final EngineMemory memory;
   private final byte[] ahead = new byte[X86CodeReader.LONGEST_INSTRUCTION];
+  private int steps;
   private long aheadPc;
   private int aheadBytes;
 
@@ -37,6 +41,10 @@ final class CodeVetting {
    * Whether the core may translate code of the page at {@code va}, which frame {@code pfn} backs.
    */
   boolean isTranslatable(long va, long pfn) {
+    // What an instruction across the page's ends is made of depends on its neighbours today.
+    if (code.holdsFatalEncodingAcrossEnds(va & PAGE_MASK)) {
+      return false;
+    }
     if (memory.coherence().isVetted(pfn)) {
       return true;
     }
@@ -66,7 +74,7 @@ final class CodeVetting {
   /** A page for the core to fetch from in place of that at {@code va}, as a fill's answer. */
   long steppedPage(long va) {
     long page = va & PAGE_MASK;
-    int index = FIRST_HIDDEN_PAGE + (int) (page >>> Order.BASE_PAGE_SHIFT & 1);
+    int index = FIRST_HIDDEN_PAGE + 2 * steps + (int) (page >>> Order.BASE_PAGE_SHIFT & 1);
     MemorySegment hidden = memory.hiddenBytes(index).fill(INT3);
     for (int i = 0; i < aheadBytes; i++) {
       long at = aheadPc + i;
@@ -75,5 +83,15 @@ final class CodeVetting {
       }
     }
     return memory.hiddenPage(index) | Protection.EXEC;
+  }
+
+  /**
+   * The step is over.
+   *
+   * @return whether all code is to be flushed: the hidden pages will be used again
+   */
+  boolean endStep() {
+    steps = (steps + 1) % STEPS;
+    return steps == 0;
   }
 }

@@ -19,7 +19,7 @@ public final class EngineMemory {
   private final BouncePage bounce;
 
   /** Pages kept back at the end of the arena: the bounce page and the engine's own. */
-  public static final int HIDDEN_PAGES = 8;
+  public static final int HIDDEN_PAGES = 8 + CodeVetting.STEP_PAGES;
 
   /**
    * @param arena page-aligned native memory; its last {@link #HIDDEN_PAGES} pages are the engines'

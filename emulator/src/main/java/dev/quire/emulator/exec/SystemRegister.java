@@ -21,6 +21,7 @@ public final class SystemRegister {
   public static final int ID_AA64MMFR1_EL1 = of(3, 0, 0, 7, 1);
   public static final int MPIDR_EL1 = of(3, 0, 0, 0, 5);
   public static final int SCTLR_EL1 = of(3, 0, 1, 0, 0);
+  public static final int CPACR_EL1 = of(3, 0, 1, 0, 2);
   public static final int TTBR0_EL1 = of(3, 0, 2, 0, 0);
   public static final int TTBR1_EL1 = of(3, 0, 2, 0, 1);
   public static final int TCR_EL1 = of(3, 0, 2, 0, 2);

@@ -46,10 +46,12 @@ abstract class UnicornEngine implements ExecutionEngine {
   private boolean running;
 
   /** For stores to frames whose code this core has translated: see {@link #writeRights}. */
-  private boolean inBlocks;
+  private boolean steppingStore;
 
   private boolean storeToCodeRefused;
+  private boolean storeIsNoticed;
   private long codeStoredPfn = NO_PFN;
+  private long codeStoredNextPfn = NO_PFN;
   private long refusedStoreVa;
   private long refusedStorePfn;
 
@@ -83,7 +85,10 @@ abstract class UnicornEngine implements ExecutionEngine {
   /** The access that a fill stands for: adds the privilege the core does not tell. */
   abstract int accessOf(long va, int type);
 
-  /** The access that a refused read really is: a write when the instruction also stores. */
+  /**
+   * The access that a refused one of data really is: a write when the instruction also stores, the
+   * processor's own when it looks into its tables.
+   */
   abstract int accessIntended(long va, int access);
 
   /** Instructions of the block at {@code blockPc} that start before {@code offsetBytes}. */
@@ -108,10 +113,27 @@ abstract class UnicornEngine implements ExecutionEngine {
     return true;
   }
 
-  /** In such a page: what the core fetches from during a step, as {@link #fill} answers. */
-  long steppedPage(long va, long pfn) {
-    throw new IllegalStateException("every page is translatable");
+  /** Before each run and step: takes up what was changed meanwhile. */
+  void prepare() {}
+
+  /** Whether the next instruction is stepped. */
+  boolean mustStep() {
+    return false;
   }
+
+  /** Whether the run was ended by {@link #mustStep} turning true. */
+  boolean stoppedToStep() {
+    return false;
+  }
+
+  /** What the core fetches from during a step, as {@link #fill} answers. */
+  abstract long steppedPage(long va, long pfn);
+
+  /** A step fetched from such a page, and is over. */
+  void endHiddenStep() {}
+
+  /** Whether the instruction ahead stores once, aligned: then the core notices all it does. */
+  abstract boolean storesOnce();
 
   /** What the instruction ahead raises that the core must not even see, or null. */
   EngineExit beforeStep() {
@@ -147,7 +169,8 @@ abstract class UnicornEngine implements ExecutionEngine {
       if (blocks.icount() >= deadline) {
         return EngineExit.DEADLINE;
       }
-      EngineExit exit = runBlocks(deadline);
+      prepare();
+      EngineExit exit = mustStep() ? stepChecked() : runBlocks(deadline);
       if (exit != null) {
         return exit;
       }
@@ -162,13 +185,10 @@ abstract class UnicornEngine implements ExecutionEngine {
 
   private EngineExit runBlocks(long deadline) {
     blocks.step(false);
-    inBlocks = true;
     int error = enter(deadline);
-    inBlocks = false;
     if (storeToCodeRefused) {
-      storeToCodeRefused = false;
       settle(false);
-      return retryStore();
+      return stepStoreToCode();
     }
     if (unvetted) {
       settle(true);
@@ -180,6 +200,10 @@ abstract class UnicornEngine implements ExecutionEngine {
     if (trap != NO_TRAP) {
       settle(false);
       return new EngineExit.Trap(trap);
+    }
+    if (stoppedToStep()) {
+      settle(false);
+      return null;
     }
     return switch (blocks.reason()) {
       case BlockCounter.REASON_DEADLINE -> stepUntil(deadline);
@@ -194,17 +218,6 @@ abstract class UnicornEngine implements ExecutionEngine {
           new EngineExit.Failed("code that executes cannot be read through the MMU");
       default -> ended(error);
     };
-  }
-
-  /** Steps the instruction whose store was refused among blocks. */
-  private EngineExit retryStore() {
-    if (capture == null) {
-      return step();
-    }
-    capture.beginRetry(refusedStoreVa, refusedStorePfn);
-    EngineExit exit = step();
-    capture.endRetry();
-    return exit;
   }
 
   private EngineExit ended(int error) {
@@ -239,6 +252,28 @@ abstract class UnicornEngine implements ExecutionEngine {
       }
     }
     return EngineExit.DEADLINE;
+  }
+
+  /**
+   * Steps a store to code, with nothing but the instruction itself to translate: a step translates
+   * what follows too, and that the instruction may just have stored.
+   */
+  private EngineExit stepStoreToCode() {
+    storeToCodeRefused = false;
+    storeIsNoticed = storesOnce();
+    flushAll();
+    steppingStore = true;
+    if (capture != null) {
+      capture.beginRetry(refusedStoreVa, refusedStorePfn);
+    }
+    try {
+      return step();
+    } finally {
+      steppingStore = false;
+      if (capture != null) {
+        capture.endRetry();
+      }
+    }
   }
 
   /** Steps along the straight line ahead; null when the instruction stream leaves it. */
@@ -286,6 +321,7 @@ abstract class UnicornEngine implements ExecutionEngine {
 
   /** Executes one instruction; null when it retired and nothing else happened. */
   private EngineExit step() {
+    prepare();
     EngineExit undefined = beforeStep();
     if (undefined != null) {
       return undefined;
@@ -298,9 +334,12 @@ abstract class UnicornEngine implements ExecutionEngine {
     int error = enter(Long.MAX_VALUE);
     stepping = false;
     boolean stepped = endStep(trap);
+    if (storeToCodeRefused) {
+      return stepStoreToCode();
+    }
     if (unvetted) {
       flushAll();
-      flushCode();
+      endHiddenStep();
     }
     if (faulted) {
       if (linearPc() != before) {
@@ -343,13 +382,26 @@ abstract class UnicornEngine implements ExecutionEngine {
       running = false;
     }
     if (codeStoredPfn != NO_PFN) {
-      coherence.forget(core, codeStoredPfn);
-      codeStoredPfn = NO_PFN;
+      codeStored();
     }
     if (capture != null) {
       capture.stopped(blocks.reason() == BlockCounter.REASON_NONE && isInsideLastBlock());
     }
     return error;
+  }
+
+  private void codeStored() {
+    coherence.stored(core, codeStoredPfn, storeIsNoticed);
+    if (codeStoredNextPfn != NO_PFN) {
+      coherence.stored(core, codeStoredNextPfn, false);
+    }
+    codeStoredPfn = NO_PFN;
+    codeStoredNextPfn = NO_PFN;
+  }
+
+  /** Whether one instruction is being stepped. */
+  final boolean isStepping() {
+    return stepping;
   }
 
   /** Called by the subclass's hooks: ends the run with a trap. */
@@ -413,16 +465,21 @@ abstract class UnicornEngine implements ExecutionEngine {
         return REFUSED;
       }
     }
-    if (type == Access.FETCH && !isTranslatable(va, Translation.pfn(translation))) {
+    if (type == Access.FETCH
+        && (steppingStore || !isTranslatable(va, Translation.pfn(translation)))) {
       unvetted = true;
-      return stepping ? steppedPage(va, Translation.pfn(translation)) : REFUSED;
+      if (!stepping) {
+        return REFUSED;
+      }
+      coherence.grantExecute(core, Translation.pfn(translation));
+      return steppedPage(va, Translation.pfn(translation));
     }
     int rights = Translation.rights(translation);
     if ((rights & Protection.EXEC) != 0) {
       coherence.grantExecute(core, Translation.pfn(translation));
     }
     if ((rights & Protection.WRITE) != 0) {
-      rights = writeRights(va, Translation.pfn(translation), access, rights);
+      rights = writeRights(Translation.pfn(translation), access, rights);
       if (rights == 0) {
         return REFUSED;
       }
@@ -437,18 +494,12 @@ abstract class UnicornEngine implements ExecutionEngine {
   }
 
   /**
-   * The rights to fill with where a store is allowed; 0 refuses it. Unicorn notices every store
-   * through a fill that can execute, but only the first through one that cannot. The second kind is
-   * quick and must not stay for a frame whose code was translated: a store to one is refused among
-   * blocks, then stepped, and all translations are dropped. A frame where that goes on gets the
-   * first kind.
+   * The rights to fill with where a store is allowed; 0 refuses it. Through one fill Unicorn
+   * notices the first store only. So no such fill may stay for a frame whose code was translated: a
+   * store to one is refused, then stepped, and nothing is fetched from it again without a new fill,
+   * which looks at the code.
    */
-  private int writeRights(long va, long pfn, int access, int rights) {
-    if (coherence.isMixed(core, pfn)
-        && !Translation.failed(mmu.probe(va, Access.withType(access, Access.FETCH)))) {
-      coherence.grantGuardedWrite(core, pfn);
-      return rights | Protection.EXEC;
-    }
+  private int writeRights(long pfn, int access, int rights) {
     if (!coherence.executes(core, pfn)) {
       coherence.grantWrite(core, pfn);
       return rights;
@@ -456,14 +507,19 @@ abstract class UnicornEngine implements ExecutionEngine {
     if (!Access.isWrite(access)) {
       return rights & ~Protection.WRITE;
     }
-    if (inBlocks) {
+    if (!steppingStore) {
       storeToCodeRefused = true;
       refusedStoreVa = va;
       refusedStorePfn = pfn;
       return 0;
     }
     coherence.grantWrite(core, pfn);
-    codeStoredPfn = pfn;
+    if (codeStoredPfn != NO_PFN && codeStoredPfn != pfn) {
+      storeIsNoticed = false;
+      codeStoredNextPfn = pfn;
+    } else {
+      codeStoredPfn = pfn;
+    }
     return rights;
   }
 
@@ -481,7 +537,7 @@ abstract class UnicornEngine implements ExecutionEngine {
 
   /** A read that is half of a read-modify-write is one fault, a write: asks again as that. */
   private long refused(long va, int access, long failure) {
-    if (Access.type(access) != Access.READ) {
+    if (Access.isFetch(access)) {
       return failure;
     }
     refusal.copyFrom(mmu.fault());

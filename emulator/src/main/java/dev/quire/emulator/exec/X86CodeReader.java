@@ -6,7 +6,6 @@ import dev.quire.emulator.decode.X86BlockScanner;
 import dev.quire.emulator.decode.X86Decoder;
 import dev.quire.emulator.decode.X86FatalEncodings;
 import dev.quire.emulator.decode.X86Instruction;
-import dev.quire.emulator.decode.X86InstructionClass;
 import dev.quire.mmu.Access;
 import dev.quire.mmu.Mmu;
 import dev.quire.mmu.Order;
@@ -52,7 +51,7 @@ public final class X86CodeReader {
   /** Instructions the host performs itself, since the core would not check or report them. */
   static boolean isHostPerformed(X86Instruction instruction) {
     return switch (instruction.instructionClass()) {
-      case IN, OUT, INS, OUTS, XSETBV -> true;
+      case IN, OUT, INS, OUTS, XSETBV, RANDOM -> true;
       default -> false;
     };
   }
@@ -68,6 +67,17 @@ public final class X86CodeReader {
       read = read(pageVa, PAGE_BYTES + LONGEST_INSTRUCTION);
     }
     return X86FatalEncodings.find(bytes, 0, read) >= 0;
+  }
+
+  /** As {@link #holdsFatalEncoding}, of the instructions across the page's ends only. */
+  boolean holdsFatalEncodingAcrossEnds(long pageVa) {
+    return holdsFatalEncodingAround(pageVa) || holdsFatalEncodingAround(pageVa + PAGE_BYTES);
+  }
+
+  private boolean holdsFatalEncodingAround(long boundaryVa) {
+    int wanted = 2 * LONGEST_INSTRUCTION;
+    int read = read(boundaryVa - LONGEST_INSTRUCTION, wanted);
+    return read > LONGEST_INSTRUCTION && X86FatalEncodings.find(bytes, 0, read) >= 0;
   }
 
   /**
@@ -107,7 +117,7 @@ public final class X86CodeReader {
     }
     CodeMode mode = core.codeMode();
     int answer = scanner.scan(bytes, sizeBytes, mode);
-    if (scanner.accessesPorts() || scanner.contains(X86InstructionClass.XSETBV)) {
+    if (scanner.isSensitive()) {
       answer |= BlockScanner.SENSITIVE;
     }
     if (scanner.endsWithRep()) {

@@ -17,6 +17,7 @@ public final class X86Core implements X86CpuState {
   private static final long EFER_LMA = 1L << 10;
   private static final long CR0_PE = 1;
   private static final long RFLAGS_VM = 1L << 17;
+  private static final long PAGE_MASK = -1L << 12;
   private static final long LOW_32 = 0xffff_ffffL;
 
   private final Uc uc;
@@ -218,6 +219,19 @@ public final class X86Core implements X86CpuState {
   @Override
   public int trAttributes() {
     return state.segmentFlags(UcX86State.TR);
+  }
+
+  /** Whether the page of {@code va} holds part of the GDT, the LDT or the task state segment. */
+  boolean isInTables(long va) {
+    return isInPageOf(va, state.gdtBase(), state.gdtLimit())
+        || isInPageOf(va, ldtrBase(), ldtrLimit())
+        || isInPageOf(va, trBase(), trLimit());
+  }
+
+  private static boolean isInPageOf(long va, long base, int limit) {
+    long first = base & PAGE_MASK;
+    long last = base + Integer.toUnsignedLong(limit) & PAGE_MASK;
+    return (va & PAGE_MASK) - first >= 0 && last - (va & PAGE_MASK) >= 0;
   }
 
   /** Loads LDTR ({@code table} is {@link UcX86State#LDT}) or TR without checks. */

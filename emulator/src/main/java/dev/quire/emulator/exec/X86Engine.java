@@ -180,22 +180,41 @@ public final class X86Engine extends UnicornEngine {
 
   @Override
   int accessOf(long va, int type) {
-    int privilege = (core.state().hflags() & HFLAG_CPL_MASK) == 3 ? Access.USER : 0;
+    boolean user = (core.state().hflags() & HFLAG_CPL_MASK) == 3;
     if (type == Access.FETCH) {
-      return type | privilege;
+      return user ? type | Access.USER : type;
     }
-    boolean alignmentFlag = (core.state().eflags() & RFLAGS_AC) != 0;
-    return type | privilege | (alignmentFlag ? Access.USER_DATA_ALLOWED : 0);
+    int alignmentFlag =
+        (core.state().eflags() & RFLAGS_AC) != 0 ? type | Access.USER_DATA_ALLOWED : type;
+    if (!user) {
+      return alignmentFlag;
+    }
+    boolean implicit = core.isInTables(va) && isImplicit(va, code.current());
+    return alignmentFlag | Access.USER | (implicit ? Access.IMPLICIT : 0);
   }
 
   @Override
   int accessIntended(long va, int access) {
     X86Instruction instruction = code.current();
+    if (instruction == null) {
+      return access;
+    }
+    // The inner stack of a call gate is not in the tables.
+    if (Access.isUser(access) && isImplicit(va, instruction)) {
+      return access | Access.IMPLICIT;
+    }
     boolean readsAndWrites =
-        instruction != null
+        Access.type(access) == Access.READ
             && instruction.memoryKind() == AccessKind.READ_WRITE
             && instruction.kindOnPage(va, core, core.rip()) == AccessKind.READ_WRITE;
     return readsAndWrites ? Access.withType(access, Access.WRITE) : access;
+  }
+
+  /** Whether the processor accesses the page by itself (SDM vol. 3A 4.6.1), at any CPL. */
+  private boolean isImplicit(long va, X86Instruction instruction) {
+    return instruction != null
+        && instruction.accessesDescriptors()
+        && instruction.kindOnPage(va, core, core.rip()) == AccessKind.NONE;
   }
 
   @Override
@@ -206,6 +225,31 @@ public final class X86Engine extends UnicornEngine {
   @Override
   boolean isTranslatable(long va, long pfn) {
     return vetting.isTranslatable(va, pfn);
+  }
+
+  @Override
+  boolean storesOnce() {
+    X86Instruction instruction = code.current();
+    return instruction != null
+        && instruction.stackKind() == AccessKind.NONE
+        && !instruction.isString()
+        && instruction.memoryKind().faultsAsWrite()
+        && isAlignedWord(instruction);
+  }
+
+  private boolean isAlignedWord(X86Instruction instruction) {
+    int bytes = instruction.memoryBytes();
+    long mask = bytes - 1L;
+    return bytes <= Long.BYTES
+        && Integer.bitCount(bytes) == 1
+        && (instruction.effectiveAddress(core, core.rip()) & mask) == 0;
+  }
+
+  @Override
+  void endHiddenStep() {
+    if (vetting.endStep()) {
+      flushCode();
+    }
   }
 
   @Override

@@ -78,6 +78,7 @@ final class VirtMachine implements Board, GicOutputs, PsciHost {
     parts.watch(engine, mmu);
     parts.host().stage2().addListener(mmu::invalidate);
     VcpuCounters vcpuCounters = new VcpuCounters();
+    engine.onInterruptTaken(() -> vcpuCounters.interrupts++);
     Arm64Cpu cpu = new Arm64Cpu(engine, registers, psci::call);
     engines.add(engine);
     mmus.add(mmu);

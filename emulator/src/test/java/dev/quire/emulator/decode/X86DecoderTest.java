@@ -136,7 +136,9 @@ class X86DecoderTest {
     "8e c8, UNDEFINED",
     "0f 01 fa, MONITOR",
     "0f ae e8, ORDINARY",
-    "0f c7 f0, ORDINARY"
+    "0f c7 f0, RANDOM",
+    "66 0f c7 f8, RANDOM",
+    "f3 0f c7 f8, ORDINARY"
   })
   void classesIn64BitMode(String code, X86InstructionClass expected) {
     decode64(code);

@@ -14,8 +14,6 @@ package dev.quire.mmu.x86;
  * </pre>
  */
 public final class Cr4 {
-  public static final long VME = 1L << 0;
-  public static final long PVI = 1L << 1;
   public static final long TSD = 1L << 2;
   public static final long DE = 1L << 3;
 
@@ -42,8 +40,6 @@ public final class Cr4 {
   /** Process-context identifiers. */
   public static final long PCIDE = 1L << 17;
 
-  public static final long OSXSAVE = 1L << 18;
-
   /** Supervisor-mode execution prevention. */
   public static final long SMEP = 1L << 20;
 
@@ -57,14 +53,12 @@ public final class Cr4 {
   public static final long PKS = 1L << 24;
 
   /**
-   * The bits this processor has. UMIP, VMXE, SMXE, PKE, CET, PKS and the later ones are not
-   * enumerated by its CPUID, so setting them raises #GP; {@link X86Mmu#enumerate} changes that for
-   * those the MMU has.
+   * The bits this processor has. VME, PVI, UMIP, VMXE, SMXE, OSXSAVE, PKE, CET, PKS and the later
+   * ones are not enumerated by its CPUID, so setting them raises #GP; {@link X86Mmu#enumerate}
+   * changes that for those the MMU has.
    */
   public static final long SUPPORTED =
-      VME
-          | PVI
-          | TSD
+      TSD
           | DE
           | PSE
           | PAE
@@ -76,7 +70,6 @@ public final class Cr4 {
           | LA57
           | FSGSBASE
           | PCIDE
-          | OSXSAVE
           | SMEP
           | SMAP;
 

@@ -18,6 +18,7 @@ import dev.quire.mmu.arm64.FaultStatus;
 public final class Arm64Cpu implements GuestCpu {
   private static final int INSTRUCTION_BYTES = 4;
   private static final int PC_ALIGNMENT_MASK = 3;
+  private static final int EC_SHIFT = 26;
   private static final int SYSTEM_INSTRUCTION_MASK = 0xffc0_0000;
   private static final int SYSTEM_INSTRUCTION = 0xd500_0000;
   private static final int SYSTEM_READ_BIT = 1 << 21;
@@ -153,7 +154,8 @@ public final class Arm64Cpu implements GuestCpu {
   /** The core leaves none for MSR DAIFSet and DAIFClr at EL0 with SCTLR_EL1.UMA clear. */
   private long undefinedSyndrome(int instruction) {
     long raised = engine.raisedSyndrome();
-    if (raised != 0) {
+    boolean hidden = raised >>> EC_SHIFT == Arm64Exceptions.EC_SYSREG && isMonitor(instruction);
+    if (raised != 0 && !hidden) {
       return raised;
     }
     if ((instruction & MSR_DAIF_MASK) != MSR_DAIF) {
@@ -162,6 +164,17 @@ public final class Arm64Cpu implements GuestCpu {
     int crm = instruction >>> 8 & 15;
     int op2 = instruction >>> 5 & 7;
     return Arm64Exceptions.esr(Arm64Exceptions.EC_SYSREG, op2 << 17 | MSR_DAIF_ISS | crm << 1);
+  }
+
+  /** A performance monitor's register: the core has them, trapped to EL2, the machine has none. */
+  private static boolean isMonitor(int instruction) {
+    int register = instruction >>> 5 & 0xffff;
+    int crm = SystemRegister.crm(register);
+    return switch (SystemRegister.crn(register)) {
+      case 9 -> crm >= 12 && crm <= 14;
+      case 14 -> SystemRegister.op1(register) == OP1_EL0 && crm >= 8;
+      default -> false;
+    };
   }
 
   /** A system register or instruction that the core lacks and the machine has. */

@@ -3,6 +3,7 @@ package dev.quire.emulator.vcpu.x86;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.quire.mmu.x86.Cr4;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -77,6 +78,31 @@ class CpuidTableTest {
     assertThat(has(0x8000_0001, EDX, 26)).as("1 GiB pages").isTrue();
     assertThat(has(0x8000_0001, EDX, 29)).as("long mode").isTrue();
     assertThat(query(1, 0x8000_0008, 0, 0)[EAX]).isEqualTo(57 << 8 | 46);
+  }
+
+  /** SDM vol. 3A 2.5: which feature flag each bit of CR4 needs. */
+  @Test
+  void aBitOfCr4CanBeSetIfItsFeatureIsShown() {
+    long expected = Cr4.PCE | Cr4.OSXMMEXCPT;
+    expected |= has(1, EDX, 1) ? 3 : 0;
+    expected |= has(1, EDX, 4) ? Cr4.TSD : 0;
+    expected |= has(1, EDX, 2) ? Cr4.DE : 0;
+    expected |= has(1, EDX, 3) ? Cr4.PSE : 0;
+    expected |= has(1, EDX, 6) ? Cr4.PAE : 0;
+    expected |= has(1, EDX, 7) ? Cr4.MCE : 0;
+    expected |= has(1, EDX, 13) ? Cr4.PGE : 0;
+    expected |= has(1, EDX, 24) ? Cr4.OSFXSR : 0;
+    expected |= has(7, ECX, 2) ? 1 << 11 : 0;
+    expected |= has(7, ECX, 16) ? Cr4.LA57 : 0;
+    expected |= has(1, ECX, 5) ? 1 << 13 : 0;
+    expected |= has(1, ECX, 6) ? 1 << 14 : 0;
+    expected |= has(7, EBX, 0) ? Cr4.FSGSBASE : 0;
+    expected |= has(1, ECX, 17) ? Cr4.PCIDE : 0;
+    expected |= has(1, ECX, 26) ? 1 << 18 : 0;
+    expected |= has(7, EBX, 7) ? Cr4.SMEP : 0;
+    expected |= has(7, EBX, 20) ? Cr4.SMAP : 0;
+    expected |= has(7, ECX, 3) ? 1 << 22 : 0;
+    assertThat(Cr4.SUPPORTED).isEqualTo(expected);
   }
 
   @Test
