@@ -479,7 +479,7 @@ abstract class UnicornEngine implements ExecutionEngine {
       coherence.grantExecute(core, Translation.pfn(translation));
     }
     if ((rights & Protection.WRITE) != 0) {
-      rights = writeRights(Translation.pfn(translation), access, rights);
+      rights = writeRights(va, Translation.pfn(translation), access, rights);
       if (rights == 0) {
         return REFUSED;
       }
@@ -499,7 +499,7 @@ abstract class UnicornEngine implements ExecutionEngine {
    * store to one is refused, then stepped, and nothing is fetched from it again without a new fill,
    * which looks at the code.
    */
-  private int writeRights(long pfn, int access, int rights) {
+  private int writeRights(long va, long pfn, int access, int rights) {
     if (!coherence.executes(core, pfn)) {
       coherence.grantWrite(core, pfn);
       return rights;
