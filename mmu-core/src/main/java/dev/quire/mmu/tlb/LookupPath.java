@@ -49,11 +49,10 @@ final class LookupPath {
         probes.add(new Probe(cache, tag));
         offer(cache, tag);
       }
-      if (runCache == null
-          && coalescing.hardware() == CoalescingPolicy.Hardware.COLT_FA
-          && array.fullyAssociative()) {
-        runCache = cache;
+      if (coalescing.hardware() == CoalescingPolicy.Hardware.COLT_FA && array.fullyAssociative()) {
+        // Another use may have filled any of them.
         probes.add(new Probe(cache, TranslationCache.PART | groupOrder));
+        runCache = runCache == null ? cache : runCache;
       }
     }
     if (probes.size() > Long.SIZE) {

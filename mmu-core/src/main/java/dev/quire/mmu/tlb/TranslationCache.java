@@ -385,13 +385,17 @@ final class TranslationCache {
       from = firstWay[order];
       count = wayCount[order];
     }
-    if (recency != null) {
-      return firstWay == null ? recency.oldest(set) : recency.oldestOf(set, from, count);
+    if (recency != null && firstWay == null) {
+      // A free slot counts as the oldest, and which free slot is taken makes no difference.
+      return recency.oldest(set);
     }
     int first = set * ways + from;
     int free = freeOf(first, first + count);
     if (free != NONE) {
       return free;
+    }
+    if (recency != null) {
+      return recency.oldestOf(set, from, count);
     }
     return trees != null ? set * ways + treeVictim(trees[set]) : first + random(count);
   }
