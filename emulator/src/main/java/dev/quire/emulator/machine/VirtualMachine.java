@@ -7,6 +7,7 @@ import dev.quire.emulator.device.EventQueue;
 import dev.quire.emulator.measure.MeasuredVcpu;
 import dev.quire.emulator.measure.Measurement;
 import dev.quire.emulator.vcpu.Vcpu;
+import dev.quire.mmu.tlb.TlbHierarchy;
 import dev.quire.mmu.x86.EptEntry;
 import java.util.List;
 
@@ -97,7 +98,8 @@ public final class VirtualMachine implements AutoCloseable {
         vcpu.counters().guestFaults,
         vcpu.counters().stage2Faults,
         model.aliases(),
-        model.snapshot());
+        model.snapshot(),
+        model.hierarchies().stream().map(TlbHierarchy::reachBytes).toList());
   }
 
   private static RunResult.VcpuResult resultOf(Vcpu vcpu) {

@@ -40,7 +40,16 @@ public final class MeasuredVcpu implements TranslationObserver, HostAccesses {
   private final WalkedPages pages = new WalkedPages();
   private final TlbHierarchy[] hierarchies;
   private final FramePages frames;
-  private final FetchPages fetches = new FetchPages();
+
+  /**
+   * By virtual page number, of what was executed. The engine asks for a page anew after every
+   * flush, before it executes from it.
+   */
+  private final PageIds fetches = new PageIds();
+
+  /** Null where no geometry coalesces. */
+  private final Neighbours neighbours;
+
   private final BitSet inUse = new BitSet();
   private final Mmu mmu;
   private final FillCache softTlb;
@@ -70,6 +79,9 @@ public final class MeasuredVcpu implements TranslationObserver, HostAccesses {
       models.add(new TlbHierarchy(geometry, pages, config.seed() + index));
     }
     hierarchies = models.toArray(TlbHierarchy[]::new);
+    boolean coalesces =
+        config.geometries().stream().anyMatch(geometry -> geometry.coalescing().usesNeighbours());
+    neighbours = coalesces ? new Neighbours(mmu, pages) : null;
   }
 
   /** Names the engine's ring, and listens to the MMU from now on. */
@@ -152,26 +164,24 @@ public final class MeasuredVcpu implements TranslationObserver, HostAccesses {
       int kind = AccessRing.kind(records[2 * i]);
       long vpn = vpns[i];
       int id = ids[i];
-      hierarchy.access(vpn, kind, id);
-      if (kind != Access.FETCH) {
-        long counts = records[2 * i + 1];
-        long loads = AccessRing.reads(counts);
-        long stores = AccessRing.writes(counts);
-        if (loads + stores > 1) {
-          feedMore(hierarchy, vpn, kind, id, loads, stores);
+      if (kind == Access.FETCH) {
+        hierarchy.access(vpn, kind, id);
+        continue;
+      }
+      long counts = records[2 * i + 1];
+      long loads = AccessRing.reads(counts);
+      long stores = AccessRing.writes(counts);
+      if (kind == Access.READ) {
+        hierarchy.access(vpn, Access.READ, id, loads);
+        if (stores != 0) {
+          hierarchy.access(vpn, Access.WRITE, id, stores);
+        }
+      } else {
+        hierarchy.access(vpn, Access.WRITE, id, stores);
+        if (loads != 0) {
+          hierarchy.access(vpn, Access.READ, id, loads);
         }
       }
-    }
-  }
-
-  /** The accesses of a data record after its first. */
-  private static void feedMore(
-      TlbHierarchy hierarchy, long vpn, int first, int id, long loads, long stores) {
-    for (long left = first == Access.READ ? stores : loads; left > 0; left--) {
-      hierarchy.access(vpn, first ^ 1, id);
-    }
-    for (long left = first == Access.READ ? loads : stores; left > 1; left--) {
-      hierarchy.access(vpn, first, id);
     }
   }
 
@@ -267,6 +277,9 @@ public final class MeasuredVcpu implements TranslationObserver, HostAccesses {
       long va, int asid, boolean global, long translation, long attributes, PageWalk walk) {
     int page = pages.add(va, asid, global, translation, attributes, walk, 0);
     inUse.set(page);
+    if (neighbours != null) {
+      neighbours.walked(page);
+    }
     return page;
   }
 
@@ -284,6 +297,9 @@ public final class MeasuredVcpu implements TranslationObserver, HostAccesses {
     }
     for (TlbHierarchy hierarchy : hierarchies) {
       hierarchy.replace(page);
+    }
+    if (neighbours != null) {
+      neighbours.dropped(page);
     }
     pages.remove(page);
     inUse.clear(page);

@@ -21,13 +21,19 @@ public final class Measurement {
   private List<Counted> before;
   private List<Counted> after;
 
-  /** What one vCPU had done at a moment: a machine's own counts beside the model's. */
+  /**
+   * What one vCPU had done at a moment: a machine's own counts beside the model's.
+   *
+   * @param tlbs by geometry
+   * @param reachBytes by geometry: what the last level's entries cover at that moment
+   */
   public record Counted(
       long instructions,
       long guestFaults,
       long stage2Faults,
       long aliases,
-      List<TlbCounters.Snapshot> tlbs) {
+      List<TlbCounters.Snapshot> tlbs,
+      List<Long> reachBytes) {
 
     Counted minus(Counted earlier) {
       List<TlbCounters.Snapshot> difference = new ArrayList<>();
@@ -39,11 +45,12 @@ public final class Measurement {
           guestFaults - earlier.guestFaults,
           stage2Faults - earlier.stage2Faults,
           aliases - earlier.aliases,
-          difference);
+          difference,
+          reachBytes);
     }
   }
 
-  /** Tells what every vCPU has done so far, {@link #countsOf} included. */
+  /** Tells what every vCPU has done so far. */
   public interface Moment {
     List<Counted> now();
   }

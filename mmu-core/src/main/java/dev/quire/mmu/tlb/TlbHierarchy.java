@@ -178,6 +178,18 @@ public final class TlbHierarchy {
     }
   }
 
+  /** The same access {@code times} in a row, at least once. */
+  public void access(long vpn, int type, int page, long times) {
+    access(vpn, type, page);
+    if ((vpn << TYPE_BITS | type) == last) {
+      counters.repeats += times - 1;
+    } else {
+      for (long left = times - 1; left > 0; left--) {
+        access(vpn, type, page);
+      }
+    }
+  }
+
   private void lookUp(long vpn, int type, int page) {
     counts[TlbCounters.L1_ACCESS + type]++;
     LookupPath path = l1Paths[type];

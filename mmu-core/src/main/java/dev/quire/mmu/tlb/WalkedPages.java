@@ -160,6 +160,11 @@ public final class WalkedPages {
     return neighbours[page];
   }
 
+  /** A neighbour was walked to, or is no longer what it was. */
+  public void setNeighbours(int page, int newNeighbours) {
+    neighbours[page] = newNeighbours;
+  }
+
   private void grow() {
     int length = 2 * vas.length;
     vas = Arrays.copyOf(vas, length);
