@@ -275,6 +275,9 @@ public final class MeasuredVcpu implements TranslationObserver, HostAccesses {
   @Override
   public int walked(
       long va, int asid, boolean global, long translation, long attributes, PageWalk walk) {
+    if (neighbours != null) {
+      drain();
+    }
     int page = pages.add(va, asid, global, translation, attributes, walk, 0);
     inUse.set(page);
     if (neighbours != null) {
