@@ -4,6 +4,8 @@ import dev.quire.kernel.mm.HostArchitecture;
 import dev.quire.kernel.mm.HostPagePolicy;
 import dev.quire.lab.preset.Preset;
 import dev.quire.lab.report.JsonLines;
+import dev.quire.lab.report.Manifest;
+import dev.quire.lab.report.html.TlbPage;
 import dev.quire.lab.stream.AccessStream;
 import dev.quire.lab.stream.BadStreamException;
 import dev.quire.lab.stream.GuestPages;
@@ -118,6 +120,12 @@ public final class TlbCommand implements Callable<Integer> {
   long warmUp;
 
   @Option(
+      names = "--report",
+      paramLabel = "FILE",
+      description = "Write table and plots to FILE as one HTML page that works offline.")
+  Path report;
+
+  @Option(
       names = "--record",
       paramLabel = "FILE",
       description =
@@ -177,14 +185,20 @@ public final class TlbCommand implements Callable<Integer> {
     HostArchitecture architecture = architecture(presets);
     List<TlbCell> cells = cells(architecture);
     check();
+    ReportFile.check(report);
+    Manifest manifest = Build.manifest(invocation, common.seed, config(architecture, presets));
     List<TlbPoint> points = new ArrayList<>();
     try (JsonLines json = common.openJson(invocation)) {
       if (json != null) {
-        json.manifest(Build.manifest(invocation, common.seed, config(architecture, presets)));
+        json.manifest(manifest);
       }
       boolean complete = run(spec, architecture, cells, presets, json, points);
       if (!common.jsonOnStandardOutput() && !points.isEmpty()) {
         TlbTable.of(points).forEach(invocation.out()::println);
+      }
+      if (report != null && complete) {
+        List<Map<String, Object>> lines = points.stream().map(TlbPoint::members).toList();
+        ReportFile.write(report, TlbPage.of(manifest.members(), lines));
       }
       return complete ? ExitCode.DONE : ExitCode.INTERRUPTED;
     }
@@ -218,7 +232,7 @@ public final class TlbCommand implements Callable<Integer> {
         for (int i = 0; i < presets.size(); i++) {
           TlbPoint point =
               new TlbPoint(
-                  axes(architecture, cell, presets.get(i)),
+                  axes(spec, architecture, cell, presets.get(i)),
                   figures.get(i),
                   cell.hostPages().contpte());
           points.add(point);
@@ -320,9 +334,13 @@ public final class TlbCommand implements Callable<Integer> {
     throw CommandFailure.usage("--arch '" + arch + "' is not one of x86_64, arm64");
   }
 
-  private Map<String, Object> axes(HostArchitecture architecture, TlbCell cell, Preset preset) {
+  private Map<String, Object> axes(
+      StreamSpec spec, HostArchitecture architecture, TlbCell cell, Preset preset) {
     Map<String, Object> axes = new LinkedHashMap<>();
     axes.put("stream", stream);
+    if (spec.footprintBytes() > 0) {
+      axes.put("footprint_bytes", spec.footprintBytes());
+    }
     axes.put("arch", architecture.toString());
     axes.put("native", hostProcess);
     axes.put("guest_pages", cell.guestPages());

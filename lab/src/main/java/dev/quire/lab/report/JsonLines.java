@@ -8,7 +8,6 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
-import java.util.List;
 import java.util.Map;
 
 /**
@@ -29,17 +28,7 @@ public final class JsonLines implements Closeable {
   }
 
   public void manifest(Manifest manifest) {
-    line(
-        "manifest",
-        () -> {
-          json.writeStringField("version", manifest.version());
-          json.writeStringField("commit", manifest.commit());
-          json.writeStringField("jdk", manifest.jdk());
-          json.writeStringField("unicorn", manifest.unicorn());
-          json.writeStringField("host", manifest.host());
-          json.writeNumberField("seed", manifest.seed());
-          fields("config", manifest.config());
-        });
+    row("manifest", manifest.members());
   }
 
   /** Text of the guest's console, whole lines where there are any. */
@@ -109,34 +98,7 @@ public final class JsonLines implements Closeable {
   private void members(Map<String, ?> values) throws IOException {
     for (Map.Entry<String, ?> entry : values.entrySet()) {
       json.writeFieldName(entry.getKey());
-      value(entry.getValue());
-    }
-  }
-
-  private void value(Object value) throws IOException {
-    switch (value) {
-      case null -> json.writeNull();
-      case String text -> json.writeString(text);
-      case Integer number -> json.writeNumber(number);
-      case Long number -> json.writeNumber(number);
-      case Double number -> json.writeNumber(number);
-      case Boolean truth -> json.writeBoolean(truth);
-      case List<?> items -> {
-        json.writeStartArray();
-        for (Object item : items) {
-          value(item);
-        }
-        json.writeEndArray();
-      }
-      case Map<?, ?> fields -> {
-        json.writeStartObject();
-        for (Map.Entry<?, ?> field : fields.entrySet()) {
-          json.writeFieldName((String) field.getKey());
-          value(field.getValue());
-        }
-        json.writeEndObject();
-      }
-      default -> throw new IllegalArgumentException("no JSON form for " + value.getClass());
+      JsonValues.write(json, entry.getValue());
     }
   }
 

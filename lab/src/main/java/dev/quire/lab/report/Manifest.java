@@ -1,5 +1,6 @@
 package dev.quire.lab.report;
 
+import java.util.LinkedHashMap;
 import java.util.Map;
 
 /**
@@ -20,4 +21,17 @@ public record Manifest(
     String unicorn,
     String host,
     long seed,
-    Map<String, Object> config) {}
+    Map<String, Object> config) {
+  /** The members of the JSON line. */
+  public Map<String, Object> members() {
+    Map<String, Object> members = new LinkedHashMap<>();
+    members.put("version", version);
+    members.put("commit", commit);
+    members.put("jdk", jdk);
+    members.put("unicorn", unicorn);
+    members.put("host", host);
+    members.put("seed", seed);
+    members.put("config", config);
+    return members;
+  }
+}

@@ -23,6 +23,7 @@ public final class StreamSpec {
   private static final int MOST_UNITS = 1 << 26;
 
   private final String text;
+  private final long footprintBytes;
   private final Opener opener;
 
   /** Starts a stream from its beginning. */
@@ -30,8 +31,9 @@ public final class StreamSpec {
     AccessStream open(long seed);
   }
 
-  private StreamSpec(String text, Opener opener) {
+  private StreamSpec(String text, long footprintBytes, Opener opener) {
     this.text = text;
+    this.footprintBytes = footprintBytes;
     this.opener = opener;
   }
 
@@ -39,6 +41,11 @@ public final class StreamSpec {
   @Override
   public String toString() {
     return text;
+  }
+
+  /** The range of addresses it is spread over; 0 if it is read from a file. */
+  public long footprintBytes() {
+    return footprintBytes;
   }
 
   /**
@@ -71,7 +78,7 @@ public final class StreamSpec {
         Values values = new Values(text, synthetic, rest);
         // Once now, so that a mistake is told before anything starts.
         values.check();
-        return new StreamSpec(text, values::open);
+        return new StreamSpec(text, values.footprintBytes(), values::open);
       }
     }
     throw new BadStreamException(
@@ -88,7 +95,9 @@ public final class StreamSpec {
     }
     StreamSpec spec =
         new StreamSpec(
-            text, seed -> kind.equals(LACKEY) ? LackeyStream.open(file) : TraceStream.open(file));
+            text,
+            0,
+            seed -> kind.equals(LACKEY) ? LackeyStream.open(file) : TraceStream.open(file));
     // A pipe can be read once only; of anything else a mistake is told before anything starts.
     if (!Files.exists(file) || Files.isRegularFile(file) || Files.isDirectory(file)) {
       spec.open(0).close();
@@ -175,7 +184,7 @@ public final class StreamSpec {
     }
 
     private StreamParameters common(long seed) {
-      long bytes = kind == StreamKind.GRID ? gridBytes() : bytes();
+      long bytes = footprintBytes();
       long base = size(Parameter.BASE, 0, PackedAccess.HIGHEST_VA);
       if (base % PAGE != 0 || base > PackedAccess.HIGHEST_VA + 1 - bytes) {
         throw bad("base=" + value(Parameter.BASE) + " is not a multiple of 4K below 128T - bytes");
@@ -183,6 +192,10 @@ public final class StreamSpec {
       double writeShare = real(Parameter.WRITE, 0, 1);
       long ownSeed = given.containsKey(Parameter.SEED) ? seed() : seed;
       return new StreamParameters(base, bytes, count(), writeShare, ownSeed);
+    }
+
+    long footprintBytes() {
+      return kind == StreamKind.GRID ? gridBytes() : bytes();
     }
 
     private long bytes() {

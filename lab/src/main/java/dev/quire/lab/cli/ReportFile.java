@@ -1,0 +1,39 @@
+package dev.quire.lab.cli;
+
+import dev.quire.lab.report.AtomicFile;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/** The file of {@code --report}. */
+final class ReportFile {
+  private ReportFile() {}
+
+  /** Refuses, before anything runs, a file that could not be written afterwards; null is fine. */
+  static void check(Path file) {
+    if (file == null) {
+      return;
+    }
+    Path folder = file.toAbsolutePath().getParent();
+    if (Files.isDirectory(file)) {
+      throw CommandFailure.usage("cannot write --report " + file + ": it is a folder");
+    }
+    if (folder == null || !Files.isDirectory(folder)) {
+      throw CommandFailure.usage(
+          "cannot write --report " + file + ": there is no folder " + folder + ", make it first");
+    }
+    if (!Files.isWritable(folder)) {
+      throw CommandFailure.usage(
+          "cannot write --report " + file + ": the folder " + folder + " cannot be written");
+    }
+  }
+
+  static void write(Path file, String html) {
+    try {
+      AtomicFile.write(file, html.getBytes(StandardCharsets.UTF_8));
+    } catch (IOException e) {
+      throw CommandFailure.usage("cannot write --report " + file + ": " + e.getMessage(), e);
+    }
+  }
+}

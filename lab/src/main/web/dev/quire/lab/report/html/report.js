@@ -1,0 +1,99 @@
+"use strict";
+(() => {
+  const plots = JSON.parse(document.getElementById("plots").textContent);
+  const dark = window.matchMedia("(prefers-color-scheme: dark)");
+  const style = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const label = text => text.length * 7.2;
+
+  const config = () => {
+    const ink = style("--ink"), quiet = style("--quiet"), line = style("--line");
+    const font = getComputedStyle(document.body).fontFamily;
+    const text = { labelColor: ink, titleColor: quiet, labelFont: font, titleFont: font,
+      labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal" };
+    return {
+      background: "transparent", font,
+      view: { stroke: null },
+      axis: { ...text, domainColor: line, tickColor: line, gridColor: line, labelLimit: 0 },
+      legend: { ...text, labelLimit: 0, symbolStrokeWidth: 2 },
+    };
+  };
+
+  // Long policy names take a line for each of their parts.
+  const parts = "split(replace(datum.label, /\\+/g, '\\n+'), '\\n')";
+
+  const heat = plot => {
+    const widest = Math.max(...plot.hosts.flatMap(host => host.split("+")).map(label), 64);
+    const half = plot.most > 0 ? plot.most * 0.6 : 1;
+    return {
+      data: { values: plot.values },
+      width: { step: widest + 20 },
+      height: { step: 44 },
+      encoding: {
+        x: { field: "host", type: "nominal", sort: plot.hosts,
+          axis: { title: "host pages", labelAngle: 0, labelExpr: parts, ticks: false, domain: false } },
+        y: { field: "guest", type: "nominal", sort: plot.guests,
+          axis: { title: "guest pages", ticks: false, domain: false } },
+      },
+      layer: [
+        { mark: { type: "rect", stroke: style("--panel"), strokeWidth: 2, cornerRadius: 4 },
+          encoding: {
+            color: { field: "misses", type: "quantitative", legend: null,
+              scale: { domain: [0, plot.most > 0 ? plot.most : 1], interpolate: "lab",
+                range: [style("--heat-low"), style("--heat-high")] } },
+            tooltip: [
+              { field: "guest", title: "guest pages" }, { field: "host", title: "host pages" },
+              { field: "text", title: "L2 misses per million" } ] } },
+        { mark: { type: "text", fontSize: 13 },
+          encoding: {
+            text: { field: "text" },
+            color: { condition: { test: "datum.misses > " + half, value: style("--heat-ink-high") },
+              value: style("--heat-ink") } } },
+      ],
+    };
+  };
+
+  const bytes = "datum.value >= 1073741824 ? format(datum.value / 1073741824, '~r') + ' GiB'"
+    + " : datum.value >= 1048576 ? format(datum.value / 1048576, '~r') + ' MiB'"
+    + " : format(datum.value / 1024, '~r') + ' KiB'";
+
+  const curve = plot => {
+    const colours = style("--series").split(",").map(colour => colour.trim());
+    return {
+      data: { values: plot.values },
+      width: "container",
+      height: 300,
+      autosize: { type: "fit", contains: "padding" },
+      mark: { type: "line", point: { size: 45 }, strokeWidth: 2 },
+      encoding: {
+        x: { field: "footprint", type: "quantitative", scale: { type: "log", base: 2, nice: false },
+          axis: { title: "footprint", values: plot.footprints, labelExpr: bytes, labelOverlap: true } },
+        y: { field: "misses", type: "quantitative", scale: { zero: true },
+          axis: { title: "misses per million accesses", format: ",", tickCount: 6 } },
+        color: { field: "series", type: "nominal", sort: plot.series,
+          scale: { domain: plot.series, range: plot.series.map((s, i) => colours[i % colours.length]) },
+          legend: { title: "guest pages on host pages", orient: "top", columns: 4, symbolType: "circle" } },
+        strokeDash: { field: "level", type: "nominal",
+          scale: { domain: ["L2", "L1"], range: [[1, 0], [5, 4]] },
+          legend: null },
+        tooltip: [
+          { field: "series", title: "pages" }, { field: "size", title: "footprint" },
+          { field: "level" }, { field: "misses", title: "misses per million", format: ",.1f" } ],
+      },
+    };
+  };
+
+  let drawn = [];
+  const draw = () => {
+    drawn.forEach(view => view.finalize());
+    drawn = [];
+    for (const plot of plots) {
+      const spec = (plot.kind === "heat" ? heat : curve)(plot);
+      vegaEmbed("#" + plot.id, { ...spec, config: config() },
+        { mode: "vega-lite", renderer: "svg", actions: false, tooltip: { theme: dark.matches ? "dark" : "light" } })
+        .then(view => { drawn.push(view); document.getElementById(plot.id).dataset.drawn = "yes"; })
+        .catch(error => console.error("plot " + plot.title + ": " + error));
+    }
+  };
+  dark.addEventListener("change", draw);
+  draw();
+})();
