@@ -230,7 +230,7 @@ class MeasuredRunTest {
         run(
             guest,
             1,
-            "mib=1 updates=" + updates,
+            "iters=1 mib=1 updates=" + updates,
             new MeasureConfig(List.of(USUAL), 1),
             Pacing.ALONE);
     assertThat(run.result().measured().marked()).isTrue();

@@ -1,15 +1,20 @@
 package dev.quire.lab.cli;
 
+import dev.quire.emulator.boot.BootLoader;
 import dev.quire.emulator.boot.BootRequest;
 import dev.quire.emulator.boot.GuestArchitecture;
 import dev.quire.emulator.boot.GuestFile;
 import dev.quire.kernel.mm.HostPagePolicy;
 import dev.quire.lab.cli.GuestRunner.GuestRun;
+import dev.quire.lab.preset.Preset;
 import dev.quire.lab.report.JsonLines;
 import dev.quire.lab.report.RunOutcome;
 import dev.quire.lab.report.SummaryText;
+import dev.quire.mmu.tlb.TlbGeometry;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
@@ -74,6 +79,22 @@ public final class BootCommand implements Callable<Integer> {
   HostPagePolicy hostPages;
 
   @Option(
+      names = "--measure",
+      description =
+          "Put every access through TLB models; slower. Over the region that the guest marks, or"
+              + " the whole run.")
+  boolean measure;
+
+  @Option(
+      names = "--tlb",
+      paramLabel = "PRESET",
+      split = ",",
+      description =
+          "With --measure: comma list of presets (quire tlb-presets lists them) or files (default:"
+              + " skylake-sp, on arm64 neoverse-n1).")
+  List<String> tlb;
+
+  @Option(
       names = "--max-instructions",
       paramLabel = "N",
       description = "Stop after exactly N instructions (exit code 124).")
@@ -93,10 +114,14 @@ public final class BootCommand implements Callable<Integer> {
   public Integer call() {
     GuestChoice choice = GuestChoice.of(guest);
     BootRequest request = request(choice);
-    RunSettings settings = new RunSettings(hostPages, common.seed, instructionLimit(), timeout());
+    List<Preset> presets = presets(request);
+    List<TlbGeometry> tlbs =
+        presets.stream().map(preset -> TlbCommand.geometry(preset, hostPages)).toList();
+    RunSettings settings =
+        new RunSettings(hostPages, common.seed, instructionLimit(), timeout(), tlbs);
     try (JsonLines json = common.openJson(invocation)) {
       if (json != null) {
-        json.manifest(Build.manifest(invocation, common.seed, config(request, choice)));
+        json.manifest(Build.manifest(invocation, common.seed, config(request, choice, presets)));
       }
       boolean showConsole = !common.jsonOnStandardOutput();
       ConsoleOutput console =
@@ -207,7 +232,29 @@ public final class BootCommand implements Callable<Integer> {
     return Duration.ofNanos(Math.max(1, (long) (timeoutSeconds * 1e9)));
   }
 
-  private Map<String, Object> config(BootRequest request, GuestChoice choice) {
+  /** The geometries asked for; none in a functional run. */
+  private List<Preset> presets(BootRequest request) {
+    if (!measure) {
+      if (tlb != null) {
+        throw CommandFailure.usage("--tlb needs --measure");
+      }
+      return List.of();
+    }
+    List<Preset> presets = new ArrayList<>();
+    for (String name : new LinkedHashSet<>(tlb == null ? List.of(usualPreset(request)) : tlb)) {
+      presets.add(TlbPresetsCommand.load(name));
+    }
+    return presets;
+  }
+
+  private static String usualPreset(BootRequest request) {
+    return BootLoader.plan(request).architecture() == GuestArchitecture.X86_64
+        ? "skylake-sp"
+        : "neoverse-n1";
+  }
+
+  private Map<String, Object> config(
+      BootRequest request, GuestChoice choice, List<Preset> presets) {
     Map<String, Object> config = new LinkedHashMap<>();
     config.put("command", "boot");
     config.put("guest", guest);
@@ -217,6 +264,8 @@ public final class BootCommand implements Callable<Integer> {
     config.put("initrd", initrd);
     config.put("command_line", request.commandLine());
     config.put("host_pages", hostPages.name());
+    config.put("measure", measure);
+    config.put("tlb", presets.stream().map(Preset::name).toList());
     config.put("max_instructions", maxInstructions);
     config.put("timeout_seconds", timeoutSeconds);
     return config;

@@ -9,6 +9,7 @@ import dev.quire.emulator.machine.MachineConfig;
 import dev.quire.emulator.machine.RunResult;
 import dev.quire.emulator.machine.RunStatus;
 import dev.quire.emulator.machine.VirtualMachine;
+import dev.quire.emulator.measure.MeasureConfig;
 import dev.quire.kernel.mm.HostArchitecture;
 import dev.quire.kernel.mm.HostGranule;
 import dev.quire.kernel.mm.HostPagePolicy;
@@ -28,11 +29,24 @@ final class MachineRunner implements GuestRunner {
     try {
       MachineConfig config =
           new MachineConfig(
-              settings.hostPages(), settings.seed(), settings.maxInstructions(), console);
+              settings.hostPages(),
+              settings.seed(),
+              settings.maxInstructions(),
+              console,
+              measureConfig(settings));
       return new MachineRun(VirtualMachine.create(config, plan), settings.timeout());
     } catch (OutOfMemoryError e) {
       throw CommandFailure.usage(
           "the host has no room for " + request.memoryBytes() + " bytes of guest memory", e);
+    }
+  }
+
+  /** Null for a functional run. */
+  private static MeasureConfig measureConfig(RunSettings settings) {
+    try {
+      return settings.tlbs().isEmpty() ? null : new MeasureConfig(settings.tlbs(), settings.seed());
+    } catch (IllegalArgumentException e) {
+      throw CommandFailure.usage("--tlb: " + e.getMessage(), e);
     }
   }
 

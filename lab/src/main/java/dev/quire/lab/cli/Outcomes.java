@@ -1,9 +1,12 @@
 package dev.quire.lab.cli;
 
 import dev.quire.emulator.machine.RunResult;
+import dev.quire.emulator.measure.Measurement;
 import dev.quire.kernel.kvm.Stage2Counters;
 import dev.quire.lab.report.RunOutcome;
 import dev.quire.lab.report.RunOutcome.Counts;
+import dev.quire.lab.tlb.MeasuredCounts;
+import dev.quire.lab.tlb.TlbFigures;
 import dev.quire.mmu.MmuCounters;
 import dev.quire.mmu.MmuEvent;
 import dev.quire.mmu.Order;
@@ -39,7 +42,33 @@ final class Outcomes {
         pagesTouched(result.stage2()),
         kernel(result.stage2()),
         result.virtualNanos(),
-        wallNanos);
+        wallNanos,
+        measured(result.measured()));
+  }
+
+  /** Of each geometry, every vCPU and then the total; empty for a functional run. */
+  static List<MeasuredCounts> measured(RunResult.Measured measured) {
+    List<MeasuredCounts> counts = new ArrayList<>();
+    int geometries = measured == null ? 0 : measured.vcpus().getFirst().tlbs().size();
+    for (int geometry = 0; geometry < geometries; geometry++) {
+      List<MeasuredCounts> vcpus = new ArrayList<>();
+      for (Measurement.Counted counted : measured.vcpus()) {
+        vcpus.add(
+            new MeasuredCounts(
+                vcpus.size(),
+                measured.marked(),
+                counted.guestFaults(),
+                counted.stage2Faults(),
+                counted.aliases(),
+                new TlbFigures(
+                    counted.tlbs().get(geometry),
+                    counted.instructions(),
+                    counted.reachBytes().get(geometry))));
+      }
+      counts.addAll(vcpus);
+      counts.add(MeasuredCounts.total(vcpus));
+    }
+    return counts;
   }
 
   /** Page sizes are named as the host page policies are. */

@@ -1,7 +1,9 @@
 package dev.quire.lab.cli;
 
 import dev.quire.kernel.mm.HostPagePolicy;
+import dev.quire.mmu.tlb.TlbGeometry;
 import java.time.Duration;
+import java.util.List;
 
 /**
  * How to run a guest, beside what it is.
@@ -10,6 +12,11 @@ import java.time.Duration;
  * @param seed of every random choice
  * @param maxInstructions {@link Long#MAX_VALUE} if unbounded
  * @param timeout wall-clock time, null if unbounded
+ * @param tlbs geometries to measure; none in a functional run
  */
 public record RunSettings(
-    HostPagePolicy hostPages, long seed, long maxInstructions, Duration timeout) {}
+    HostPagePolicy hostPages,
+    long seed,
+    long maxInstructions,
+    Duration timeout,
+    List<TlbGeometry> tlbs) {}

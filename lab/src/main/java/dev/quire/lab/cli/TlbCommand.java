@@ -246,7 +246,7 @@ public final class TlbCommand implements Callable<Integer> {
   }
 
   /** The preset's geometry, coalescing if the policy says so and it does not already. */
-  private static TlbGeometry geometry(Preset preset, HostPagePolicy policy) {
+  static TlbGeometry geometry(Preset preset, HostPagePolicy policy) {
     TlbGeometry geometry = preset.geometry();
     CoalescingPolicy own = geometry.coalescing();
     if (!policy.aggregation() || own.usesNeighbours()) {

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonFactoryBuilder;
 import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.core.StreamWriteFeature;
+import dev.quire.lab.tlb.MeasuredCounts;
 import java.io.Closeable;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -45,9 +46,12 @@ public final class JsonLines implements Closeable {
           json.writeStringField("reason", outcome.reason());
         });
     for (int vcpu = 0; vcpu < outcome.vcpus().size(); vcpu++) {
-      counters(Integer.toString(vcpu), outcome.vcpus().get(vcpu), null);
+      counters(Integer.toString(vcpu), outcome.vcpus().get(vcpu), outcome);
     }
     counters("total", outcome.total(), outcome);
+    for (MeasuredCounts measured : outcome.measured()) {
+      row("counters", measured.members());
+    }
     line(
         "summary",
         () -> {
@@ -69,14 +73,14 @@ public final class JsonLines implements Closeable {
             json.writeNumber(Integer.parseInt(vcpu));
           }
           json.writeNullField("geometry");
-          json.writeStringField("mode", "functional");
+          json.writeStringField("mode", machine.measured().isEmpty() ? "functional" : "measured");
           json.writeNumberField("instructions", counts.instructions());
           json.writeNumberField("guest_faults", counts.guestFaults());
           json.writeNumberField("stage2_faults", counts.stage2Faults());
           json.writeNumberField("interrupts", counts.interrupts());
           fields("exits", counts.exits());
           fields("mmu", counts.mmu());
-          if (machine != null) {
+          if (vcpu.equals("total")) {
             fields("pages_touched", machine.pagesTouched());
             fields("kernel", machine.kernel());
           }

@@ -1,5 +1,6 @@
 package dev.quire.lab.report;
 
+import dev.quire.lab.tlb.MeasuredCounts;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -15,6 +16,8 @@ import java.util.Map;
  * @param kernel what the host kernel model did, by Linux's names where there are any
  * @param virtualNanos virtual time, modelled: a retired instruction is 1 ns
  * @param wallNanos wall-clock time of the run
+ * @param measured what the modelled TLBs counted: of each geometry, every vCPU and then the total;
+ *     empty in a functional run
  */
 public record RunOutcome(
     Status status,
@@ -24,7 +27,21 @@ public record RunOutcome(
     Map<String, Long> pagesTouched,
     Map<String, Long> kernel,
     long virtualNanos,
-    long wallNanos) {
+    long wallNanos,
+    List<MeasuredCounts> measured) {
+
+  /** A functional run. */
+  public RunOutcome(
+      Status status,
+      String reason,
+      List<Counts> vcpus,
+      Counts total,
+      Map<String, Long> pagesTouched,
+      Map<String, Long> kernel,
+      long virtualNanos,
+      long wallNanos) {
+    this(status, reason, vcpus, total, pagesTouched, kernel, virtualNanos, wallNanos, List.of());
+  }
 
   /** How a run ended. */
   public enum Status {
@@ -46,7 +63,7 @@ public record RunOutcome(
   }
 
   /**
-   * Exact counts of the functional mode. Maps are in the order in which they are shown.
+   * Exact counts of the guest and the host. Maps are in the order in which they are shown.
    *
    * @param instructions retired
    * @param guestFaults faults of the guest's own translation delivered to it

@@ -1,5 +1,8 @@
 package dev.quire.lab.report;
 
+import dev.quire.lab.tlb.MeasuredCounts;
+import dev.quire.lab.tlb.TlbPoint;
+import dev.quire.lab.tlb.TlbTable;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -41,6 +44,29 @@ public final class SummaryText {
             ? String.format(Locale.ROOT, ", %.1f MIPS", instructions / 1e6 / seconds)
             : "";
     lines.add(row("wall time", duration(outcome.wallNanos()), "measured" + speed));
+    lines.addAll(measured(outcome.measured()));
+    return lines;
+  }
+
+  /** The modelled TLBs, over all vCPUs. */
+  private static List<String> measured(List<MeasuredCounts> measured) {
+    List<TlbPoint> points = new ArrayList<>();
+    for (MeasuredCounts counts : measured) {
+      if (counts.vcpu() == MeasuredCounts.TOTAL) {
+        points.add(new TlbPoint(Map.of("tlb", counts.geometry()), counts.figures(), false));
+      }
+    }
+    List<String> lines = new ArrayList<>();
+    if (!points.isEmpty()) {
+      boolean marked = measured.getFirst().marked();
+      lines.add(
+          "TLB model, counted over "
+              + (marked ? "the region that the guest marked" : "the whole run")
+              + ", aliases "
+              + grouped(measured.getLast().aliases())
+              + ":");
+      TlbTable.of(points).forEach(line -> lines.add(line.isEmpty() ? line : "  " + line));
+    }
     return lines;
   }
 
