@@ -97,10 +97,10 @@ public final class Arm64Engine extends UnicornEngine implements Arm64CpuState {
       UcArm64State state,
       BlockCounter blocks,
       CodeCoherence coherence,
-      BouncePage bounce,
+      BouncePage[] bounces,
       PhysicalMemory memory,
       SystemRegisterHandler registers) {
-    super(uc, blocks, coherence, bounce);
+    super(uc, blocks, coherence, bounces);
     this.state = state;
     this.memory = memory;
     this.registers = registers;
@@ -132,7 +132,7 @@ public final class Arm64Engine extends UnicornEngine implements Arm64CpuState {
             state,
             BlockCounter.forArm64(uc),
             shared.coherence(),
-            shared.bounce(),
+            shared.bounces(),
             shared.memory(),
             registers);
     engine.initialise();

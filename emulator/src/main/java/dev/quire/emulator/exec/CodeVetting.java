@@ -15,7 +15,9 @@ import java.lang.foreign.ValueLayout;
  */
 final class CodeVetting {
   private static final long PAGE_MASK = -1L << Order.BASE_PAGE_SHIFT;
-  private static final int FIRST_HIDDEN_PAGE = 8;
+
+  /** Behind the bounce pages and those of {@link SvmIntercepts}. */
+  static final int FIRST_HIDDEN_PAGE = 8;
 
   /** Steps between two flushes of all code, each on two hidden pages that hold no translation. */
   private static final int STEPS = 64;

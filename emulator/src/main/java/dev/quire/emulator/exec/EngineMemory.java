@@ -16,10 +16,10 @@ public final class EngineMemory {
   private final PhysicalMemory memory;
   private final CodeCoherence coherence;
   private final long hiddenPa;
-  private final BouncePage bounce;
+  private final BouncePage[] bounces = new BouncePage[ExecutionEngine.MOST_BOUNCES];
 
-  /** Pages kept back at the end of the arena: the bounce page and the engine's own. */
-  public static final int HIDDEN_PAGES = 8 + CodeVetting.STEP_PAGES;
+  /** Pages kept back at the end of the arena: the bounce pages and the engine's own. */
+  public static final int HIDDEN_PAGES = CodeVetting.FIRST_HIDDEN_PAGE + CodeVetting.STEP_PAGES;
 
   /**
    * @param arena page-aligned native memory; its last {@link #HIDDEN_PAGES} pages are the engines'
@@ -30,7 +30,9 @@ public final class EngineMemory {
     this.memory = memory;
     coherence = new CodeCoherence(arena.byteSize() / PAGE_BYTES);
     hiddenPa = arena.byteSize() - HIDDEN_PAGES * PAGE_BYTES;
-    bounce = new BouncePage(arena.asSlice(hiddenPa, PAGE_BYTES), hiddenPa);
+    for (int index = 0; index < bounces.length; index++) {
+      bounces[index] = new BouncePage(hiddenBytes(index), hiddenPage(index));
+    }
   }
 
   void map(Uc uc) {
@@ -45,16 +47,16 @@ public final class EngineMemory {
     return coherence;
   }
 
-  BouncePage bounce() {
-    return bounce;
+  BouncePage[] bounces() {
+    return bounces;
   }
 
-  /** Physical address of hidden page {@code index}; page 0 is the bounce page. */
-  long hiddenPage(int index) {
+  /** Physical address of hidden page {@code index}; the first are the bounce pages. */
+  final long hiddenPage(int index) {
     return hiddenPa + index * PAGE_BYTES;
   }
 
-  MemorySegment hiddenBytes(int index) {
+  final MemorySegment hiddenBytes(int index) {
     return arena.asSlice(hiddenPage(index), PAGE_BYTES);
   }
 }

@@ -40,17 +40,20 @@ public interface ExecutionEngine extends FillCache, AutoCloseable {
    */
   void kick();
 
+  /** Device pages that one instruction may touch: two operands, each across a page's end. */
+  int MOST_BOUNCES = 4;
+
   /**
-   * Performs exactly the instruction at the program counter while the page at {@code va} is backed
-   * by {@link #bounce}: how an access to a device is carried out by the core itself, whatever the
-   * instruction.
+   * Performs exactly the instruction at the program counter while the pages at the first {@code
+   * count} of {@code vas} are backed by {@link #bounce} of the same index: how an access to a
+   * device is carried out by the core itself, whatever the instruction.
    *
    * @return null when the instruction retired, else why it did not
    */
-  EngineExit stepThroughBounce(long va);
+  EngineExit stepThroughBounce(long[] vas, int count);
 
-  /** The 4 KiB window that {@link #stepThroughBounce} shows to the instruction. */
-  BouncePage bounce();
+  /** The 4 KiB windows that {@link #stepThroughBounce} shows to the instruction. */
+  BouncePage bounce(int index);
 
   /** Figures that describe the engine, not the guest. */
   EngineCounters counters();

@@ -11,8 +11,8 @@ import java.nio.ByteOrder;
  */
 final class SvmIntercepts {
   private static final int HFLAG_GUEST = 1 << 21;
-  private static final int VMCB_PAGE = 1;
-  private static final int MSR_MAP_PAGE = 2;
+  private static final int VMCB_PAGE = 4;
+  private static final int MSR_MAP_PAGE = 5;
   private static final int VMCB_MSR_MAP = 0x48;
   private static final int MSR_MAP_PAGES = 2;
   private static final int CR0_CR3_CR4_CR8 = 1 | 1 << 3 | 1 << 4 | 1 << 8;

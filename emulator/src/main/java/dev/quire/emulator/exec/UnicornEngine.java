@@ -22,7 +22,6 @@ import dev.quire.mmu.Translation;
 abstract class UnicornEngine implements ExecutionEngine {
   static final int NO_TRAP = -1;
   private static final long REFUSED = -1L;
-  private static final long NO_PAGE = 1;
   private static final long NO_PFN = -1;
   private static final int PAGE_BYTES = 1 << Order.BASE_PAGE_SHIFT;
   private static final long PAGE_MASK = -PAGE_BYTES;
@@ -33,9 +32,10 @@ abstract class UnicornEngine implements ExecutionEngine {
   Mmu mmu;
 
   private final CodeCoherence coherence;
-  private final BouncePage bounce;
+  private final BouncePage[] bounces;
   private int core;
-  private long bouncedVa = NO_PAGE;
+  private final long[] bouncedVas = new long[MOST_BOUNCES];
+  private int bounced;
   private final SoftTlbGrowth userGrowth = new SoftTlbGrowth();
   private final SoftTlbGrowth systemGrowth = new SoftTlbGrowth();
   private boolean faulted;
@@ -58,11 +58,11 @@ abstract class UnicornEngine implements ExecutionEngine {
   /** Null in a functional run. */
   private AccessCapture capture;
 
-  UnicornEngine(Uc uc, BlockCounter blocks, CodeCoherence coherence, BouncePage bounce) {
+  UnicornEngine(Uc uc, BlockCounter blocks, CodeCoherence coherence, BouncePage[] bounces) {
     this.uc = uc;
     this.blocks = blocks;
     this.coherence = coherence;
-    this.bounce = bounce;
+    this.bounces = bounces;
   }
 
   /** Called once by the subclass's factory when the object is complete. */
@@ -448,8 +448,12 @@ abstract class UnicornEngine implements ExecutionEngine {
 
   private long fill(long va, int type) {
     counters.fills++;
-    if (va == bouncedVa && type != Access.FETCH) {
-      return bounce.pa() | Protection.READ | Protection.WRITE;
+    if (bounced != 0 && type != Access.FETCH) {
+      for (int i = 0; i < bounced; i++) {
+        if (va == bouncedVas[i]) {
+          return bounces[i].pa() | Protection.READ | Protection.WRITE;
+        }
+      }
     }
     int access = accessOf(va, type);
     if ((Access.isUser(access) ? userGrowth : systemGrowth).noteFill()) {
@@ -553,19 +557,22 @@ abstract class UnicornEngine implements ExecutionEngine {
   }
 
   @Override
-  public final EngineExit stepThroughBounce(long va) {
-    bouncedVa = va & PAGE_MASK;
+  public final EngineExit stepThroughBounce(long[] vas, int count) {
+    for (int i = 0; i < count; i++) {
+      bouncedVas[i] = vas[i] & PAGE_MASK;
+    }
+    bounced = count;
     try {
       return step();
     } finally {
-      bouncedVa = NO_PAGE;
+      bounced = 0;
       flushAll();
     }
   }
 
   @Override
-  public final BouncePage bounce() {
-    return bounce;
+  public final BouncePage bounce(int index) {
+    return bounces[index];
   }
 
   @Override

@@ -50,7 +50,7 @@ public final class X86Engine extends UnicornEngine {
   private boolean shadowAfterStep;
 
   private X86Engine(Uc uc, X86Core core, BlockCounter blocks, EngineMemory shared, Wiring wiring) {
-    super(uc, blocks, shared.coherence(), shared.bounce());
+    super(uc, blocks, shared.coherence(), shared.bounces());
     this.core = core;
     this.code = wiring.code;
     this.codePages = new CodePages(blocks);

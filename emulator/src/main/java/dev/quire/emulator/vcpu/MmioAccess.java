@@ -5,13 +5,16 @@ import dev.quire.emulator.exec.EngineExit;
 import dev.quire.emulator.exec.ExecutionEngine;
 
 /**
- * One instruction's access to a device, carried out by the core itself on a bounce page.
+ * One instruction's accesses to devices, carried out by the core itself on bounce pages.
  *
  * <p>What is read is asked of the device first, piece by piece; then the instruction executes; then
- * what it stored is given to the device. Pieces are at most 8 bytes, as KVM's are.
+ * what it stored is given to the device. Pieces are at most 8 bytes and do not cross pages, as
+ * KVM's. Another device page that the instruction turns out to touch is added before it retires:
+ * each page's part is an access of its own.
  */
 final class MmioAccess {
   private static final int PIECE_BYTES = 8;
+  private static final int LONGEST = 256;
 
   private enum Phase {
     IDLE,
@@ -20,46 +23,69 @@ final class MmioAccess {
     WRITING
   }
 
+  /** What the instruction accesses in one page. */
+  private static final class Part {
+    private final byte[] read = new byte[LONGEST];
+    private long gpa;
+    private int offset;
+    private int bytes;
+    private boolean reads;
+    private boolean writes;
+  }
+
   private final ExecutionEngine engine;
+  private final Part[] parts = new Part[ExecutionEngine.MOST_BOUNCES];
+  private final long[] vas = new long[ExecutionEngine.MOST_BOUNCES];
+  private int count;
   private Phase phase = Phase.IDLE;
-  private long va;
-  private long gpa;
-  private int bytes;
-  private boolean writes;
+  private int current;
   private int doneBytes;
 
   MmioAccess(ExecutionEngine engine) {
     this.engine = engine;
+    for (int i = 0; i < parts.length; i++) {
+      parts[i] = new Part();
+    }
   }
 
   boolean inProgress() {
     return phase != Phase.IDLE;
   }
 
-  /** Begins the access of this shape at {@code va}, which maps to {@code gpa}. */
-  void begin(long va, long gpa, long shape) {
-    this.va = va;
-    this.gpa = gpa;
-    bytes = AccessShape.bytes(shape);
-    writes = AccessShape.writes(shape);
+  /** Whether the instruction touches more device pages than any does. */
+  boolean isFull() {
+    return count == parts.length;
+  }
+
+  /** Begins or widens the access by this shape at {@code va}, which maps to {@code gpa}. */
+  void add(long va, long gpa, long shape) {
+    vas[count] = va;
+    Part part = parts[count];
+    part.gpa = gpa;
+    part.offset = (int) (va & 0xfff);
+    part.bytes = AccessShape.bytes(shape);
+    part.reads = AccessShape.reads(shape);
+    part.writes = AccessShape.writes(shape);
+    current = count++;
     doneBytes = 0;
-    phase = AccessShape.reads(shape) ? Phase.READING : Phase.EXECUTING;
+    phase = part.reads ? Phase.READING : Phase.EXECUTING;
   }
 
   /** The next question to the machine, or null when it is the core's turn or all is done. */
   VcpuExit next() {
-    if (phase == Phase.READING && doneBytes == bytes) {
+    if (phase == Phase.READING && doneBytes == parts[current].bytes) {
       phase = Phase.EXECUTING;
     }
-    if (phase == Phase.WRITING && doneBytes == bytes) {
-      phase = Phase.IDLE;
+    if (phase == Phase.WRITING && !findUnwritten()) {
+      abandon();
     }
-    int piece = Math.min(PIECE_BYTES, bytes - doneBytes);
+    Part part = parts[current];
+    int piece = Math.min(PIECE_BYTES, part.bytes - doneBytes);
     return switch (phase) {
-      case READING -> new VcpuExit.Mmio(gpa + doneBytes, piece, false, 0);
+      case READING -> new VcpuExit.Mmio(part.gpa + doneBytes, piece, false, 0);
       case WRITING -> {
-        long data = engine.bounce().get(offset(), piece);
-        VcpuExit exit = new VcpuExit.Mmio(gpa + doneBytes, piece, true, data);
+        long data = engine.bounce(current).get(part.offset + doneBytes, piece);
+        VcpuExit exit = new VcpuExit.Mmio(part.gpa + doneBytes, piece, true, data);
         doneBytes += piece;
         yield exit;
       }
@@ -67,12 +93,26 @@ final class MmioAccess {
     };
   }
 
+  /** Goes on to the part that is written next; false if there is none. */
+  private boolean findUnwritten() {
+    while (current < count) {
+      if (parts[current].writes && doneBytes < parts[current].bytes) {
+        return true;
+      }
+      current++;
+      doneBytes = 0;
+    }
+    current = 0;
+    return false;
+  }
+
   /** Takes the device's answer to the last question. */
   void completeRead(long data) {
-    int piece = Math.min(PIECE_BYTES, bytes - doneBytes);
-    BouncePage page = engine.bounce();
-    page.put(offset(), piece, data);
-    doneBytes += piece;
+    Part part = parts[current];
+    int piece = Math.min(PIECE_BYTES, part.bytes - doneBytes);
+    for (int i = 0; i < piece; i++) {
+      part.read[doneBytes++] = (byte) (data >>> Byte.SIZE * i);
+    }
   }
 
   boolean awaitsData() {
@@ -81,19 +121,30 @@ final class MmioAccess {
 
   /** Executes the instruction; null when it retired. */
   EngineExit execute() {
-    EngineExit exit = engine.stepThroughBounce(va);
+    for (int i = 0; i < count; i++) {
+      // An earlier attempt may have stored there.
+      if (parts[i].reads) {
+        show(parts[i], engine.bounce(i));
+      }
+    }
+    EngineExit exit = engine.stepThroughBounce(vas, count);
     if (exit == null) {
+      current = 0;
       doneBytes = 0;
-      phase = writes ? Phase.WRITING : Phase.IDLE;
+      phase = Phase.WRITING;
     }
     return exit;
   }
 
-  void abandon() {
-    phase = Phase.IDLE;
+  private static void show(Part part, BouncePage page) {
+    for (int i = 0; i < part.bytes; i++) {
+      page.put(part.offset + i, 1, part.read[i]);
+    }
   }
 
-  private int offset() {
-    return (int) (va & 0xfff) + doneBytes;
+  void abandon() {
+    phase = Phase.IDLE;
+    count = 0;
+    current = 0;
   }
 }

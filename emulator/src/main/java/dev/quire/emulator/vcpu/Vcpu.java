@@ -139,9 +139,14 @@ public final class Vcpu {
       case HostFaults.FAILED -> internalError(host.problem());
       default -> {
         if (Access.isTableWalk(fault.access()) || Access.isFetch(fault.access())) {
+          mmio.abandon();
           yield cpu.outsideMemory(fault);
         }
-        yield outcome == HostFaults.UNCLAIMED ? cpu.unclaimed(fault) : beginMmio(fault);
+        if (outcome == HostFaults.UNCLAIMED) {
+          mmio.abandon();
+          yield cpu.unclaimed(fault);
+        }
+        yield beginMmio(fault);
       }
     };
   }
@@ -153,8 +158,11 @@ public final class Vcpu {
           "an instruction Quire cannot decode accesses a device at gpa 0x%x"
               .formatted(fault.gpa()));
     }
+    if (mmio.isFull()) {
+      return internalError("one instruction accesses more device pages than Quire follows");
+    }
     long offset = fault.va() & 0xfff;
-    mmio.begin(fault.va(), (fault.gpa() & ~0xfffL) | offset, shape);
+    mmio.add(fault.va(), (fault.gpa() & ~0xfffL) | offset, shape);
     return null;
   }
 
@@ -167,16 +175,10 @@ public final class Vcpu {
     if (exit == null) {
       return null;
     }
-    if (exit instanceof EngineExit.Fault
-        && mmu.fault().kind() == FaultRecord.STAGE2
-        && host.resolve(mmu.fault()) == HostFaults.MAPPED) {
-      counters.stage2Faults++;
-      return null;
+    if (exit instanceof EngineExit.Fault && mmu.fault().kind() == FaultRecord.STAGE2) {
+      return stage2Fault(mmu.fault());
     }
     mmio.abandon();
-    if (exit instanceof EngineExit.Fault && mmu.fault().kind() == FaultRecord.STAGE2) {
-      return internalError("one instruction accesses two device pages");
-    }
     return handle(exit);
   }
 
