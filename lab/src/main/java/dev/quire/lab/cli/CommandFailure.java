@@ -21,6 +21,11 @@ public final class CommandFailure extends RuntimeException {
     return new CommandFailure(ExitCode.USAGE, message, cause);
   }
 
+  /** A guest or a comparison failed. */
+  public static CommandFailure failed(String message, Throwable cause) {
+    return new CommandFailure(ExitCode.FAILED, message, cause);
+  }
+
   /** Something is missing on this machine. */
   public static CommandFailure environment(String message, Throwable cause) {
     return new CommandFailure(ExitCode.ENVIRONMENT, message, cause);

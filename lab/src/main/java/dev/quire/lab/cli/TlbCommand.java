@@ -1,5 +1,8 @@
 package dev.quire.lab.cli;
 
+import dev.quire.emulator.boot.BootLoader;
+import dev.quire.emulator.boot.BootRequest;
+import dev.quire.emulator.boot.GuestArchitecture;
 import dev.quire.kernel.mm.HostArchitecture;
 import dev.quire.kernel.mm.HostPagePolicy;
 import dev.quire.lab.preset.Preset;
@@ -13,6 +16,8 @@ import dev.quire.lab.stream.PackedAccess;
 import dev.quire.lab.stream.StreamKind;
 import dev.quire.lab.stream.StreamSpec;
 import dev.quire.lab.stream.TraceWriter;
+import dev.quire.lab.tlb.CellRunner;
+import dev.quire.lab.tlb.GuestCellRunner;
 import dev.quire.lab.tlb.StreamCellRunner;
 import dev.quire.lab.tlb.TlbCell;
 import dev.quire.lab.tlb.TlbFigures;
@@ -24,6 +29,7 @@ import dev.quire.mmu.tlb.TlbIsa;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -39,7 +45,7 @@ import picocli.CommandLine.Spec;
 /** {@code quire tlb}: the cross product of guest pages, host pages and TLB geometries. */
 @Command(
     name = "tlb",
-    description = "TLB pressure of a stream: guest pages x host pages x TLB geometries.",
+    description = "TLB pressure of a guest or a stream: guest pages x host pages x TLB geometries.",
     footerHeading = "%nStreams (docs/STREAMS.md):%n")
 public final class TlbCommand implements Callable<Integer> {
   private static final int AGGREGATED_PAGES = 4;
@@ -52,9 +58,26 @@ public final class TlbCommand implements Callable<Integer> {
       index = "0",
       arity = "0..1",
       paramLabel = "GUEST",
-      description = "Built-in guest or file.",
-      hidden = true)
+      description =
+          "Built-in guest (quire images lists them; those that are workloads take --guest-pages)"
+              + " or file.")
   String guest;
+
+  @Parameters(
+      index = "1..*",
+      paramLabel = "ARG",
+      description = "Arguments for the guest, such as mib=64.")
+  List<String> guestArguments = List.of();
+
+  @Option(
+      names = "--memory",
+      paramLabel = "SIZE",
+      converter = MemorySize.Converter.class,
+      description = "The guest's memory (default: what it asks for, or 64M).")
+  MemorySize memory;
+
+  @Option(names = "--smp", paramLabel = "N", description = "The guest's virtual CPUs.")
+  Integer vcpus;
 
   @Option(
       names = "--stream",
@@ -160,29 +183,70 @@ public final class TlbCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    if (stream == null) {
+    if ((stream == null) == (guest == null)) {
       throw CommandFailure.usage(
           guest == null
-              ? "--stream is missing: name the accesses to replay"
-              : "'tlb GUEST' is not available in this version of Quire: use --stream");
+              ? "name a guest, or accesses to replay by --stream"
+              : "give a guest or --stream, not both");
     }
     if (guest != null) {
-      throw CommandFailure.usage("give a guest or --stream, not both");
+      return runGuest();
+    }
+    if (memory != null || vcpus != null) {
+      throw CommandFailure.usage("--memory and --smp are for a guest: a stream has neither");
     }
     try {
       StreamSpec spec = StreamSpec.parse(stream);
-      return record != null ? record(spec) : run(spec);
+      return record != null ? record(spec) : run(new Subject(null, spec.footprintBytes()), spec);
     } catch (BadStreamException e) {
       throw CommandFailure.usage(e.getMessage(), e);
     }
   }
 
-  private int run(StreamSpec spec) {
+  /**
+   * What the cells are run on.
+   *
+   * @param request of a guest; null for a stream
+   * @param footprintBytes 0 if it is not known
+   */
+  private record Subject(BootRequest request, long footprintBytes) {
+    HostArchitecture architecture() {
+      boolean arm64 = BootLoader.plan(request).architecture() == GuestArchitecture.ARM64;
+      return arm64 ? HostArchitecture.ARM64 : HostArchitecture.X86_64;
+    }
+
+    /** A guest's own option that tells its size. */
+    static long footprintBytes(List<String> arguments) {
+      for (String argument : arguments) {
+        if (argument.matches("mib=[0-9]{1,9}")) {
+          return Long.parseLong(argument.substring("mib=".length())) << 20;
+        }
+      }
+      return 0;
+    }
+  }
+
+  private int runGuest() {
+    if (hostProcess || record != null || warmUp != 0 || fragmentation != 0) {
+      throw CommandFailure.usage(
+          "--native, --record, --warm-up and --fragmentation are for streams: a guest marks its"
+              + " region itself");
+    }
+    BootRequest request = GuestChoice.of(guest).request(guestArguments, memory, vcpus, arch);
+    try {
+      return run(new Subject(request, Subject.footprintBytes(guestArguments)), null);
+    } catch (GuestCellRunner.GuestFailedException e) {
+      throw CommandFailure.failed(e.getMessage(), e);
+    }
+  }
+
+  private int run(Subject subject, StreamSpec spec) {
+    HostArchitecture guests = subject.request() == null ? null : subject.architecture();
     List<Preset> presets = new ArrayList<>();
-    for (String name : new LinkedHashSet<>(tlb == null ? List.of(usualPreset()) : tlb)) {
+    for (String name : new LinkedHashSet<>(tlb == null ? List.of(usualPreset(guests)) : tlb)) {
       presets.add(TlbPresetsCommand.load(name));
     }
-    HostArchitecture architecture = architecture(presets);
+    HostArchitecture architecture = guests == null ? architecture(presets) : guests;
     List<TlbCell> cells = cells(architecture);
     check();
     ReportFile.check(report);
@@ -192,7 +256,7 @@ public final class TlbCommand implements Callable<Integer> {
       if (json != null) {
         json.manifest(manifest);
       }
-      boolean complete = run(spec, architecture, cells, presets, json, points);
+      boolean complete = run(subject, spec, architecture, cells, presets, json, points);
       if (!common.jsonOnStandardOutput() && !points.isEmpty()) {
         TlbTable.of(points).forEach(invocation.out()::println);
       }
@@ -207,6 +271,7 @@ public final class TlbCommand implements Callable<Integer> {
   /** Runs every cell; false if interrupted. */
   @SuppressWarnings("try") // guard and progress act by being open
   private boolean run(
+      Subject subject,
       StreamSpec spec,
       HostArchitecture architecture,
       List<TlbCell> cells,
@@ -214,9 +279,11 @@ public final class TlbCommand implements Callable<Integer> {
       JsonLines json,
       List<TlbPoint> points) {
     CellProgress progress = new CellProgress(invocation, common.quiet, cells.size());
-    StreamCellRunner runner =
-        new StreamCellRunner(
-            spec, architecture, fragmentation, warmUp, common.seed, progress::accesses);
+    CellRunner runner =
+        spec == null
+            ? new GuestCellRunner(subject.request(), common.seed)
+            : new StreamCellRunner(
+                spec, architecture, fragmentation, warmUp, common.seed, progress::accesses);
     try (progress;
         InterruptGuard guard = new InterruptGuard(runner::interrupt)) {
       for (TlbCell cell : cells) {
@@ -232,7 +299,7 @@ public final class TlbCommand implements Callable<Integer> {
         for (int i = 0; i < presets.size(); i++) {
           TlbPoint point =
               new TlbPoint(
-                  axes(spec, architecture, cell, presets.get(i)),
+                  axes(subject, architecture, cell, presets.get(i)),
                   figures.get(i),
                   cell.hostPages().contpte());
           points.add(point);
@@ -263,12 +330,15 @@ public final class TlbCommand implements Callable<Integer> {
     }
     try {
       for (String guestName : new LinkedHashSet<>(guestNames())) {
-        if (!hostProcess) {
+        if (guestName != null && !hostProcess) {
           GuestPages.parse(guestName, architecture);
         }
         for (String hostName : new LinkedHashSet<>(hostPages)) {
           HostPagePolicy policy = HostPagePolicy.parse(hostName);
           policy.requireArchitecture(architecture);
+          if (memory != null) {
+            policy.requireMultiple(memory.bytes());
+          }
           if (hostProcess && policy.contpte()) {
             throw CommandFailure.usage(
                 "host page policy '"
@@ -286,7 +356,10 @@ public final class TlbCommand implements Callable<Integer> {
   }
 
   private List<String> guestNames() {
-    return guestPages == null ? List.of("4k") : guestPages;
+    if (guestPages != null) {
+      return guestPages;
+    }
+    return guest == null ? List.of("4k") : Collections.singletonList(null);
   }
 
   private void check() {
@@ -298,10 +371,12 @@ public final class TlbCommand implements Callable<Integer> {
     }
   }
 
-  private String usualPreset() {
-    return HostArchitecture.ARM64.toString().equals(arch) || namesOfArm64()
-        ? "neoverse-n1"
-        : "skylake-sp";
+  private String usualPreset(HostArchitecture guests) {
+    boolean arm64 =
+        guests == null
+            ? HostArchitecture.ARM64.toString().equals(arch) || namesOfArm64()
+            : guests == HostArchitecture.ARM64;
+    return arm64 ? "neoverse-n1" : "skylake-sp";
   }
 
   /** Whether a page name exists on arm64 alone. */
@@ -335,24 +410,35 @@ public final class TlbCommand implements Callable<Integer> {
   }
 
   private Map<String, Object> axes(
-      StreamSpec spec, HostArchitecture architecture, TlbCell cell, Preset preset) {
+      Subject subject, HostArchitecture architecture, TlbCell cell, Preset preset) {
     Map<String, Object> axes = new LinkedHashMap<>();
-    axes.put("stream", stream);
-    if (spec.footprintBytes() > 0) {
-      axes.put("footprint_bytes", spec.footprintBytes());
+    if (guest == null) {
+      axes.put("stream", stream);
+    } else {
+      axes.put("guest", guest);
+      axes.put("arguments", subject.request().commandLine());
+    }
+    if (subject.footprintBytes() > 0) {
+      axes.put("footprint_bytes", subject.footprintBytes());
     }
     axes.put("arch", architecture.toString());
-    axes.put("native", hostProcess);
+    if (guest == null) {
+      axes.put("native", hostProcess);
+    }
     axes.put("guest_pages", cell.guestPages());
     axes.put("host_pages", cell.hostPages().name());
     axes.put("tlb", preset.name());
-    axes.put("fragmentation", fragmentation);
+    if (guest == null) {
+      axes.put("fragmentation", fragmentation);
+    }
     return axes;
   }
 
   private Map<String, Object> config(HostArchitecture architecture, List<Preset> presets) {
     Map<String, Object> config = new LinkedHashMap<>();
     config.put("command", "tlb");
+    config.put("guest", guest);
+    config.put("arguments", guestArguments);
     config.put("stream", stream);
     config.put("arch", architecture.toString());
     config.put("native", hostProcess);

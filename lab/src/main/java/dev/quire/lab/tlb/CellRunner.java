@@ -11,4 +11,7 @@ public interface CellRunner {
    * @return figures in the order of the geometries; empty if it was interrupted
    */
   List<TlbFigures> run(TlbCell cell, List<TlbGeometry> geometries);
+
+  /** Makes a run end soon. From any thread. */
+  void interrupt();
 }

@@ -54,7 +54,7 @@ public final class StreamCellRunner implements CellRunner {
     this.progress = progress;
   }
 
-  /** Makes a run end soon. From any thread. */
+  @Override
   public void interrupt() {
     interrupted = true;
   }

@@ -1,0 +1,140 @@
+package dev.quire.lab.tlb;
+
+import dev.quire.emulator.boot.BootLoader;
+import dev.quire.emulator.boot.BootRequest;
+import dev.quire.emulator.machine.MachineConfig;
+import dev.quire.emulator.machine.RunResult;
+import dev.quire.emulator.machine.RunStatus;
+import dev.quire.emulator.machine.VirtualMachine;
+import dev.quire.emulator.measure.MeasureConfig;
+import dev.quire.emulator.measure.Measurement;
+import dev.quire.mmu.tlb.TlbCounters;
+import dev.quire.mmu.tlb.TlbGeometry;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Runs cells on a guest, booted anew for each: figures are those of the region that it marks, or of
+ * the whole run. The guest's pages are its argument {@code pages=}.
+ */
+public final class GuestCellRunner implements CellRunner {
+  private static final String PAGES = "pages=";
+
+  private final BootRequest request;
+  private final long seed;
+  private volatile VirtualMachine running;
+  private volatile boolean interrupted;
+
+  /**
+   * @param seed of the host's layout and of random replacement
+   */
+  public GuestCellRunner(BootRequest request, long seed) {
+    this.request = request;
+    this.seed = seed;
+  }
+
+  /** The guest did not come to a good end. */
+  public static final class GuestFailedException extends RuntimeException {
+    private static final long serialVersionUID = 1;
+
+    GuestFailedException(String message) {
+      super(message);
+    }
+  }
+
+  @Override
+  public void interrupt() {
+    interrupted = true;
+    VirtualMachine machine = running;
+    if (machine != null) {
+      machine.stop(RunStatus.INTERRUPTED, "interrupted");
+    }
+  }
+
+  /**
+   * @throws GuestFailedException when the guest fails
+   */
+  @Override
+  public List<TlbFigures> run(TlbCell cell, List<TlbGeometry> geometries) {
+    LastLine console = new LastLine();
+    MachineConfig config =
+        new MachineConfig(
+            cell.hostPages(),
+            seed,
+            Long.MAX_VALUE,
+            console::accept,
+            new MeasureConfig(geometries, seed));
+    try (VirtualMachine machine =
+        VirtualMachine.create(config, BootLoader.plan(requestFor(cell)))) {
+      running = machine;
+      if (interrupted) {
+        return List.of();
+      }
+      RunResult result = machine.run();
+      return switch (result.status()) {
+        case PASS, POWEROFF, RESET -> figures(result, geometries.size());
+        case INTERRUPTED -> List.of();
+        default ->
+            throw new GuestFailedException(
+                "the guest ended with %s (%s): %s: %s"
+                    .formatted(result.status().jsonName(), cell, result.reason(), console.text()));
+      };
+    } finally {
+      running = null;
+    }
+  }
+
+  private BootRequest requestFor(TlbCell cell) {
+    if (cell.guestPages() == null) {
+      return request;
+    }
+    String before = request.commandLine();
+    return request.withCommandLine(
+        (before.isEmpty() ? "" : before + " ") + PAGES + cell.guestPages());
+  }
+
+  /** The sum over vCPUs, by geometry. */
+  private static List<TlbFigures> figures(RunResult result, int geometries) {
+    List<TlbFigures> figures = new ArrayList<>();
+    for (int geometry = 0; geometry < geometries; geometry++) {
+      TlbCounters.Snapshot counts = null;
+      long instructions = 0;
+      long reachBytes = 0;
+      for (Measurement.Counted vcpu : result.measured().vcpus()) {
+        TlbCounters.Snapshot one = vcpu.tlbs().get(geometry);
+        counts = counts == null ? one : counts.plus(one);
+        instructions += vcpu.instructions();
+        reachBytes += vcpu.reachBytes().get(geometry);
+      }
+      figures.add(new TlbFigures(counts, instructions, reachBytes));
+    }
+    return figures;
+  }
+
+  /** Keeps the last line of a console that is not empty, for messages. */
+  private static final class LastLine {
+    private static final int MOST = 200;
+
+    private final StringBuilder line = new StringBuilder();
+    private boolean ended;
+
+    void accept(int value) {
+      char character = (char) (value & 0xff);
+      if (character == '\n') {
+        ended = true;
+      } else if (character != '\r') {
+        if (ended) {
+          line.setLength(0);
+          ended = false;
+        }
+        if (line.length() < MOST) {
+          line.append(character < ' ' || character > '~' ? '?' : character);
+        }
+      }
+    }
+
+    String text() {
+      return line.isEmpty() ? "it printed nothing" : line.toString();
+    }
+  }
+}
