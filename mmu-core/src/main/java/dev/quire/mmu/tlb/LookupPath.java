@@ -139,12 +139,14 @@ final class LookupPath {
    * @param run the base pages of its group that can share an entry with it
    */
   TranslationCache fillCache(int order, int run) {
-    return isRun(order, run) ? runCache : fillCaches[order];
+    return run != 0 && isRun(order, run) ? runCache : fillCaches[order];
   }
 
   /** The tag of its entry there. */
   int fillTag(int order, int run) {
-    return isRun(order, run) ? TranslationCache.PART | groupOrder : fillTags[order];
+    return run != 0 && isRun(order, run)
+        ? TranslationCache.PART | groupOrder
+        : fillTags[order];
   }
 
   private boolean isRun(int order, int run) {

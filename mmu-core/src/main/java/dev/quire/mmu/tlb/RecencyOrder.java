@@ -99,9 +99,9 @@ final class RecencyOrder {
     if (packed != null) {
       long list = packed[set];
       int way = slot - set * ways;
-      int shift = shiftOf(list, way);
-      long above = list & -1L << shift << BITS;
-      long below = list & (1L << shift) - 1;
+      long place = placeOf(list, way);
+      long above = list & -(place << BITS);
+      long below = list & place - 1;
       packed[set] = above | below << BITS | way;
       return;
     }
@@ -119,9 +119,9 @@ final class RecencyOrder {
     if (packed != null) {
       long list = packed[set];
       int way = slot - set * ways;
-      int shift = shiftOf(list, way);
-      long above = list & -1L << shift << BITS;
-      long below = list & (1L << shift) - 1;
+      long place = placeOf(list, way);
+      long above = list & -(place << BITS);
+      long below = list & place - 1;
       packed[set] = above >>> BITS | below | (long) way << oldestShift;
       return;
     }
@@ -133,11 +133,11 @@ final class RecencyOrder {
     }
   }
 
-  /** Where in the list a way is: the lowest nibble that becomes zero. */
-  private static int shiftOf(long list, int way) {
+  /** The lowest bit of the nibble of the list where a way is: the first that becomes zero. */
+  private static long placeOf(long list, int way) {
     long differences = list ^ EVERY_NIBBLE * way;
     long zeros = differences - EVERY_NIBBLE & ~differences & HIGH_BITS;
-    return Long.numberOfTrailingZeros(zeros) - (BITS - 1);
+    return Long.lowestOneBit(zeros) >>> BITS - 1;
   }
 
   /** Puts a slot between the newest and the oldest. */

@@ -293,8 +293,8 @@ public final class TlbHierarchy {
       fillPart(cache, vpn, tag, run, entryOwner, info);
     } else {
       // An entry of part of a group stands here for its page alone.
-      cache.insert(TranslationCache.key(vpn, tag), entryOwner, info | EntryInfo.ALL_PAGES);
-      counts[TlbCounters.fill(cache.structure, tag)]++;
+      cache.insert(tag, vpn, entryOwner, info | EntryInfo.ALL_PAGES);
+      counts[cache.fillCounter + tag]++;
     }
     return cache;
   }
@@ -304,11 +304,10 @@ public final class TlbHierarchy {
     int order = EntryInfo.wholeOrder(info);
     int mask = order == 0 ? run | ownPage(vpn) : pagesAround(vpn, order);
     mask &= pagesAround(vpn, tag & TranslationCache.ORDER_MASK);
-    long key = TranslationCache.key(vpn, tag);
-    cache.removeOverlapping(key, entryOwner, mask);
-    cache.insert(key, entryOwner, EntryInfo.withPages(info, mask));
+    cache.removeOverlapping(TranslationCache.key(vpn, tag), entryOwner, mask);
+    cache.insert(tag, vpn, entryOwner, EntryInfo.withPages(info, mask));
     int covered = Integer.SIZE - 1 - Integer.numberOfLeadingZeros(Integer.bitCount(mask));
-    counts[TlbCounters.fill(cache.structure, covered)]++;
+    counts[cache.fillCounter + covered]++;
   }
 
   /** The effective order with the contiguous bit, if the core uses it. */

@@ -45,10 +45,10 @@ final class TranslationCache {
   private static final int OWNER = 1;
   private static final int INFO = 2;
   private static final int NEXT = 3;
-  private static final int MOST_SCANNED = 8;
+  private static final int MOST_SCANNED = 4;
+  private static final int BUCKETS_PER_ENTRY = 8;
   private static final int KINDS = 4;
   private static final int NONE = -1;
-  private static final TranslationCache[] NO_CACHES = {};
 
   private final int entries;
   private final int ways;
@@ -85,12 +85,14 @@ final class TranslationCache {
   private boolean irregular;
 
   private LookupPath[] watchers = {};
-  private TranslationCache[] inner = NO_CACHES;
 
-  /** Its number in {@link TlbCounters}, and where its hits are counted. */
-  final int structure;
+  /** L1, if this is an inclusive L2; or null. */
+  private TranslationCache[] inner;
 
+  /** Where its hits, and its fills of order 0, are counted in {@link TlbCounters}. */
   final int hitCounter;
+
+  final int fillCounter;
 
   /**
    * @param limits orders confined to some ways
@@ -102,8 +104,8 @@ final class TranslationCache {
       TlbReplacement replacement,
       List<TlbArray.WayLimit> limits,
       long seed) {
-    this.structure = structure;
     hitCounter = TlbCounters.hit(structure);
+    fillCounter = TlbCounters.fill(structure, 0);
     this.entries = entries;
     this.ways = ways;
     setMask = entries / ways - 1;
@@ -112,7 +114,7 @@ final class TranslationCache {
     trees = replacement == TlbReplacement.TREE_PLRU ? new long[setMask + 1] : null;
     randomState = mixed(seed + structure) | 1;
     boolean hashed = ways > MOST_SCANNED;
-    heads = hashed ? new int[2 * Integer.highestOneBit(2 * entries - 1)] : null;
+    heads = hashed ? new int[Integer.highestOneBit(BUCKETS_PER_ENTRY * entries - 1)] : null;
     bucketBits = hashed ? Integer.numberOfTrailingZeros(heads.length) : 0;
     boolean limited = !limits.isEmpty();
     firstWay = limited ? new int[ORDER_MASK + 1] : null;
@@ -154,27 +156,30 @@ final class TranslationCache {
     long key = page << Order.BASE_PAGE_SHIFT + order | tag;
     int slot;
     if (heads == null) {
-      slot = ((int) page & setMask) * ways;
-      int end = slot + ways;
-      while (slots[SLOT_LONGS * slot + KEY] != key) {
-        if (++slot == end) {
-          return NONE;
-        }
-      }
+      slot = scan(((int) page & setMask) * ways, key);
     } else {
       slot = heads[bucketOf(page)];
       while (slot != NONE && slots[SLOT_LONGS * slot + KEY] != key) {
         slot = (int) slots[SLOT_LONGS * slot + NEXT];
       }
-      if (slot == NONE) {
-        return NONE;
-      }
+    }
+    if (slot == NONE) {
+      return NONE;
     }
     long found = slots[SLOT_LONGS * slot + OWNER];
     boolean owned = found == owner || found == globalOwner;
     return owned && EntryInfo.covers(slots[SLOT_LONGS * slot + INFO], vpn)
         ? slot
         : findAfter(slot, key, vpn, owner, globalOwner);
+  }
+
+  private int scan(int base, long key) {
+    for (int way = 0; way < ways; way++) {
+      if (slots[SLOT_LONGS * (base + way) + KEY] == key) {
+        return base + way;
+      }
+    }
+    return NONE;
   }
 
   /** Goes on where the key is another address space's, or other pages of the group. */
@@ -199,12 +204,20 @@ final class TranslationCache {
     }
   }
 
-  /** Writes an entry over a free slot of its set or over the one that must give way. */
-  void insert(long key, long owner, long info) {
-    int set = setOf(key);
-    int slot = victim(key, set);
+  /**
+   * Writes an entry over a free slot of its set or over the one that must give way.
+   *
+   * @param tag its kind and order
+   * @param vpn any page that it covers
+   */
+  void insert(int tag, long vpn, long owner, long info) {
+    int order = tag & ORDER_MASK;
+    long page = vpn >>> order;
+    long key = page << Order.BASE_PAGE_SHIFT + order | tag;
+    int set = (int) page & setMask;
+    int slot = victim(tag, set);
     long old = slots[SLOT_LONGS * slot + KEY];
-    if (inner.length != 0 && isTranslation(slot)) {
+    if (inner != null && isTranslation(slot)) {
       dropFromInner(slot);
     }
     if (((int) (old ^ key) & TAG_MASK) != 0 || old == FREE) {
@@ -214,15 +227,14 @@ final class TranslationCache {
       if (old != FREE) {
         unchain(slot, old);
       }
-      int bucket = bucketOf(pageOf(key));
+      int bucket = bucketOf(page);
       slots[SLOT_LONGS * slot + NEXT] = heads[bucket];
       heads[bucket] = slot;
     }
     slots[SLOT_LONGS * slot + KEY] = key;
     slots[SLOT_LONGS * slot + OWNER] = owner;
     slots[SLOT_LONGS * slot + INFO] = info;
-    if (EntryInfo.stage1Extent(info) > ((int) key & ORDER_MASK)
-        || ((int) key & KIND_MASK) == PART) {
+    if (EntryInfo.stage1Extent(info) > order || (tag & KIND_MASK) == PART) {
       irregular = true;
     }
     if (recency != null && firstWay == null) {
@@ -376,18 +388,17 @@ final class TranslationCache {
     slots[SLOT_LONGS * before + NEXT] = slots[SLOT_LONGS * slot + NEXT];
   }
 
-  private int victim(long key, int set) {
-    int from = 0;
-    int count = ways;
-    // Ways are limited by page order only: a walk-cache entry may be anywhere.
-    if (firstWay != null && ((int) key & KIND_MASK) <= PART) {
-      int order = (int) key & ORDER_MASK;
-      from = firstWay[order];
-      count = wayCount[order];
-    }
+  private int victim(int tag, int set) {
     if (recency != null && firstWay == null) {
       // A free slot counts as the oldest, and which free slot is taken makes no difference.
       return recency.oldest(set);
+    }
+    int from = 0;
+    int count = ways;
+    // Ways are limited by page order only: a walk-cache entry may be anywhere.
+    if (firstWay != null && (tag & KIND_MASK) <= PART) {
+      from = firstWay[tag & ORDER_MASK];
+      count = wayCount[tag & ORDER_MASK];
     }
     int first = set * ways + from;
     int free = freeOf(first, first + count);

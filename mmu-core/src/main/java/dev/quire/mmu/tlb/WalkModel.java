@@ -123,7 +123,7 @@ final class WalkModel {
             ? EntryInfo.span(pages.entryGpa(page, step + 1), stage2Order)
             : EntryInfo.NO_SPAN;
     long info = EntryInfo.of(EntryInfo.ALL_PAGES, 0, 0, span);
-    cache.insert(TranslationCache.key(vpn, tableTag(shift)), owner, info);
+    cache.insert(tableTag(shift), vpn, owner, info);
     counts[TlbCounters.fill(tableStructures[HEIGHTS[shift]], shift - Order.BASE_PAGE_SHIFT)]++;
   }
 
@@ -146,7 +146,7 @@ final class WalkModel {
     counts[TlbCounters.miss(nestedStructure)]++;
     if (order >= nestedMinimumOrder) {
       long info = EntryInfo.of(EntryInfo.ALL_PAGES, 0, order, EntryInfo.span(gpa, order));
-      cache.insert(TranslationCache.key(gpn, tag), nestedOwner, info);
+      cache.insert(tag, gpn, nestedOwner, info);
       counts[TlbCounters.fill(nestedStructure, order)]++;
     }
     return pages.stage2References(page, step);
