@@ -64,6 +64,8 @@ final class Guests {
               vcpu.halts(),
               vcpu.ioExits(),
               vcpu.mmioExits(),
+              vcpu.exceptions(),
+              vcpu.pageFaults(),
               vcpu.mmu(),
               java.util.Map.of())
           .toString();

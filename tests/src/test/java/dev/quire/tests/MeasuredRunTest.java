@@ -188,6 +188,8 @@ class MeasuredRunTest {
                   vcpu.halts(),
                   vcpu.ioExits(),
                   vcpu.mmioExits(),
+                  vcpu.exceptions(),
+                  vcpu.pageFaults(),
                   vcpu.mmu(),
                   Map.of()));
     }

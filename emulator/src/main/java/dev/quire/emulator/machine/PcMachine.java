@@ -88,7 +88,9 @@ final class PcMachine implements Board, VcpuSignals {
     cpuid[0].attach(msrs);
     LinearMemory linear =
         new MmuLinearMemory(mmu, memory, parts.host().engineMemory().coherence(), accesses);
-    X86EventDelivery events = new X86EventDelivery(core, linear, mmu, parts.host());
+    VcpuCounters vcpuCounters = new VcpuCounters();
+    X86EventDelivery events =
+        new X86EventDelivery(core, linear, mmu, parts.host(), vcpuCounters.exceptions);
     X86HostInstructions instructions =
         new X86HostInstructions(
             engine,
@@ -96,7 +98,6 @@ final class PcMachine implements Board, VcpuSignals {
             linear,
             new SystemRegisterInstructions(core, mmu, linear, msrs),
             new SyscallUnit(core, msrs));
-    VcpuCounters vcpuCounters = new VcpuCounters();
     X86Cpu cpu = new X86Cpu(engine, events, instructions, controllerOf(apic), vcpuCounters);
     X86ResetState reset = new X86ResetState(core, mmu, CpuidTable.SIGNATURE);
     reset.init();

@@ -33,7 +33,13 @@ public record RunResult(
    */
   public record Measured(boolean marked, List<Measurement.Counted> vcpus) {}
 
-  /** One vCPU's share. {@code engine} may differ between identical runs, nothing else may. */
+  /**
+   * One vCPU's share. {@code engine} may differ between identical runs, nothing else may.
+   *
+   * @param guestFaults translations that failed for the guest while it executed
+   * @param exceptions delivered, by kind ({@code pf}, {@code data_abort})
+   * @param pageFaults those that are page faults, by what they were about
+   */
   public record VcpuResult(
       int vcpu,
       long instructions,
@@ -43,6 +49,8 @@ public record RunResult(
       long halts,
       long ioExits,
       long mmioExits,
+      Map<String, Long> exceptions,
+      Map<String, Long> pageFaults,
       MmuCounters.Snapshot mmu,
       Map<String, Long> engine) {}
 }

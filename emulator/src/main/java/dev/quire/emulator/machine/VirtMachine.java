@@ -78,8 +78,7 @@ final class VirtMachine implements Board, GicOutputs, PsciHost {
     parts.watch(engine, mmu);
     parts.host().stage2().addListener(mmu::invalidate);
     VcpuCounters vcpuCounters = new VcpuCounters();
-    engine.onInterruptTaken(() -> vcpuCounters.interrupts++);
-    Arm64Cpu cpu = new Arm64Cpu(engine, registers, psci::call);
+    Arm64Cpu cpu = new Arm64Cpu(engine, registers, psci::call, vcpuCounters);
     engines.add(engine);
     mmus.add(mmu);
     cpus.add(cpu);

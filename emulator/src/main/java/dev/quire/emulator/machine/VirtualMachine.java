@@ -112,6 +112,8 @@ public final class VirtualMachine implements AutoCloseable {
         vcpu.counters().halts,
         vcpu.counters().ioExits,
         vcpu.counters().mmioExits,
+        vcpu.counters().exceptions.byKind(),
+        vcpu.counters().exceptions.pageFaults(),
         vcpu.mmu().counters().snapshot(),
         vcpu.engine().counters().byName());
   }

@@ -8,6 +8,8 @@ public final class VcpuCounters {
   /** Second-stage faults that the host resolved. */
   public long stage2Faults;
 
+  public final ExceptionCounts exceptions = new ExceptionCounts();
+
   public long ioExits;
   public long mmioExits;
   public long halts;

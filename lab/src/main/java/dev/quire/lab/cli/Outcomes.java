@@ -15,6 +15,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.TreeMap;
 
 /** Turns a machine's result into a report's. */
 final class Outcomes {
@@ -112,6 +113,8 @@ final class Outcomes {
         vcpu.guestFaults(),
         vcpu.stage2Faults(),
         vcpu.interrupts(),
+        vcpu.exceptions(),
+        vcpu.pageFaults(),
         exits,
         named(vcpu.mmu(), VISIBLE),
         engine);
@@ -130,6 +133,8 @@ final class Outcomes {
     long guestFaults = 0;
     long stage2Faults = 0;
     long interrupts = 0;
+    Map<String, Long> exceptions = new TreeMap<>();
+    Map<String, Long> pageFaults = new TreeMap<>();
     Map<String, Long> exits = new LinkedHashMap<>();
     Map<String, Long> mmu = new LinkedHashMap<>();
     Map<String, Long> engine = new LinkedHashMap<>();
@@ -138,10 +143,21 @@ final class Outcomes {
       guestFaults += vcpu.guestFaults();
       stage2Faults += vcpu.stage2Faults();
       interrupts += vcpu.interrupts();
+      vcpu.exceptions().forEach((kind, count) -> exceptions.merge(kind, count, Long::sum));
+      vcpu.pageFaults().forEach((kind, count) -> pageFaults.merge(kind, count, Long::sum));
       vcpu.exits().forEach((kind, count) -> exits.merge(kind, count, Long::sum));
       vcpu.mmu().forEach((kind, count) -> mmu.merge(kind, count, Long::sum));
       vcpu.engine().forEach((kind, count) -> engine.merge(kind, count, Long::sum));
     }
-    return new Counts(instructions, guestFaults, stage2Faults, interrupts, exits, mmu, engine);
+    return new Counts(
+        instructions,
+        guestFaults,
+        stage2Faults,
+        interrupts,
+        exceptions,
+        pageFaults,
+        exits,
+        mmu,
+        engine);
   }
 }

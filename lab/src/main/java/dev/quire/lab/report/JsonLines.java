@@ -78,6 +78,8 @@ public final class JsonLines implements Closeable {
           json.writeNumberField("guest_faults", counts.guestFaults());
           json.writeNumberField("stage2_faults", counts.stage2Faults());
           json.writeNumberField("interrupts", counts.interrupts());
+          fields("exceptions", counts.exceptions());
+          fields("page_faults", counts.pageFaults());
           fields("exits", counts.exits());
           fields("mmu", counts.mmu());
           if (vcpu.equals("total")) {

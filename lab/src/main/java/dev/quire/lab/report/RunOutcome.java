@@ -69,6 +69,8 @@ public record RunOutcome(
    * @param guestFaults faults of the guest's own translation delivered to it
    * @param stage2Faults second-stage faults the host resolved
    * @param interrupts delivered to the guest
+   * @param exceptions given to the guest, by kind
+   * @param pageFaults those that are page faults, by what they were about
    * @param exits exits to the machine, by kind
    * @param mmu what the MMU did that the guest or the host can see
    * @param engine what the engine did; may differ between two identical runs
@@ -78,7 +80,31 @@ public record RunOutcome(
       long guestFaults,
       long stage2Faults,
       long interrupts,
+      Map<String, Long> exceptions,
+      Map<String, Long> pageFaults,
       Map<String, Long> exits,
       Map<String, Long> mmu,
-      Map<String, Long> engine) {}
+      Map<String, Long> engine) {
+
+    /** Of a guest that took no exceptions. */
+    public Counts(
+        long instructions,
+        long guestFaults,
+        long stage2Faults,
+        long interrupts,
+        Map<String, Long> exits,
+        Map<String, Long> mmu,
+        Map<String, Long> engine) {
+      this(
+          instructions,
+          guestFaults,
+          stage2Faults,
+          interrupts,
+          Map.of(),
+          Map.of(),
+          exits,
+          mmu,
+          engine);
+    }
+  }
 }

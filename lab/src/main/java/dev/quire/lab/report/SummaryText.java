@@ -30,7 +30,15 @@ public final class SummaryText {
             "virtual time",
             duration(outcome.virtualNanos()),
             "modelled: 1 instruction = 1 ns, idle time skipped"));
-    lines.add(row("guest faults", grouped(total.guestFaults()), "counted"));
+    lines.add(
+        row(
+            "guest faults",
+            grouped(total.guestFaults()),
+            "counted" + breakdown(total.pageFaults())));
+    if (sum(total.exceptions()) > 0) {
+      String kinds = breakdown(total.exceptions());
+      lines.add(row("exceptions", grouped(sum(total.exceptions())), "counted" + kinds));
+    }
     lines.add(row("stage-2 faults", grouped(total.stage2Faults()), "counted"));
     if (total.interrupts() > 0) {
       lines.add(row("interrupts", grouped(total.interrupts()), "counted"));

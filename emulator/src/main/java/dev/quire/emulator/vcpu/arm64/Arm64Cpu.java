@@ -8,6 +8,7 @@ import dev.quire.emulator.exec.SystemRegister;
 import dev.quire.emulator.exec.SystemRegisterHandler;
 import dev.quire.emulator.vcpu.AccessShape;
 import dev.quire.emulator.vcpu.GuestCpu;
+import dev.quire.emulator.vcpu.VcpuCounters;
 import dev.quire.emulator.vcpu.VcpuExit;
 import dev.quire.mmu.Access;
 import dev.quire.mmu.FaultRecord;
@@ -45,9 +46,14 @@ public final class Arm64Cpu implements GuestCpu {
     long call(long function, long x1, long x2, long x3);
   }
 
-  public Arm64Cpu(Arm64Engine engine, SystemRegisterHandler registers, FirmwareCalls firmware) {
+  public Arm64Cpu(
+      Arm64Engine engine,
+      SystemRegisterHandler registers,
+      FirmwareCalls firmware,
+      VcpuCounters counters) {
     this.engine = engine;
-    this.exceptions = new Arm64Exceptions(engine);
+    this.exceptions = new Arm64Exceptions(engine, counters.exceptions);
+    engine.onInterruptTaken(() -> counters.interrupts++);
     this.registers = registers;
     this.firmware = firmware;
   }

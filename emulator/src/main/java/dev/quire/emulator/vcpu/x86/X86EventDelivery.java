@@ -1,9 +1,11 @@
 package dev.quire.emulator.vcpu.x86;
 
+import dev.quire.emulator.vcpu.ExceptionCounts;
 import dev.quire.emulator.vcpu.HostFaults;
 import dev.quire.emulator.vcpu.VcpuExit;
 import dev.quire.mmu.FaultRecord;
 import dev.quire.mmu.Mmu;
+import dev.quire.mmu.x86.PageFaultCode;
 
 /**
  * Delivers events to the end: an access of the delivery itself that the host must first back is
@@ -17,8 +19,11 @@ public final class X86EventDelivery {
   private final X86CpuState state;
   private final Mmu mmu;
   private final HostFaults host;
+  private final ExceptionCounts counts;
 
-  public X86EventDelivery(X86CpuState state, LinearMemory memory, Mmu mmu, HostFaults host) {
+  public X86EventDelivery(
+      X86CpuState state, LinearMemory memory, Mmu mmu, HostFaults host, ExceptionCounts counts) {
+    this.counts = counts;
     this.injector = new X86ExceptionInjector(state, memory);
     this.state = state;
     this.mmu = mmu;
@@ -47,6 +52,7 @@ public final class X86EventDelivery {
     for (int retry = 0; retry < MOST_RETRIES; retry++) {
       switch (injector.inject(kind, vector, hasErrorCode, errorCode, cr2, bytes)) {
         case DELIVERED -> {
+          count(injector.hasEscalated() ? EventKind.EXCEPTION : kind);
           return null;
         }
         case TRIPLE_FAULT -> {
@@ -63,6 +69,26 @@ public final class X86EventDelivery {
     }
     return new VcpuExit.InternalError(
         "vector %d cannot be delivered at rip 0x%x".formatted(vector, rip));
+  }
+
+  private void count(EventKind kind) {
+    int vector = injector.deliveredVector();
+    int errorCode = injector.deliveredErrorCode();
+    switch (kind) {
+      case EXTERNAL_INTERRUPT, NMI -> {}
+      case SOFTWARE_INTERRUPT -> counts.count("int_n");
+      default -> counts.count(X86Vector.mnemonic(vector));
+    }
+    if (kind == EventKind.EXCEPTION && vector == X86Vector.PAGE_FAULT) {
+      boolean fetch = (errorCode & PageFaultCode.FETCH) != 0;
+      boolean write = (errorCode & PageFaultCode.WRITE) != 0;
+      boolean reserved = (errorCode & PageFaultCode.RESERVED) != 0;
+      boolean present = (errorCode & PageFaultCode.PROTECTION) != 0;
+      counts.countPageFault(
+          (errorCode & PageFaultCode.USER) != 0,
+          fetch ? "fetch" : write ? "write" : "read",
+          reserved ? "reserved" : present ? "denied" : "absent");
+    }
   }
 
   /**

@@ -21,6 +21,7 @@ public final class X86ExceptionInjector {
   private final LongModeDelivery longMode;
   private final ProtectedModeDelivery protectedMode;
   private final RealModeDelivery realMode;
+  private boolean escalated;
 
   public X86ExceptionInjector(X86CpuState state, LinearMemory memory) {
     this.state = state;
@@ -70,6 +71,7 @@ public final class X86ExceptionInjector {
       int instructionBytes) {
     begin(kind, vector & 0xff, hasErrorCode, errorCode, instructionBytes);
     boolean isException = kind == EventKind.EXCEPTION;
+    escalated = false;
     long pendingCr2 = state.cr2();
     if (isException && vector == X86Vector.PAGE_FAULT) {
       pendingCr2 = cr2;
@@ -93,7 +95,23 @@ public final class X86ExceptionInjector {
       }
       escalate(isException);
       isException = true;
+      escalated = true;
     }
+  }
+
+  /** Whether the last delivery ended in another exception than it began with. */
+  boolean hasEscalated() {
+    return escalated;
+  }
+
+  /** Of the last delivery. */
+  int deliveredVector() {
+    return context.vector;
+  }
+
+  /** Of the last delivery, if its vector has one. */
+  int deliveredErrorCode() {
+    return context.errorCode;
   }
 
   private void begin(

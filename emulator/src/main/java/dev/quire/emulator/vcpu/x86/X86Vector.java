@@ -23,7 +23,17 @@ public final class X86Vector {
   public static final int VIRTUALIZATION = 20;
   public static final int CONTROL_PROTECTION = 21;
 
+  private static final String[] MNEMONICS = {
+    "de", "db", "nmi", "bp", "of", "br", "ud", "nm", "df", "9", "ts", "np", "ss", "gp", "pf", "15",
+    "mf", "ac", "mc", "xm", "ve", "cp"
+  };
+
   private X86Vector() {}
+
+  /** The manual's name of an exception without its number sign, in lower case. */
+  public static String mnemonic(int vector) {
+    return vector < MNEMONICS.length ? MNEMONICS[vector] : Integer.toString(vector);
+  }
 
   /** Whether the exception pushes an error code in protected mode. */
   public static boolean hasErrorCode(int vector) {
