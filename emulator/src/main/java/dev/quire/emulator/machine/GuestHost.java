@@ -10,6 +10,7 @@ import dev.quire.kernel.kvm.MemSlots;
 import dev.quire.kernel.kvm.Stage2Mmu;
 import dev.quire.kernel.mm.DemandAddressSpace;
 import dev.quire.kernel.mm.FirstTouchFrames;
+import dev.quire.kernel.mm.Fragmentation;
 import dev.quire.kernel.mm.FrameAllocator;
 import dev.quire.kernel.mm.HostMemory;
 import dev.quire.kernel.mm.HostPagePolicy;
@@ -57,9 +58,14 @@ final class GuestHost implements HostFaults, AutoCloseable {
     arena = NativeMemory.reserve((pages + EngineMemory.HIDDEN_PAGES) << Order.BASE_PAGE_SHIFT);
     memory = new HostMemory(arena.segment().asSlice(0, pages << Order.BASE_PAGE_SHIFT));
     engineMemory = new EngineMemory(arena.segment(), memory);
-    FrameAllocator frames =
-        new FirstTouchFrames(pages, FirstTouchFrames.Layout.SEQUENTIAL, config.seed());
-    space = new DemandAddressSpace(memory, frames, config.hostPages());
+    // Where frames lie shows in measured runs alone: there as on a host that has run for long.
+    FirstTouchFrames.Layout layout =
+        config.measure() == null
+            ? FirstTouchFrames.Layout.SEQUENTIAL
+            : FirstTouchFrames.Layout.SHUFFLED;
+    FrameAllocator frames = new FirstTouchFrames(pages, layout, config.seed());
+    Fragmentation fragmentation = new Fragmentation(config.fragmentation(), config.seed());
+    space = new DemandAddressSpace(memory, frames, config.hostPages(), fragmentation);
     MemSlots slots = new MemSlots(SLOT_LIMIT, PHYSICAL_BITS);
     stage2 = new Stage2Mmu(slots, space, memory, frames, format, config.hostPages().contpte());
     guestMemory = new GuestPhysicalView(slots, space, memory);

@@ -13,15 +13,27 @@ import dev.quire.kernel.mm.HostPagePolicy;
  * @param maxInstructions where the run ends at the latest, {@link Long#MAX_VALUE} for no bound
  * @param console receives the guest's serial output, on the machine's thread
  * @param measure what a measured run models; null in a functional run
+ * @param fragmentation probability that the host has no folio of an order that it wants, 0 to 1
  */
 public record MachineConfig(
     HostPagePolicy hostPages,
     long seed,
     long maxInstructions,
     ConsoleSink console,
-    MeasureConfig measure) {
+    MeasureConfig measure,
+    double fragmentation) {
   /** One GICv2 and one 64-bit mask of cores: what the smaller of the two carries. */
   public static final int MOST_VCPUS = 8;
+
+  /** On a host that is not fragmented. */
+  public MachineConfig(
+      HostPagePolicy hostPages,
+      long seed,
+      long maxInstructions,
+      ConsoleSink console,
+      MeasureConfig measure) {
+    this(hostPages, seed, maxInstructions, console, measure, 0);
+  }
 
   /** A functional run. */
   public MachineConfig(

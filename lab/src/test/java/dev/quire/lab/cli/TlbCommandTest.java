@@ -169,4 +169,15 @@ class TlbCommandTest {
         .contains(
             "{\"field\":\"l2.l2d.entries\",\"value\":\"2048\",\"confidence\":\"S\",\"source\":");
   }
+
+  @Test
+  void twoPresetsOfOneNameAreRefused() throws IOException {
+    Path mine = folder.resolve("mine.yaml");
+    try (var zen2 = TlbCommandTest.class.getResourceAsStream("/dev/quire/lab/presets/zen2.yaml")) {
+      Files.copy(zen2, mine);
+    }
+    assertThat(quire.run("tlb", "--stream=chase:pages=4,count=4", "--tlb=zen2," + mine))
+        .isEqualTo(2);
+    assertThat(quire.err()).contains("another preset of this run is called 'zen2' too");
+  }
 }
