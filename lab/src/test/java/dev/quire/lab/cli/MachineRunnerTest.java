@@ -69,4 +69,22 @@ class MachineRunnerTest {
     assertThat(run("boot", "hello-x86_64", "--host-pages", "thp", "--json", "-")).isZero();
     assertThat(out.toString()).containsPattern("\"pages_touched\":\\{\"2m\":[12]}");
   }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"mthp-16k", "mthp-64k+aggregation", "mthp-all", "gmem", "shmem", "hugetlb-2m"})
+  void aGuestRunsOnEveryKindOfHostPage(String policy) {
+    for (String guest : new String[] {"hello-x86_64", "hello-arm64"}) {
+      assertThat(run("boot", guest, "--host-pages", policy)).as(err.toString()).isZero();
+    }
+  }
+
+  @Test
+  void theContiguousBitAndOtherGranulesAreArmsAlone() {
+    assertThat(run("boot", "paging-arm64", "--host-pages", "mthp-64k+contpte")).isZero();
+    assertThat(run("boot", "hello-x86_64", "--host-pages", "mthp-64k+contpte")).isEqualTo(2);
+    assertThat(err.toString()).contains("the contiguous bit is arm64's; for x86_64 choose one of");
+    assertThat(run("boot", "hello-arm64", "--host-pages", "16k:thp")).isEqualTo(2);
+    assertThat(err.toString()).contains("only hosts with 4k base pages are modelled");
+  }
 }
