@@ -57,6 +57,11 @@ final class MachineRunner implements GuestRunner {
     } catch (IllegalArgumentException e) {
       throw CommandFailure.usage(e.getMessage(), e);
     }
+    requireGranule(policy);
+  }
+
+  /** Refuses a host that is modelled behind streams only. */
+  static void requireGranule(HostPagePolicy policy) {
     if (policy.granule() != HostGranule.BASE_4K) {
       throw CommandFailure.usage(
           "host page policy '%s': behind a guest only hosts with 4k base pages are modelled; %s"

@@ -227,10 +227,9 @@ public final class TlbCommand implements Callable<Integer> {
   }
 
   private int runGuest() {
-    if (hostProcess || record != null || warmUp != 0 || fragmentation != 0) {
+    if (hostProcess || record != null || warmUp != 0) {
       throw CommandFailure.usage(
-          "--native, --record, --warm-up and --fragmentation are for streams: a guest marks its"
-              + " region itself");
+          "--native, --record and --warm-up are for streams: a guest marks its region itself");
     }
     BootRequest request = GuestChoice.of(guest).request(guestArguments, memory, vcpus, arch);
     try {
@@ -242,12 +241,9 @@ public final class TlbCommand implements Callable<Integer> {
 
   private int run(Subject subject, StreamSpec spec) {
     HostArchitecture guests = subject.request() == null ? null : subject.architecture();
-    List<Preset> presets = new ArrayList<>();
-    for (String name : new LinkedHashSet<>(tlb == null ? List.of(usualPreset(guests)) : tlb)) {
-      presets.add(TlbPresetsCommand.load(name));
-    }
+    List<Preset> presets = presets(guests);
     HostArchitecture architecture = guests == null ? architecture(presets) : guests;
-    List<TlbCell> cells = cells(architecture);
+    List<TlbCell> cells = cells(subject.request(), architecture);
     check();
     ReportFile.check(report);
     Manifest manifest = Build.manifest(invocation, common.seed, config(architecture, presets));
@@ -268,6 +264,19 @@ public final class TlbCommand implements Callable<Integer> {
     }
   }
 
+  private List<Preset> presets(HostArchitecture guests) {
+    Map<String, Preset> presets = new LinkedHashMap<>();
+    for (String name : new LinkedHashSet<>(tlb == null ? List.of(usualPreset(guests)) : tlb)) {
+      Preset preset = TlbPresetsCommand.load(name);
+      if (presets.put(preset.name(), preset) != null) {
+        throw CommandFailure.usage(
+            "%s: another preset of this run is called '%s' too: give it a name of its own"
+                .formatted(name, preset.name()));
+      }
+    }
+    return new ArrayList<>(presets.values());
+  }
+
   /** Runs every cell; false if interrupted. */
   @SuppressWarnings("try") // guard and progress act by being open
   private boolean run(
@@ -281,7 +290,7 @@ public final class TlbCommand implements Callable<Integer> {
     CellProgress progress = new CellProgress(invocation, common.quiet, cells.size());
     CellRunner runner =
         spec == null
-            ? new GuestCellRunner(subject.request(), common.seed)
+            ? new GuestCellRunner(subject.request(), fragmentation, common.seed)
             : new StreamCellRunner(
                 spec, architecture, fragmentation, warmUp, common.seed, progress::accesses);
     try (progress;
@@ -323,7 +332,7 @@ public final class TlbCommand implements Callable<Integer> {
         CoalescingPolicy.aggregation(AGGREGATED_PAGES).withContiguousBit(own.contiguousBit()));
   }
 
-  private List<TlbCell> cells(HostArchitecture architecture) {
+  private List<TlbCell> cells(BootRequest request, HostArchitecture architecture) {
     List<TlbCell> cells = new ArrayList<>();
     if (hostProcess && guestPages != null) {
       throw CommandFailure.usage("--native has no guest: leave --guest-pages out");
@@ -336,8 +345,9 @@ public final class TlbCommand implements Callable<Integer> {
         for (String hostName : new LinkedHashSet<>(hostPages)) {
           HostPagePolicy policy = HostPagePolicy.parse(hostName);
           policy.requireArchitecture(architecture);
-          if (memory != null) {
-            policy.requireMultiple(memory.bytes());
+          if (request != null) {
+            policy.requireMultiple(request.memoryBytes());
+            MachineRunner.requireGranule(policy);
           }
           if (hostProcess && policy.contpte()) {
             throw CommandFailure.usage(
@@ -428,9 +438,7 @@ public final class TlbCommand implements Callable<Integer> {
     axes.put("guest_pages", cell.guestPages());
     axes.put("host_pages", cell.hostPages().name());
     axes.put("tlb", preset.name());
-    if (guest == null) {
-      axes.put("fragmentation", fragmentation);
-    }
+    axes.put("fragmentation", fragmentation);
     return axes;
   }
 

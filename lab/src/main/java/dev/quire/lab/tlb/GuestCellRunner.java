@@ -21,14 +21,17 @@ public final class GuestCellRunner implements CellRunner {
   private static final String PAGES = "pages=";
 
   private final BootRequest request;
+  private final double fragmentation;
   private final long seed;
   private volatile VirtualMachine running;
   private volatile boolean interrupted;
 
   /**
+   * @param fragmentation share of folios that the host does not have, 0 to 1
    * @param seed of the host's layout and of random replacement
    */
-  public GuestCellRunner(BootRequest request, long seed) {
+  public GuestCellRunner(BootRequest request, double fragmentation, long seed) {
+    this.fragmentation = fragmentation;
     this.request = request;
     this.seed = seed;
   }
@@ -63,7 +66,8 @@ public final class GuestCellRunner implements CellRunner {
             seed,
             Long.MAX_VALUE,
             console::accept,
-            new MeasureConfig(geometries, seed));
+            new MeasureConfig(geometries, seed),
+            fragmentation);
     try (VirtualMachine machine =
         VirtualMachine.create(config, BootLoader.plan(requestFor(cell)))) {
       running = machine;

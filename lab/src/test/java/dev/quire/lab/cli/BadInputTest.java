@@ -24,9 +24,11 @@ class BadInputTest {
       delimiter = '|',
       value = {
         "bot hello-x86_64                             | unknown command 'bot', did you mean boot?",
-        "tlb hello-x86_64                             | 'tlb GUEST' is not available in this"
-            + " version",
-        "tlb                                          | --stream is missing",
+        "tlb hello-x86_64 --stream chase              | give a guest or --stream, not both",
+        "tlb hello-arm64 --host-pages 16k:thp          | only hosts with 4k base pages are"
+            + " modelled",
+        "tlb hello-arm64 --host-pages hugetlb-1g       | not a multiple of the 1073741824-byte",
+        "tlb                                          | name a guest, or accesses to replay",
         "tlb --stream walk                            | unknown stream 'walk': choose one of"
             + " sequential,",
         "tlb --stream chase:pages=0                   | pages=0 is out of range: 1 to",
@@ -72,7 +74,7 @@ class BadInputTest {
         "boot /no/such/file                           | /no/such/file: no such file",
         "boot /                                       | /: is a directory",
         "boot hello-x86_64 --memroy 64M               | did you mean --memory?",
-        "boot hello-x86_64 --tlb skylake              | '--tlb' is not available in this version",
+        "boot hello-x86_64 --tlb skylake              | --tlb needs --measure",
         "boot hello-x86_64 --gdb=1234                 | '--gdb' is not available in this version",
         "boot hello-x86_64 --memory 0                 | '0' is out of range: 2M to 256G",
         "boot hello-x86_64 --memory 99999999999G      | out of range",

@@ -65,7 +65,7 @@ class TlbCommandTest {
     assertThat(lines.get(1))
         .isEqualTo(
             "{\"kind\":\"point\",\"axes\":{\"stream\":\"stride:pages=65,count=130\","
-                + "\"arch\":\"x86_64\",\"native\":false,\"guest_pages\":\"4k\","
+                + "\"footprint_bytes\":266240,\"arch\":\"x86_64\",\"native\":false,\"guest_pages\":\"4k\","
                 + "\"host_pages\":\"4k\",\"tlb\":\"gem5-x86-default\",\"fragmentation\":0.0},"
                 + "\"figures\":{\"accesses\":130,\"instructions\":130,\"l1_misses\":130,"
                 + "\"l2_misses\":130,\"l1_mpki\":1000.0,\"l2_mpki\":1000.0,"
