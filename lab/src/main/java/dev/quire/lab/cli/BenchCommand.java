@@ -1,6 +1,7 @@
 package dev.quire.lab.cli;
 
 import dev.quire.lab.bench.FillBench;
+import dev.quire.lab.bench.MeasureBench;
 import dev.quire.lab.bench.Ratio;
 import dev.quire.lab.bench.SpeedBench;
 import dev.quire.lab.bench.StartBench;
@@ -19,17 +20,18 @@ import picocli.CommandLine.Parameters;
     name = "bench",
     description = "Run the project's benchmarks, each as a ratio against a baseline.",
     footer =
-        "%nstart: boot of the smallest guest against an empty Java main%n"
-            + "fill: a soft-TLB fill with a full nested walk, time and allocation%n"
-            + "speed: alu, stream, btree against bare Unicorn, and against QEMU if it is installed")
+        "%nstart: boot of the smallest guest against an empty Java main%nfill: a soft-TLB fill with"
+            + " a full nested walk, time and allocation%nspeed: alu, stream, btree against bare"
+            + " Unicorn, and against QEMU if it is installed%nmeasure: measured runs against an"
+            + " empty memory hook, and four geometries against one")
 public final class BenchCommand implements Callable<Integer> {
-  private static final List<String> NAMES = List.of("start", "fill", "speed");
+  private static final List<String> NAMES = List.of("start", "fill", "speed", "measure");
 
   private final Invocation invocation;
 
   @Mixin CommonOptions common;
 
-  @Parameters(paramLabel = "NAME", description = "start, fill, speed (default: all).")
+  @Parameters(paramLabel = "NAME", description = "start, fill, speed, measure (default: all).")
   List<String> names = NAMES;
 
   @Option(
@@ -84,6 +86,7 @@ public final class BenchCommand implements Callable<Integer> {
       case "start" -> startBench().run();
       case "fill" -> new FillBench().run();
       case "speed" -> speed();
+      case "measure" -> measure();
       default -> throw new IllegalStateException(name);
     };
   }
@@ -94,6 +97,14 @@ public final class BenchCommand implements Callable<Integer> {
       invocation.err().println("quire: no QEMU for " + arch + " here: not compared with it");
     }
     return new SpeedBench(name -> catalogue.bytes(catalogue.find(name)), rounds).run();
+  }
+
+  private List<Ratio> measure() {
+    GuestCatalogue catalogue = GuestCatalogue.builtIn();
+    if (!MeasureBench.hasLackey()) {
+      invocation.err().println("quire: no valgrind or no cc here: not compared with lackey");
+    }
+    return new MeasureBench(name -> catalogue.bytes(catalogue.find(name)), rounds).run();
   }
 
   private StartBench startBench() {

@@ -290,7 +290,7 @@ public final class TlbCommand implements Callable<Integer> {
     CellProgress progress = new CellProgress(invocation, common.quiet, cells.size());
     CellRunner runner =
         spec == null
-            ? new GuestCellRunner(subject.request(), fragmentation, common.seed)
+            ? new GuestCellRunner(subject.request(), fragmentation, common.seed, progress::accesses)
             : new StreamCellRunner(
                 spec, architecture, fragmentation, warmUp, common.seed, progress::accesses);
     try (progress;

@@ -3,15 +3,19 @@ package dev.quire.lab.tlb;
 import dev.quire.emulator.boot.BootLoader;
 import dev.quire.emulator.boot.BootRequest;
 import dev.quire.emulator.machine.MachineConfig;
+import dev.quire.emulator.machine.Pacing;
 import dev.quire.emulator.machine.RunResult;
 import dev.quire.emulator.machine.RunStatus;
 import dev.quire.emulator.machine.VirtualMachine;
 import dev.quire.emulator.measure.MeasureConfig;
+import dev.quire.emulator.measure.MeasuredVcpu;
 import dev.quire.emulator.measure.Measurement;
+import dev.quire.emulator.vcpu.Vcpu;
 import dev.quire.mmu.tlb.TlbCounters;
 import dev.quire.mmu.tlb.TlbGeometry;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.LongConsumer;
 
 /**
  * Runs cells on a guest, booted anew for each: figures are those of the region that it marks, or of
@@ -20,18 +24,27 @@ import java.util.List;
 public final class GuestCellRunner implements CellRunner {
   private static final String PAGES = "pages=";
 
+  /** Instructions of a turn: of {@link Pacing#STANDARD}, and of a vCPU that shares with nobody. */
+  private static final long TURN = Pacing.STANDARD.nextSliceInstructions();
+
+  private static final long TURN_ALONE = 5_000_000;
+
   private final BootRequest request;
   private final double fragmentation;
   private final long seed;
+  private final LongConsumer progress;
   private volatile VirtualMachine running;
   private volatile boolean interrupted;
 
   /**
    * @param fragmentation share of folios that the host does not have, 0 to 1
    * @param seed of the host's layout and of random replacement
+   * @param progress hears of accesses done in the cell, now and then
    */
-  public GuestCellRunner(BootRequest request, double fragmentation, long seed) {
+  public GuestCellRunner(
+      BootRequest request, double fragmentation, long seed, LongConsumer progress) {
     this.fragmentation = fragmentation;
+    this.progress = progress;
     this.request = request;
     this.seed = seed;
   }
@@ -69,7 +82,10 @@ public final class GuestCellRunner implements CellRunner {
             new MeasureConfig(geometries, seed),
             fragmentation);
     try (VirtualMachine machine =
-        VirtualMachine.create(config, BootLoader.plan(requestFor(cell)))) {
+        VirtualMachine.create(
+            config,
+            BootLoader.plan(requestFor(cell)),
+            new Turns(request.cpus() == 1 ? TURN_ALONE : TURN))) {
       running = machine;
       if (interrupted) {
         return List.of();
@@ -86,6 +102,40 @@ public final class GuestCellRunner implements CellRunner {
     } finally {
       running = null;
     }
+  }
+
+  /** Turns as any machine's, but telling the progress. */
+  private final class Turns implements Pacing {
+    private final long instructions;
+    private long sinceTold;
+
+    Turns(long instructions) {
+      this.instructions = instructions;
+    }
+
+    @Override
+    public long nextSliceInstructions() {
+      return instructions;
+    }
+
+    @Override
+    public void afterSlice(Vcpu vcpu) {
+      sinceTold += instructions;
+      VirtualMachine machine = running;
+      if (sinceTold >= TURN_ALONE && machine != null) {
+        sinceTold = 0;
+        progress.accept(accesses(machine));
+      }
+    }
+  }
+
+  private static long accesses(VirtualMachine machine) {
+    long accesses = 0;
+    for (Vcpu vcpu : machine.vcpus()) {
+      MeasuredVcpu measured = machine.measurement().vcpu(vcpu.index());
+      accesses += measured.snapshot().getFirst().accesses();
+    }
+    return accesses;
   }
 
   private BootRequest requestFor(TlbCell cell) {
