@@ -5,6 +5,7 @@ import dev.quire.lab.bench.MeasureBench;
 import dev.quire.lab.bench.Ratio;
 import dev.quire.lab.bench.SpeedBench;
 import dev.quire.lab.bench.StartBench;
+import dev.quire.lab.bench.TlbBench;
 import dev.quire.lab.report.JsonLines;
 import java.nio.file.Path;
 import java.util.List;
@@ -23,15 +24,16 @@ import picocli.CommandLine.Parameters;
         "%nstart: boot of the smallest guest against an empty Java main%nfill: a soft-TLB fill with"
             + " a full nested walk, time and allocation%nspeed: alu, stream, btree against bare"
             + " Unicorn, and against QEMU if it is installed%nmeasure: measured runs against an"
-            + " empty memory hook, and four geometries against one")
+            + " empty memory hook, and four geometries against one%ntlb: the TLB model against a"
+            + " plain LRU scan, four presets against one, walks")
 public final class BenchCommand implements Callable<Integer> {
-  private static final List<String> NAMES = List.of("start", "fill", "speed", "measure");
+  private static final List<String> NAMES = List.of("start", "fill", "speed", "measure", "tlb");
 
   private final Invocation invocation;
 
   @Mixin CommonOptions common;
 
-  @Parameters(paramLabel = "NAME", description = "start, fill, speed, measure (default: all).")
+  @Parameters(paramLabel = "NAME", description = "start, fill, speed, measure, tlb (default: all).")
   List<String> names = NAMES;
 
   @Option(
@@ -87,6 +89,7 @@ public final class BenchCommand implements Callable<Integer> {
       case "fill" -> new FillBench().run();
       case "speed" -> speed();
       case "measure" -> measure();
+      case "tlb" -> new TlbBench(rounds).run();
       default -> throw new IllegalStateException(name);
     };
   }

@@ -144,9 +144,7 @@ final class LookupPath {
 
   /** The tag of its entry there. */
   int fillTag(int order, int run) {
-    return run != 0 && isRun(order, run)
-        ? TranslationCache.PART | groupOrder
-        : fillTags[order];
+    return run != 0 && isRun(order, run) ? TranslationCache.PART | groupOrder : fillTags[order];
   }
 
   private boolean isRun(int order, int run) {
