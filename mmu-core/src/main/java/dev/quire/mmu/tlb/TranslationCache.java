@@ -46,7 +46,7 @@ final class TranslationCache {
   private static final int INFO = 2;
   private static final int NEXT = 3;
   private static final int MOST_SCANNED = 4;
-  private static final int BUCKETS_PER_ENTRY = 8;
+  private static final int FEW_ENTRIES = 256;
   private static final int KINDS = 4;
   private static final int NONE = -1;
 
@@ -114,7 +114,7 @@ final class TranslationCache {
     trees = replacement == TlbReplacement.TREE_PLRU ? new long[setMask + 1] : null;
     randomState = mixed(seed + structure) | 1;
     boolean hashed = ways > MOST_SCANNED;
-    heads = hashed ? new int[Integer.highestOneBit(BUCKETS_PER_ENTRY * entries - 1)] : null;
+    heads = hashed ? new int[buckets(entries)] : null;
     bucketBits = hashed ? Integer.numberOfTrailingZeros(heads.length) : 0;
     boolean limited = !limits.isEmpty();
     firstWay = limited ? new int[ORDER_MASK + 1] : null;
@@ -127,6 +127,11 @@ final class TranslationCache {
       wayCount[limit.order()] = limit.ways();
     }
     clear();
+  }
+
+  /** Small arrays, which miss more often than not, get more of them: an empty one ends a search. */
+  private static int buckets(int entries) {
+    return Integer.highestOneBit((entries <= FEW_ENTRIES ? 8 : 4) * entries - 1);
   }
 
   /** Tells a lookup path when an order it can probe appears or vanishes. */
