@@ -318,6 +318,18 @@ class StaleEntryTest {
     assertThat(machine.walks(page)).isEqualTo(goes);
   }
 
+  /** Pages put together by their physical addresses may come from anywhere in guest memory. */
+  @ParameterizedTest
+  @EnumSource(Cache.class)
+  void otherGuestMemory(Cache cache) {
+    Machine machine = new Machine(cache.geometry()).in(ASID, VMID);
+    ReferencePage page = nested(cache);
+    machine.walks(page);
+    long elsewhere = TestPages.gpaOf(VA) + (1L << 30);
+    machine.invalidate(new TlbInvalidation.GuestPhysical(elsewhere, 0x1000));
+    assertThat(machine.walks(page)).isEqualTo(cache == Cache.AGGREGATED || cache == Cache.RUN);
+  }
+
   /** What no second stage had a part in stays. */
   @ParameterizedTest
   @EnumSource(Cache.class)
