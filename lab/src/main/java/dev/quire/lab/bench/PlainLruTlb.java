@@ -29,7 +29,6 @@ final class PlainLruTlb {
     private final int ways;
     private final int sets;
     private final int[] orders;
-    private long hits;
 
     Array(TlbArray array) {
       tags = new long[array.entries()];
@@ -87,7 +86,6 @@ final class PlainLruTlb {
         for (int slot = first; slot < first + array.ways; slot++) {
           if (array.tags[slot] == tag) {
             array.lastUses[slot] = ++clock;
-            array.hits++;
             return true;
           }
         }
