@@ -476,6 +476,9 @@ abstract class UnicornEngine implements ExecutionEngine {
         return REFUSED;
       }
       coherence.grantExecute(core, Translation.pfn(translation));
+      if (capture != null) {
+        capture.filled(va, Translation.pfn(translation), type, Translation.rights(translation));
+      }
       return steppedPage(va, Translation.pfn(translation));
     }
     int rights = Translation.rights(translation);
