@@ -5,6 +5,7 @@ import dev.quire.lab.bench.MeasureBench;
 import dev.quire.lab.bench.Ratio;
 import dev.quire.lab.bench.SpeedBench;
 import dev.quire.lab.bench.StartBench;
+import dev.quire.lab.bench.SweepBench;
 import dev.quire.lab.bench.TlbBench;
 import dev.quire.lab.report.JsonLines;
 import java.nio.file.Path;
@@ -25,15 +26,19 @@ import picocli.CommandLine.Parameters;
             + " a full nested walk, time and allocation%nspeed: alu, stream, btree against bare"
             + " Unicorn, and against QEMU if it is installed%nmeasure: measured runs against an"
             + " empty memory hook, and four geometries against one%ntlb: the TLB model against a"
-            + " plain LRU scan, four presets against one, walks")
+            + " plain LRU scan, four presets against one, walks%nsweep: 48 cells in parallel"
+            + " processes against one process at a time (minutes)")
 public final class BenchCommand implements Callable<Integer> {
-  private static final List<String> NAMES = List.of("start", "fill", "speed", "measure", "tlb");
+  private static final List<String> NAMES =
+      List.of("start", "fill", "speed", "measure", "tlb", "sweep");
 
   private final Invocation invocation;
 
   @Mixin CommonOptions common;
 
-  @Parameters(paramLabel = "NAME", description = "start, fill, speed, measure, tlb (default: all).")
+  @Parameters(
+      paramLabel = "NAME",
+      description = "start, fill, speed, measure, tlb, sweep (default: all).")
   List<String> names = NAMES;
 
   @Option(
@@ -90,6 +95,8 @@ public final class BenchCommand implements Callable<Integer> {
       case "speed" -> speed();
       case "measure" -> measure();
       case "tlb" -> new TlbBench(rounds).run();
+      case "sweep" ->
+          new SweepBench(ChildCommand.prefix(), Runtime.getRuntime().availableProcessors()).run();
       default -> throw new IllegalStateException(name);
     };
   }

@@ -2,6 +2,7 @@ package dev.quire.lab.cli;
 
 import dev.quire.bindings.NativeLibraryException;
 import dev.quire.emulator.boot.BadGuestException;
+import dev.quire.lab.sweep.BadSweepException;
 import java.io.UncheckedIOException;
 import java.util.Arrays;
 import java.util.List;
@@ -31,8 +32,7 @@ final class ErrorLines implements IParameterExceptionHandler, IExecutionExceptio
           "snapshot",
           "restore",
           "serve",
-          "exec",
-          "sweep");
+          "exec");
 
   private final Invocation invocation;
 
@@ -86,6 +86,10 @@ final class ErrorLines implements IParameterExceptionHandler, IExecutionExceptio
         exitCode = expected.exitCode();
       }
       case BadGuestException refused -> {
+        say(name, firstLine(refused));
+        exitCode = ExitCode.USAGE;
+      }
+      case BadSweepException refused -> {
         say(name, firstLine(refused));
         exitCode = ExitCode.USAGE;
       }

@@ -29,6 +29,7 @@ public final class Quire {
     COMMANDS.put("boot", BootCommand::new);
     COMMANDS.put("tlb", TlbCommand::new);
     COMMANDS.put("tlb-presets", TlbPresetsCommand::new);
+    COMMANDS.put("sweep", SweepCommand::withMerge);
     COMMANDS.put("bench", BenchCommand::new);
     COMMANDS.put("warm-up", WarmUpCommand::new);
   }
@@ -66,6 +67,7 @@ public final class Quire {
             System.getProperty("quire.commit", "unknown"),
             launcher == null ? null : Path.of(launcher),
             new MachineRunner());
+    ChildCommand.endWithParent();
     int exitCode = run(args, invocation);
     out.flush();
     InterruptGuard.commandDone();

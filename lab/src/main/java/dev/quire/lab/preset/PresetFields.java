@@ -1,5 +1,6 @@
 package dev.quire.lab.preset;
 
+import dev.quire.lab.yaml.YamlNode;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;

@@ -1,5 +1,7 @@
 package dev.quire.lab.preset;
 
+import dev.quire.lab.yaml.BadYamlException;
+import dev.quire.lab.yaml.YamlNode;
 import dev.quire.mmu.tlb.CoalescingPolicy;
 import dev.quire.mmu.tlb.CoalescingPolicy.Hardware;
 import dev.quire.mmu.tlb.NestedTlb;
@@ -33,7 +35,11 @@ final class PresetReader {
    * @throws BadPresetException naming file and line
    */
   static Preset read(String file, String text) {
-    return new PresetReader(file).preset(YamlNode.parse(file, text));
+    try {
+      return new PresetReader(file).preset(YamlNode.parse(file, text));
+    } catch (BadYamlException e) {
+      throw new BadPresetException(e.getMessage(), e);
+    }
   }
 
   private Preset preset(YamlNode root) {

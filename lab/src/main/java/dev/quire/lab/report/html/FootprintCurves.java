@@ -21,11 +21,16 @@ final class FootprintCurves {
     TlbAxes axes = new TlbAxes(known);
     List<String> apart = new ArrayList<>(List.of(TlbRow.TLB));
     apart.addAll(axes.varyingBesides(Set.of(TlbRow.FOOTPRINT)));
+    Map<String, List<TlbRow>> groups = axes.groupedBy(apart);
+    groups.values().removeIf(group -> !new TlbAxes(group).varies(TlbRow.FOOTPRINT));
+    if (groups.isEmpty()) {
+      return;
+    }
     html.raw("<section><h2>Misses over footprint</h2>\n");
     html.raw(
         "<p class=\"note\">Per million accesses, counted in the modelled TLB. Solid: L2 (no level"
             + " had it). Dashed: L1. The footprint is on a logarithmic scale.</p>\n");
-    axes.groupedBy(apart).forEach((title, group) -> write(html, title, group, plots));
+    groups.forEach((title, group) -> write(html, title, group, plots));
     html.raw("</section>\n");
   }
 

@@ -20,7 +20,8 @@ final class HeatMaps {
     html.raw(
         "<p class=\"note\">Across: host pages. Down: guest pages. Counted in the modelled TLB: the"
             + " accesses that no level had. All maps share one colour scale.</p>\n");
-    double most = rows.stream().mapToDouble(HeatMaps::misses).filter(Double::isFinite).max().orElse(0);
+    double most =
+        rows.stream().mapToDouble(HeatMaps::misses).filter(Double::isFinite).max().orElse(0);
     html.raw("<div class=\"maps\">");
     axes.groupedBy(apart).forEach((title, group) -> write(html, title, group, most, plots));
     html.raw("</div></section>\n");

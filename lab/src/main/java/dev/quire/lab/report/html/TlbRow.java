@@ -20,6 +20,7 @@ record TlbRow(
   static final String HOST_PAGES = "host_pages";
   static final String TLB = "tlb";
   static final String FOOTPRINT = "footprint_bytes";
+  private static final String STREAM = "stream";
   private static final String SIZED = "footprint";
 
   /** The lines that hold TLB figures, in order; other points are none of this page's. */
@@ -30,19 +31,27 @@ record TlbRow(
       if (figures.containsKey("l2_mpma")) {
         Map<String, Object> axes = new LinkedHashMap<>(map(point.get("axes")));
         long footprint = size(axes.get(SIZED));
-        if (footprint > 0 && !axes.containsKey(FOOTPRINT)) {
+        if (footprint > 0) {
           axes.remove(SIZED);
-          axes.put(FOOTPRINT, footprint);
-        }
-        if (axes.containsKey(FOOTPRINT) && axes.get("stream") instanceof String stream) {
-          axes.put("stream", stream.replaceFirst("(?<=[:,])(bytes|pages)=[^,]*(,|$)", ""));
+          axes.putIfAbsent(FOOTPRINT, footprint);
         }
         String model = point.get("cost_model") instanceof String text ? text : null;
         boolean whatIf = Boolean.TRUE.equals(point.get("hypothetical"));
         rows.add(new TlbRow(axes, figures, model, whatIf));
       }
     }
-    return rows;
+    boolean vary = rows.stream().mapToLong(TlbRow::footprintBytes).distinct().count() > 1;
+    return vary ? rows.stream().map(TlbRow::withoutFootprintInStream).toList() : rows;
+  }
+
+  /** With a stream's text that is the same for all footprints: they have an axis of their own. */
+  private TlbRow withoutFootprintInStream() {
+    if (footprintBytes() == 0 || !(axes.get(STREAM) instanceof String stream)) {
+      return this;
+    }
+    Map<String, Object> others = new LinkedHashMap<>(axes);
+    others.put(STREAM, stream.replaceFirst("(?<=[:,])(bytes|pages)=[^,]*(,|$)", ""));
+    return new TlbRow(others, figures, costModel, hypothetical);
   }
 
   @SuppressWarnings("unchecked") // JSON objects have text keys
@@ -91,7 +100,8 @@ record TlbRow(
     map(figures.get(name))
         .forEach(
             (size, count) ->
-                text.append(text.isEmpty() ? "" : ", ").append(size + " " + Figure.count(count)));
+                text.append(text.isEmpty() ? "" : ", ")
+                    .append(size + "\u00a0" + Figure.count(count)));
     return text.isEmpty() ? "none" : text.toString();
   }
 }

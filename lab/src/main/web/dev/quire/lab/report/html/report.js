@@ -68,7 +68,7 @@
         x: { field: "footprint", type: "quantitative", scale: { type: "log", base: 2, nice: false },
           axis: { title: "footprint", values: plot.footprints, labelExpr: bytes, labelOverlap: true } },
         y: { field: "misses", type: "quantitative", scale: { zero: true },
-          axis: { title: "misses per million accesses", format: ",", tickCount: 6 } },
+          axis: { title: "misses per million accesses", format: ",.8~g", tickCount: 6 } },
         color: { field: "series", type: "nominal", sort: plot.series,
           scale: { domain: plot.series, range: plot.series.map((s, i) => colours[i % colours.length]) },
           legend: { title: "guest pages on host pages", orient: "top", columns: 4, symbolType: "circle" } },

@@ -1,4 +1,4 @@
-package dev.quire.lab.preset;
+package dev.quire.lab.yaml;
 
 import java.util.ArrayList;
 import java.util.Iterator;
@@ -17,7 +17,7 @@ import org.snakeyaml.engine.v2.exceptions.YamlEngineException;
  * A YAML document as a tree that knows its lines. Less than YAML: one document, no anchors, no key
  * twice, bounded depth. Scalars stay text, whatever their tags.
  */
-abstract sealed class YamlNode {
+public abstract sealed class YamlNode {
   private static final int DEEPEST = 12;
 
   private final int line;
@@ -27,15 +27,15 @@ abstract sealed class YamlNode {
   }
 
   /** From 1. */
-  int line() {
+  public int line() {
     return line;
   }
 
   /** For messages. */
-  abstract String kind();
+  public abstract String kind();
 
   /** A single value. */
-  static final class Scalar extends YamlNode {
+  public static final class Scalar extends YamlNode {
     private final String text;
 
     private Scalar(int line, String text) {
@@ -43,12 +43,12 @@ abstract sealed class YamlNode {
       this.text = text;
     }
 
-    String text() {
+    public String text() {
       return text;
     }
 
     @Override
-    String kind() {
+    public String kind() {
       return "'" + (text.length() > 40 ? text.substring(0, 40) + "..." : text) + "'";
     }
 
@@ -59,19 +59,19 @@ abstract sealed class YamlNode {
   }
 
   /** A list. */
-  static final class Sequence extends YamlNode {
+  public static final class Sequence extends YamlNode {
     private final List<YamlNode> items = new ArrayList<>();
 
     private Sequence(int line) {
       super(line);
     }
 
-    List<YamlNode> items() {
+    public List<YamlNode> items() {
       return items;
     }
 
     @Override
-    String kind() {
+    public String kind() {
       return "a list";
     }
 
@@ -82,7 +82,7 @@ abstract sealed class YamlNode {
   }
 
   /** Keys and values, in the order of the file. */
-  static final class Mapping extends YamlNode {
+  public static final class Mapping extends YamlNode {
     private final Map<String, YamlNode> members = new LinkedHashMap<>();
     private final Map<String, Integer> keyLines = new LinkedHashMap<>();
 
@@ -90,16 +90,17 @@ abstract sealed class YamlNode {
       super(line);
     }
 
-    Map<String, YamlNode> members() {
+    public Map<String, YamlNode> members() {
       return members;
     }
 
-    int keyLine(String key) {
+    /** The line of a key that is there. */
+    public int keyLine(String key) {
       return keyLines.get(key);
     }
 
     @Override
-    String kind() {
+    public String kind() {
       return "a map";
     }
 
@@ -116,29 +117,29 @@ abstract sealed class YamlNode {
    * Reads a document.
    *
    * @param file for messages
-   * @throws BadPresetException if it is not YAML of this kind
+   * @throws BadYamlException if it is not YAML of this kind
    */
-  static YamlNode parse(String file, String text) {
+  public static YamlNode parse(String file, String text) {
     LoadSettings settings = LoadSettings.builder().setLabel(file).build();
     try {
       Iterator<Event> events = new Parse(settings).parseString(text).iterator();
       events.next();
       Event start = events.next();
       if (start.getEventId() != Event.ID.DocumentStart) {
-        throw new BadPresetException(file + ": is empty");
+        throw new BadYamlException(file + ": is empty");
       }
       YamlNode root = node(file, events, events.next(), 0);
       events.next();
       if (events.next().getEventId() != Event.ID.StreamEnd) {
-        throw new BadPresetException(file + ": holds more than one document");
+        throw new BadYamlException(file + ": holds more than one document");
       }
       return root;
     } catch (MarkedYamlEngineException e) {
       int line = e.getProblemMark().map(mark -> mark.getLine() + 1).orElse(1);
-      throw new BadPresetException(
+      throw new BadYamlException(
           "%s, line %d: not YAML: %s".formatted(file, line, e.getProblem()), e);
     } catch (YamlEngineException e) {
-      throw new BadPresetException(
+      throw new BadYamlException(
           file + ": not YAML: " + e.getMessage().lines().findFirst().orElse(""), e);
     }
   }
@@ -147,7 +148,7 @@ abstract sealed class YamlNode {
     int line = event.getStartMark().map(mark -> mark.getLine() + 1).orElse(1);
     boolean anchored = event instanceof NodeEvent node && node.getAnchor().isPresent();
     if (depth > DEEPEST || anchored) {
-      throw new BadPresetException(
+      throw new BadYamlException(
           "%s, line %d: %s"
               .formatted(file, line, anchored ? "anchors are not used here" : "nested too deep"));
     }
@@ -169,20 +170,20 @@ abstract sealed class YamlNode {
             next = events.next()) {
           YamlNode key = node(file, events, next, depth + 1);
           if (!(key instanceof Scalar name)) {
-            throw new BadPresetException(
+            throw new BadYamlException(
                 "%s, line %d: a key is %s".formatted(file, key.line(), key.kind()));
           }
           mapping.keyLines.put(name.text(), name.line());
           if (mapping.members.put(name.text(), node(file, events, events.next(), depth + 1))
               != null) {
-            throw new BadPresetException(
+            throw new BadYamlException(
                 "%s, line %d: key %s is here twice".formatted(file, key.line(), key.kind()));
           }
         }
         yield mapping;
       }
       default ->
-          throw new BadPresetException(
+          throw new BadYamlException(
               "%s, line %d: unexpected %s".formatted(file, line, event.getEventId()));
     };
   }
