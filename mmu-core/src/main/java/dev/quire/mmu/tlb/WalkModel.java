@@ -74,19 +74,26 @@ final class WalkModel {
   void walk(long vpn, int use, int page, long owner, long nestedOwner) {
     int steps = pages.steps(page);
     int first = firstStep(vpn, use, page, owner);
-    int stage2References = 0;
-    for (int step = first; step < steps; step++) {
-      if (step != first || first == 0 || !hostAddresses) {
-        stage2References += secondStage(use, page, step, pages.entryGpa(page, step), nestedOwner);
-      }
+    boolean virtual = pages.stage2Order(page, steps) != PageWalk.NO_STAGE2;
+    if (virtual) {
+      counts[TlbCounters.STAGE2_REFERENCE] += stage2References(use, page, first, nestedOwner);
     }
-    stage2References += secondStage(use, page, steps, pages.gpa(page), nestedOwner);
     for (int step = first; step < steps - 1; step++) {
-      fillTable(vpn, use, page, step, owner);
+      fillTable(vpn, use, page, step, owner, virtual && hostAddresses);
     }
     counts[TlbCounters.WALK]++;
     counts[TlbCounters.STAGE1_REFERENCE] += steps - first;
-    counts[TlbCounters.STAGE2_REFERENCE] += stage2References;
+  }
+
+  /** For the entries from a step on, and for the page. */
+  private int stage2References(int use, int page, int first, long nestedOwner) {
+    int steps = pages.steps(page);
+    boolean firstIsKnown = first > 0 && hostAddresses;
+    int references = 0;
+    for (int step = firstIsKnown ? first + 1 : first; step < steps; step++) {
+      references += secondStage(use, page, step, pages.entryGpa(page, step), nestedOwner);
+    }
+    return references + secondStage(use, page, steps, pages.gpa(page), nestedOwner);
   }
 
   /** The step below the deepest table known. */
@@ -111,16 +118,15 @@ final class WalkModel {
     return 0;
   }
 
-  private void fillTable(long vpn, int use, int page, int step, long owner) {
+  private void fillTable(long vpn, int use, int page, int step, long owner, boolean combined) {
     int shift = pages.regionShift(page, step);
     TranslationCache cache = tables[use][HEIGHTS[shift]];
     if (cache == null) {
       return;
     }
-    int stage2Order = pages.stage2Order(page, step + 1);
     long span =
-        hostAddresses && stage2Order != PageWalk.NO_STAGE2
-            ? EntryInfo.span(pages.entryGpa(page, step + 1), stage2Order)
+        combined
+            ? EntryInfo.span(pages.entryGpa(page, step + 1), pages.stage2Order(page, step + 1))
             : EntryInfo.NO_SPAN;
     long info = EntryInfo.of(EntryInfo.ALL_PAGES, 0, 0, span);
     cache.insert(tableTag(shift), vpn, owner, info);
@@ -131,7 +137,7 @@ final class WalkModel {
   private int secondStage(int use, int page, int step, long gpa, long nestedOwner) {
     int order = pages.stage2Order(page, step);
     TranslationCache cache = nested[use];
-    if (order == PageWalk.NO_STAGE2 || cache == null) {
+    if (cache == null) {
       return pages.stage2References(page, step);
     }
     counts[TlbCounters.access(nestedStructure)]++;
