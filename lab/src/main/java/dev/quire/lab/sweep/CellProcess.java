@@ -8,12 +8,16 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 
 /** The process of one cell: its lines, its exit code, the last thing it said when it failed. */
 final class CellProcess {
   /** The exit code of a run that was interrupted. */
-  static final int INTERRUPTED = 130;
+  private static final int INTERRUPTED = 130;
+
+  /** Exit codes of a process that was asked to end: by its terminal, Ctrl-C, a job's scheduler. */
+  private static final Set<Integer> ASKED_TO_END = Set.of(128 + 1, INTERRUPTED, 128 + 15);
 
   private static final int TIMED_OUT = 124;
   private static final int FAILED = 1;
@@ -40,6 +44,13 @@ final class CellProcess {
     Process process = new ProcessBuilder(command).start();
     process.getOutputStream().close();
     return new CellProcess(cell, process);
+  }
+
+  /**
+   * Whether an exit code says that it was asked to end, so that it tells nothing about the cell.
+   */
+  static boolean askedToEnd(int exitCode) {
+    return ASKED_TO_END.contains(exitCode);
   }
 
   void kill() {

@@ -105,8 +105,8 @@ public final class SweepRunner {
         process.kill();
       }
       CellResult result = process.result(timeoutSeconds);
-      if (result.exitCode() == CellProcess.INTERRUPTED) {
-        // Ctrl-C reaches the whole group of processes: the cell did not end, the sweep does.
+      if (CellProcess.askedToEnd(result.exitCode())) {
+        // Ctrl-C and schedulers reach the whole group of processes: the sweep is meant.
         stop();
       }
       return stopped ? null : result;

@@ -7,6 +7,7 @@ import java.net.URISyntaxException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -45,6 +46,27 @@ class TlbCommandTest {
                 "tlb", "--stream=chase:pages=64,count=99", "--host-pages=mthp-64k+aggregation"))
         .isZero();
     assertThat(quire.out()).doesNotContain("hypothetical", "*");
+  }
+
+  @Test
+  void theReportHoldsWhatTheTableHolds() throws IOException {
+    Path report = folder.resolve("r.html");
+    assertThat(
+            quire.run(
+                "tlb",
+                "--stream=chase:bytes=4M,count=4096",
+                "--guest-pages=64k-cont",
+                "--host-pages=4k,mthp-64k,mthp-64k+contpte",
+                "--tlb=ampere-altra",
+                "--report=" + report))
+        .isZero();
+    String page = Files.readString(report);
+    assertThat(page.substring(0, page.indexOf("<script>")))
+        .contains("<td class=\"axis\">mthp-64k</td>", "mthp-64k+contpte *", "chase:bytes=4M")
+        .contains("modelled: linear-l2", "4 MiB");
+    try (Stream<Path> files = Files.list(folder)) {
+      assertThat(files).as("no temporary file is left").hasSize(1);
+    }
   }
 
   @Test

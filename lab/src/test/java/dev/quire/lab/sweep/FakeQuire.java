@@ -15,7 +15,10 @@ final class FakeQuire {
           "tlb",
           new CommandShape(Set.of("pages", "host-pages", "seed", "stream"), Set.of("native")));
 
-  /** Cells 13 fail, cells 14 print what is no JSON, cells 15 hang, cells 9 if told to. */
+  /**
+   * Cells 13 fail, cells 14 print what is no JSON, cells 15 hang, cells 16 are ended from outside,
+   * cells 9 if told to.
+   */
   private static final String SCRIPT =
       """
       log=$1
@@ -27,6 +30,7 @@ final class FakeQuire {
         13) echo first >&2; echo 'bad luck' >&2; exit 7 ;;
         14) echo 'not JSON' ; exit 0 ;;
         15) exec sleep 60 ;;
+        16) kill -TERM $$ ;;
         9) [ ! -e "$log.hang" ] || exec sleep 60 ;;
       esac
       sleep 0.05

@@ -187,6 +187,16 @@ class SweepRunTest {
   }
 
   @Test
+  void aSignalToTheWholeGroupIsNoResultOfACell() throws IOException {
+    SweepSpec spec = FakeQuire.spec("2, 16");
+    try (SweepResults results = SweepResults.open(out, FakeQuire.manifest(spec), false)) {
+      SweepRunner runner = new SweepRunner(quire.prefix(), 0, (cell, exit) -> {});
+      assertThat(runner.run(spec.cells(1), results, 1)).isFalse();
+    }
+    assertThat(done()).containsExactly("2 4k", "2 thp");
+  }
+
+  @Test
   void shardsMergeToWhatOneRunMakes() throws IOException {
     SweepSpec spec = FakeQuire.spec("1, 2, 3, 13");
     String whole = quire.run(spec, out, Shard.WHOLE);
