@@ -3,19 +3,9 @@
  *
  * UC_HOOK_BLOCK of an x86 guest on an x86-64 host: see BlockCounter for the rules. Uses only
  * caller-saved registers; leaves by ret, or by a tail call of uc_emu_stop.
- *
- * A block whose call was replaced (BlockCallPatch) counts by itself out of a grant:
- *
- *      mov     eax, index              ; its entry in the table at BLOCKS
- *      sub     qword ptr [FAST_REMAINING], count
- *      js      thunk to slow
- *      mov     [FAST_LAST_INDEX], eax
- *      jmp     behind the call and behind the look for a stop request
- *
- * What is left of the grant is given back, and the block that ran last is written down, before
- * anything else here.
  */
 #include "block_counter.inc"
+#include "block_grant.inc"
         .intel_syntax noprefix
         .text
 
@@ -50,23 +40,7 @@
 .endm
 
 hook:
-        mov     r10, [rcx + FAST]
-        mov     eax, [r10 + FAST_LAST_INDEX]
-        test    eax, eax
-        jz      give_back
-        shl     rax, BLOCK_SHIFT
-        add     rax, [rcx + BLOCKS]
-        mov     r8, [rax + BLOCK_PC]
-        mov     [rcx + LAST_PC], r8
-        mov     r8d, [rax + BLOCK_PACKED]
-        mov     [rcx + LAST_SIZE], r8d
-        shr     r8d, PACKED_COUNT_SHIFT
-        mov     [rcx + LAST_INFO], r8d
-        mov     dword ptr [r10 + FAST_LAST_INDEX], 0
-give_back:
-        mov     rax, [r10 + FAST_REMAINING]
-        sub     [rcx + ICOUNT], rax
-        mov     qword ptr [r10 + FAST_REMAINING], 0
+        SETTLE
         cmp     qword ptr [rcx + ATTENTION], 0
         jne     attention
 begin:
@@ -116,15 +90,7 @@ count:
         cmp     rax, [rcx + DEADLINE]
         ja      deadline
         mov     [rcx + ICOUNT], rax
-        cmp     qword ptr [rcx + ATTENTION], 0
-        jne     remember
-        mov     r8, [rcx + DEADLINE]
-        sub     r8, rax
-        cmp     r8, [rcx + GRANT]
-        cmova   r8, [rcx + GRANT]
-        mov     r10, [rcx + FAST]
-        mov     [r10 + FAST_REMAINING], r8
-        add     [rcx + ICOUNT], r8
+        GRANT_MORE remember
 remember:
         mov     [rcx + LAST_PC], rsi
         mov     [rcx + LAST_SIZE], edx
@@ -218,18 +184,5 @@ stop:
         mov     rdi, [rcx + ENGINE]
         jmp     [rcx + EMU_STOP]
 
-/* The last SLOW_BYTES. rcx: the state, eax: the index of a block that the grant does not cover,
-   as a thunk near the blocks leaves them. Goes on as if the block had called the hook. */
-slow:
-        mov     eax, eax
-        shl     rax, BLOCK_SHIFT
-        add     rax, [rcx + BLOCKS]
-        mov     rsi, [rax + BLOCK_PC]
-        mov     edx, [rax + BLOCK_PACKED]
-        push    [rax + BLOCK_RETURN]
-        mov     eax, edx
-        shr     eax, PACKED_COUNT_SHIFT
-        mov     r10, [rcx + FAST]
-        add     [r10 + FAST_REMAINING], rax
-        jmp     hook
+        SLOW hook
         .section .note.GNU-stack, "", @progbits

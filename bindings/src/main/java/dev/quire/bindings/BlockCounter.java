@@ -68,7 +68,7 @@ public final class BlockCounter implements AutoCloseable {
   static final int FAST_LAST_INDEX = 8;
   static final int STATE_BYTES = 4096;
 
-  /** The end of the x86 hook on x86-64: where blocks enter that count by themselves. */
+  /** The end of a hook on x86-64: where blocks enter that count by themselves. */
   static final int SLOW_BYTES = 42;
 
   /** Instructions that blocks count by themselves before the hook looks for a kick again. */
@@ -89,6 +89,7 @@ public final class BlockCounter implements AutoCloseable {
   private static final int KEY_GENERATION = ~(0x1fff << KEY_SIZE_SHIFT | KEY_MODE);
   private static final int GENERATIONS = 1 << Integer.bitCount(KEY_GENERATION);
 
+  private static final int ARM64_INSTRUCTION_BYTES = 4;
   private static final long PAGE_BYTES = 4096;
   private static final int PAGE_BITS = 4096;
 
@@ -101,12 +102,14 @@ public final class BlockCounter implements AutoCloseable {
   private final UcHooks hooks;
   private final long hookId;
   private final BlockCallPatch patch;
+  private final boolean withTable;
   private int generation;
   private boolean closed;
   private boolean released;
 
   private BlockCounter(Uc uc, byte[] code, boolean withTable, BlockCallPatch patch) {
     this.uc = uc;
+    this.withTable = withTable;
     this.patch = patch;
     hooks = uc.hooks();
     memory = NativeMemory.reserve(STATE_BYTES + (withTable ? (long) ENTRIES * ENTRY_BYTES : 0));
@@ -131,8 +134,13 @@ public final class BlockCounter implements AutoCloseable {
 
   /** Hooks an arm64 engine: every instruction is four bytes. */
   public static BlockCounter forArm64(Uc uc) {
-    return new BlockCounter(
-        uc, BlockCounterCode.arm64Guest(NativeStub.Host.current()), false, null);
+    NativeStub.Host host = NativeStub.Host.current();
+    BlockCallPatch patch = host == NativeStub.Host.X86_64 ? new BlockCallPatch() : null;
+    BlockCounter counter = new BlockCounter(uc, BlockCounterCode.arm64Guest(host), false, patch);
+    if (patch != null) {
+      counter.scanBy((address, sizeBytes) -> sizeBytes / ARM64_INSTRUCTION_BYTES);
+    }
+    return counter;
   }
 
   /**
@@ -159,11 +167,15 @@ public final class BlockCounter implements AutoCloseable {
     RawMemory.putLong(state + EFLAGS, cpu.eflagsAddress());
     RawMemory.putLong(state + HFLAGS, cpu.hflagsAddress());
     RawMemory.putLong(state + RCX, cpu.gprAddress(1));
+    scanBy(scanner);
+    clearBlocks();
+  }
+
+  private void scanBy(BlockScanner scanner) {
     RawMemory.putLong(
         state + SCAN,
         NativeCalls.upcall(
             MethodHandles.lookup(), new Upcalls.ScanUpcall(hooks, this, scanner), upcalls));
-    clearBlocks();
   }
 
   /** Retired instructions. */
@@ -355,11 +367,17 @@ public final class BlockCounter implements AutoCloseable {
    */
   int scanned(long address, int sizeBytes, long returnHva, int info) {
     int answer = patch == null ? info : patch.apply(address, sizeBytes, returnHva, info);
-    if (answer == info) {
+    if (answer != info) {
+      return answer;
+    }
+    if (withTable) {
       notePage(address);
       notePage(address + sizeBytes - 1);
+    } else {
+      // The call is not one that can be replaced, and the size says all: not asked again.
+      RawMemory.putLong(state + SCAN, 0);
     }
-    return answer;
+    return info;
   }
 
   private void notePage(long va) {

@@ -31,6 +31,9 @@ final class BlockCounterModel {
   int stops;
   int scans;
 
+  /** An arm64 block that passes a plain size is shown to scan(), whose answer does not matter. */
+  boolean scansArm64;
+
   BlockCounterModel(boolean x86) {
     this.x86 = x86;
   }
@@ -64,7 +67,7 @@ final class BlockCounterModel {
         return;
       }
     }
-    int info = x86 ? describe(address, size, scan) : size / 4;
+    int info = describe(address, size, scan);
     // An extra pass is a block that is (or begins with) the REP instruction.
     if (info >= 0 && (info & BlockScanner.REP64) != 0 && isExtraPass(address)) {
       remember(address, size, 0);
@@ -98,7 +101,14 @@ final class BlockCounterModel {
   private int describe(long address, int size, Scan scan) {
     int packedCount = size >>> 21;
     int packedFlags = size >>> 13 & 0xff;
-    return packedCount == 0 ? lookUp(address, size, scan) : packedFlags << 16 | packedCount;
+    if (packedCount != 0) {
+      return packedFlags << 16 | packedCount;
+    }
+    if (!x86) {
+      scans += scansArm64 ? 1 : 0;
+      return size / 4;
+    }
+    return lookUp(address, size, scan);
   }
 
   private int lookUp(long address, int size, Scan scan) {
