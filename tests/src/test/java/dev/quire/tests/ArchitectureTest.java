@@ -68,6 +68,28 @@ class ArchitectureTest {
   static final ArchRule KVM_SHIM_USES_THE_EMULATOR_AND_WHAT_IT_SPEAKS =
       mayUseOnly(KVM, EMULATOR, CORE, TLB, X86, ARM64, KERNEL, BINDINGS, NETTY);
 
+  /** A second reading of a manual that used the first would share its mistakes. */
+  @ArchTest
+  static final ArchRule ORACLES_SHARE_NOTHING_WITH_WHAT_THEY_JUDGE =
+      noClasses()
+          .that()
+          .resideInAPackage("..oracle..")
+          .and()
+          .haveNameMatching(".*\\.Oracle[A-Za-z0-9$]*")
+          .should()
+          .dependOnClassesThat(
+              resideOutsideOfPackages("..oracle..", JDK)
+                  .and(DescribedPredicate.not(primitivesAndArrays()))
+                  .and(DescribedPredicate.not(JavaClass.Predicates.simpleName("PhysicalMemory"))));
+
+  @ArchTest
+  static final ArchRule ONLY_FUZZING_USES_ORACLES =
+      noClasses()
+          .that()
+          .resideOutsideOfPackages("..oracle..", "dev.quire.lab.fuzz..")
+          .should()
+          .dependOnClassesThat(resideInAnyPackage("..oracle.."));
+
   @ArchTest
   static final ArchRule NOTHING_USES_LAB =
       noClasses().that().resideOutsideOfPackage(LAB).should().dependOnClassesThat(inLab());

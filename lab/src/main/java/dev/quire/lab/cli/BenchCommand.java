@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -50,6 +51,12 @@ public final class BenchCommand implements Callable<Integer> {
 
   BenchCommand(Invocation invocation) {
     this.invocation = invocation;
+  }
+
+  /** The command with its subcommands. */
+  static CommandLine line(Invocation invocation) {
+    return new CommandLine(new BenchCommand(invocation))
+        .addSubcommand(new FuzzMmuCommand(invocation));
   }
 
   @Override

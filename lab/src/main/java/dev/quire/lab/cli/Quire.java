@@ -30,7 +30,7 @@ public final class Quire {
     COMMANDS.put("tlb", TlbCommand::new);
     COMMANDS.put("tlb-presets", TlbPresetsCommand::new);
     COMMANDS.put("sweep", SweepCommand::withMerge);
-    COMMANDS.put("bench", BenchCommand::new);
+    COMMANDS.put("bench", BenchCommand::line);
     COMMANDS.put("warm-up", WarmUpCommand::new);
   }
 

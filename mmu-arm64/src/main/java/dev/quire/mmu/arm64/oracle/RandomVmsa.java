@@ -78,7 +78,7 @@ public final class RandomVmsa {
     }
     long sctlr = random.nextLong() & ~(SctlrEl1.EE | SctlrEl1.M);
     sctlr |= bigEndian ? SctlrEl1.EE : 0;
-    sctlr |= random.nextInt(20) == 0 ? 0 : SctlrEl1.M;
+    sctlr |= random.nextInt(10) == 0 ? 0 : SctlrEl1.M;
     return new OracleVmsa.Registers(sctlr, tcr, ttbr(), ttbr(), physicalBits, features);
   }
 
@@ -102,10 +102,14 @@ public final class RandomVmsa {
     if (random.nextInt(20) == 0) {
       bits = random.nextInt(16, 53);
     }
-    long start = random.nextInt(40) == 0 ? 3 : level < 0 ? 0 : last - level;
+    long start = level < 0 ? 0 : last - level;
+    if (random.nextInt(40) == 0) {
+      start = 3;
+      bits = granule == 14 ? Math.min(physicalBits, 48) : bits;
+    }
     long vtcr = 64 - bits | start << 6 | (long) tg0 << 14 | (long) random.nextInt(4) << 12;
     vtcr |= (long) (flaw(100) ? random.nextInt(8) : random.nextInt(1, 8)) << 16;
-    vtcr |= random.nextLong() & 7L << 19;
+    vtcr |= random.nextLong() & 0xfL << 19;
     vtcr |= ds ? 1L << 32 | (level < 0 ? 1L << 33 : random.nextInt(30) == 0 ? 1L << 33 : 0) : 0;
     return new OracleVmsa.Stage2Registers(true, vtcr, ttbr());
   }

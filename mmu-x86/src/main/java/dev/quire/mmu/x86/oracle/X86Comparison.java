@@ -39,7 +39,6 @@ public final class X86Comparison implements RandomX86Tables.Target {
   private static final int EPT_PAGES = 5;
   private static final int PAGES = GUEST_PAGES + EPT_PAGES;
   private static final long EPT_RIGHTS = EptEntry.RIGHTS | EptEntry.USER_EXECUTE;
-  private static final long EPT_PAGE = EPT_RIGHTS | EptEntry.WRITE_BACK << 3;
   private static final int[] EPT_TYPES = {0, 1, 4, 5, 6, 14};
   private static final int TURNS_TO_MEND = 64;
   private static final TlbInvalidation ALL = new TlbInvalidation.All();
@@ -99,16 +98,20 @@ public final class X86Comparison implements RandomX86Tables.Target {
     return page < GUEST_PAGES ? EPT_PAGES + page * 7 % GUEST_PAGES << 12 | gpa & 0xfff : gpa;
   }
 
-  /** Mends EPT: the first 2 MiB by 4 KiB pages, the rest of 1 GiB by 2 MiB, then by 1 GiB. */
+  /**
+   * Mends EPT: the first 2 MiB by 4 KiB pages, the rest of 1 GiB by 2 MiB, then by 1 GiB; every
+   * type.
+   */
   private void linkEpt() {
     for (int level = 5; level >= 2; level--) {
       write64((5 - level) * 0x1000L, (6 - level) * 0x1000L | EPT_RIGHTS);
     }
     for (int i = 0; i < 512; i++) {
-      write64(0x4000 + 8 * i, host((long) i << 12) | EPT_PAGE);
+      long page = EPT_RIGHTS | (long) EPT_TYPES[i % EPT_TYPES.length] << 3;
+      write64(0x4000 + 8 * i, host((long) i << 12) | page);
       if (i > 0) {
-        write64(0x3000 + 8 * i, (long) i << 21 | EPT_PAGE | EptEntry.PS);
-        write64(0x2000 + 8 * i, (long) i << 30 | EPT_PAGE | EptEntry.PS);
+        write64(0x3000 + 8 * i, (long) i << 21 | page | EptEntry.PS);
+        write64(0x2000 + 8 * i, (long) i << 30 | page | EptEntry.PS);
       }
     }
   }

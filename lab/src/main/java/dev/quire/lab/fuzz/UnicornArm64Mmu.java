@@ -1,4 +1,4 @@
-package dev.quire.tests;
+package dev.quire.lab.fuzz;
 
 import dev.quire.bindings.Arm64Reg;
 import dev.quire.bindings.NativeMemory;
@@ -14,7 +14,7 @@ import java.lang.foreign.ValueLayout;
  * executed and PAR_EL1 read through the register interface. Its RAM is also the memory of the
  * walkers under test.
  */
-final class Arm64Reference implements PhysicalMemory, AutoCloseable {
+final class UnicornArm64Mmu implements PhysicalMemory, AutoCloseable {
   static final long RAM = 0x4000_0000L;
   static final int RAM_BYTES = 8 << 20;
 
@@ -32,7 +32,7 @@ final class Arm64Reference implements PhysicalMemory, AutoCloseable {
   private final MemorySegment ram = memory.segment();
   private final Uc uc = Uc.open(UcConst.ARCH_ARM64, UcConst.MODE_ARM);
 
-  Arm64Reference() {
+  UnicornArm64Mmu() {
     uc.pageSize(4096);
     uc.cpuModel(UcConst.CPU_ARM64_MAX);
     uc.tlbTypeCpu();
@@ -85,6 +85,11 @@ final class Arm64Reference implements PhysicalMemory, AutoCloseable {
   long fetch(long va) {
     uc.tlbFlush();
     return uc.vmemTranslate(va, UcConst.PERM_EXEC);
+  }
+
+  /** Zeroes all memory. */
+  void clear() {
+    ram.fill((byte) 0);
   }
 
   /** Zeroes the memory from {@code pa} to its end. */

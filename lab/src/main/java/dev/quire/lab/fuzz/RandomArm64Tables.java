@@ -1,4 +1,4 @@
-package dev.quire.tests;
+package dev.quire.lab.fuzz;
 
 import java.util.SplittableRandom;
 
@@ -12,29 +12,33 @@ import java.util.SplittableRandom;
  * <p>Stage-1 tables lie in a window of 4 MiB of IPA at the start of memory, whose pages a second
  * stage shuffles; its own tables lie behind.
  */
-final class Arm64RandomTables {
+final class RandomArm64Tables {
   static final int PA_BITS = 44;
   private static final int WINDOW_BYTES = 4 << 20;
   private static final int WINDOW_PAGES = WINDOW_BYTES >> 12;
-  private static final long WINDOW = Arm64Reference.RAM;
+  private static final long WINDOW = UnicornArm64Mmu.RAM;
   private static final long STAGE2_ROOT = WINDOW + WINDOW_BYTES;
-  private static final int STAGE2_ROOT_BYTES = 1 << 16;
+
+  /** 16 concatenated tables of 64 KiB. */
+  private static final int STAGE2_ROOT_BYTES = 1 << 20;
+
   private static final long IPA_BLOCKS_2M = 0x6000_0000L;
   private static final long IPA_BLOCK_1G = 0x8000_0000L;
 
-  private final Arm64Reference memory;
+  private final UnicornArm64Mmu memory;
   private final SplittableRandom random;
   private final boolean outputsInMemory;
 
-  /** Page of the window in IPA to page in memory. */
+  /** Page of the window in IPA to page in memory, in units of the second stage's granule. */
   private final int[] shuffled = new int[WINDOW_PAGES];
 
+  private int stage2Granule = 12;
   private long nextStage2Table;
   private long tcr;
   private final long[] ttbr = new long[2];
   private boolean bigEndian;
 
-  Arm64RandomTables(Arm64Reference memory, SplittableRandom random, boolean outputsInMemory) {
+  RandomArm64Tables(UnicornArm64Mmu memory, SplittableRandom random, boolean outputsInMemory) {
     this.memory = memory;
     this.random = random;
     this.outputsInMemory = outputsInMemory;
@@ -159,30 +163,46 @@ final class Arm64RandomTables {
   }
 
   private long shuffledPa(long ipa) {
-    int page = (int) (ipa - WINDOW >> 12);
-    return WINDOW + ((long) shuffled[page] << 12) + (ipa & 0xfff);
+    int page = (int) (ipa - WINDOW >> stage2Granule);
+    long offset = ipa & (1L << stage2Granule) - 1;
+    return WINDOW + ((long) shuffled[page] << stage2Granule) + offset;
   }
 
-  /** A new second stage from {@code startLevel}: the window shuffled page by page, and blocks. */
-  void newSecondStage(int startLevel, int ipaBits) {
+  /** A new second stage: the window shuffled page by page, and blocks where they can be. */
+  void newSecondStage(int granuleBits, int startLevel, int ipaBits) {
     memory.clearFrom(STAGE2_ROOT);
     nextStage2Table = STAGE2_ROOT + STAGE2_ROOT_BYTES;
-    for (int page = WINDOW_PAGES - 1; page > 0; page--) {
+    stage2Granule = granuleBits;
+    int pages = WINDOW_BYTES >> granuleBits;
+    for (int page = 0; page < pages; page++) {
+      shuffled[page] = page;
+    }
+    for (int page = pages - 1; page > 0; page--) {
       int other = random.nextInt(page + 1);
       int swap = shuffled[page];
       shuffled[page] = shuffled[other];
       shuffled[other] = swap;
     }
-    for (int page = 0; page < WINDOW_PAGES; page++) {
-      long pa = WINDOW + ((long) shuffled[page] << 12);
-      map2(WINDOW + ((long) page << 12), pa | attributes2() | 2, 3, startLevel);
+    for (int page = 0; page < pages; page++) {
+      long pa = WINDOW + ((long) shuffled[page] << granuleBits);
+      map2(WINDOW + ((long) page << granuleBits), pa | attributes2() | 2, 3, startLevel);
     }
-    for (int block = 0; block < 8; block++) {
-      map2(IPA_BLOCKS_2M + ((long) block << 21), randomPa(21) | attributes2(), 2, startLevel);
+    int blockShift = granuleBits + granuleBits - 3;
+    if (startLevel <= 2) {
+      for (int block = 0; block < 8; block++) {
+        long ipa = (IPA_BLOCKS_2M & -1L << blockShift) + ((long) block << blockShift);
+        if (ipa >>> ipaBits == 0 && !coversWindow(ipa, blockShift)) {
+          map2(ipa, randomPa(blockShift) | attributes2(), 2, startLevel);
+        }
+      }
     }
-    if (startLevel < 2 && ipaBits > 31) {
+    if (granuleBits == 12 && startLevel < 2 && ipaBits > 31) {
       map2(IPA_BLOCK_1G, randomPa(30) | attributes2(), 1, startLevel);
     }
+  }
+
+  private static boolean coversWindow(long ipa, int shift) {
+    return ipa >>> shift == WINDOW >>> shift;
   }
 
   static long stage2Root() {
@@ -198,22 +218,26 @@ final class Arm64RandomTables {
     long af = random.nextInt(100) == 0 ? 0 : 1L << 10;
     long read = random.nextInt(60) == 0 ? 0 : 1L << 6;
     long write = random.nextInt(4) == 0 ? 0 : 1L << 7;
-    return valid | af | read | write | random.nextLong() & (0xffL << 55 | 0xfL << 2 | 3L << 8);
+    long memAttr = random.nextInt(16);
+    // Inner 0b00 is reserved for normal memory.
+    memAttr |= memAttr >= 4 && (memAttr & 3) == 0 ? 1 : 0;
+    return valid | af | read | write | memAttr << 2 | random.nextLong() & (0xffL << 55 | 3L << 8);
   }
 
   private void map2(long ipa, long descriptor, int level, int startLevel) {
+    int stride = stage2Granule - 3;
     long table = STAGE2_ROOT;
     long input = ipa;
     for (int at = startLevel; at < level; at++) {
-      int shift = 12 + 9 * (3 - at);
+      int shift = stage2Granule + stride * (3 - at);
       long entryPa = table + (input >>> shift << 3);
       if (memory.readLong(entryPa) == 0) {
         memory.writeLong(entryPa, nextStage2Table | 3);
-        nextStage2Table += 4096;
+        nextStage2Table += 1L << stage2Granule;
       }
-      table = memory.readLong(entryPa) & 0xffff_ffff_f000L;
+      table = memory.readLong(entryPa) & 0xffff_ffff_ffffL & -1L << stage2Granule;
       input &= (1L << shift) - 1;
     }
-    memory.writeLong(table + (input >>> 12 + 9 * (3 - level) << 3), descriptor);
+    memory.writeLong(table + (input >>> stage2Granule + stride * (3 - level) << 3), descriptor);
   }
 }

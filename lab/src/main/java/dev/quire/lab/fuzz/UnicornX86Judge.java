@@ -1,6 +1,4 @@
-package dev.quire.tests;
-
-import static org.assertj.core.api.Assertions.assertThat;
+package dev.quire.lab.fuzz;
 
 import dev.quire.bindings.NativeMemory;
 import dev.quire.bindings.Uc;
@@ -22,27 +20,25 @@ import dev.quire.mmu.x86.Ia32ePte;
 import dev.quire.mmu.x86.PagingMode;
 import dev.quire.mmu.x86.RegisterWrite;
 import dev.quire.mmu.x86.X86Mmu;
-import java.util.List;
-import java.util.Map;
-import java.util.Random;
-import java.util.TreeMap;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
+import java.util.SplittableRandom;
+import java.util.random.RandomGenerator;
 
 /**
- * The x86 walker against Unicorn's own MMU (QEMU's handle_mmu_fault): random tables, registers and
- * accesses; compared are the physical address, the permission, the fault with its error code, and
- * after a good walk the accessed and dirty flags.
+ * Judges x86 without a second stage by Unicorn's own MMU (QEMU's handle_mmu_fault): random tables,
+ * registers and accesses; compared are the physical address, the permission, the fault with its
+ * error code, and after a good walk the accessed and dirty flags.
  *
  * <p>Each side has its own copy of the tables. QEMU marks the upper entries of a walk that faults
  * as accessed, our walker and KVM's do not, so flags are compared after good walks only; and QEMU
  * takes physical addresses of 40 bits.
  */
-class X86WalkerAgainstUnicornTest {
+final class UnicornX86Judge implements MmuJudge {
   private static final int PAGES = 32;
   private static final int PHYSICAL_BITS = 40;
-  private static final int SCALE = Integer.getInteger("quire.test.scale", 1);
-  private static final int TRIALS = 30_000 * SCALE;
+  private static final int ADDRESSES = 1500;
+  private static final PagingMode[] MODES = {
+    PagingMode.FOUR_LEVEL, PagingMode.FIVE_LEVEL, PagingMode.PAE, PagingMode.BITS_32
+  };
   private static final int[] PRIVILEGES = {Access.USER, 0, Access.USER_DATA_ALLOWED};
   private static final long NO_PAGE_FAULT = 0x5a5a_0000_1234_5678L;
   private static final String NOWHERE = "a table where no memory is";
@@ -53,98 +49,65 @@ class X86WalkerAgainstUnicornTest {
   private static final SecondStage IDENTITY =
       (gpa, access, fault) -> Translation.of(gpa >>> Order.BASE_PAGE_SHIFT, Protection.ALL, 27, 27);
 
-  private final Map<String, Integer> outcomes = new TreeMap<>();
+  private final NativeMemory theirRam = NativeMemory.reserve(PAGES * Order.bytes(0));
+  private final NativeMemory ourRam = NativeMemory.reserve(PAGES * Order.bytes(0));
+  private final HostMemory theirs = new HostMemory(theirRam.segment());
+  private final HostMemory ours = new HostMemory(ourRam.segment());
+  private final X86Mmu mmu = new X86Mmu(ours, IDENTITY, new MmuCounters(), PHYSICAL_BITS);
+  private final Uc uc = Uc.open(UcConst.ARCH_X86, UcConst.MODE_64);
+  private final UcX86State state;
   private final long[] entryAt = new long[6];
 
-  @ParameterizedTest(name = "{0}")
-  @CsvSource({
-    "FOUR_LEVEL, 101",
-    "FOUR_LEVEL, 102",
-    "FIVE_LEVEL, 103",
-    "FIVE_LEVEL, 104",
-    "PAE, 105",
-    "BITS_32, 106"
-  })
-  void everyTranslationAgreesWithUnicorn(PagingMode mode, long seed) {
-    long bytes = PAGES * Order.bytes(0);
-    try (NativeMemory theirRam = NativeMemory.reserve(bytes);
-        NativeMemory ourRam = NativeMemory.reserve(bytes);
-        Uc uc = Uc.open(UcConst.ARCH_X86, UcConst.MODE_64)) {
-      uc.cpuModel(UcConst.CPU_X86_SKYLAKE_SERVER);
-      uc.memMapPtr(0, bytes, UcConst.PERM_ALL, theirRam.segment());
-      uc.tlbTypeCpu();
-      HostMemory theirs = new HostMemory(theirRam.segment());
-      HostMemory ours = new HostMemory(ourRam.segment());
-      UcX86State state = UcX86State.of(uc);
-      X86Mmu mmu = new X86Mmu(ours, IDENTITY, new MmuCounters(), PHYSICAL_BITS);
-      Random random = new Random(seed);
-      for (int trial = 0; trial < TRIALS; trial++) {
-        long va = randomAddress(random, mode);
-        Registers registers = Registers.random(random, mode);
-        buildPath(random, registers, va, ours, theirs);
-        int privilege = PRIVILEGES[random.nextInt(PRIVILEGES.length)];
-        registers.writeTo(uc, state, privilege);
-        for (int type = Access.READ; type <= Access.FETCH; type++) {
-          assertThat(registers.writeTo(mmu)).isEqualTo(RegisterWrite.DONE);
-          uc.tlbFlush();
-          state.setCr(2, NO_PAGE_FAULT);
-          String expected = unicorn(uc, state, va, type);
-          String actual = ours(mmu, va, privilege | type);
-          if (actual.equals(NOWHERE)) {
-            // A leaf's entry lies where a table's was: QEMU reads 0 where no memory is.
-            count(actual);
-            continue;
-          }
-          if (!actual.equals(expected)) {
-            throw new AssertionError(
-                "trial %d: %s of 0x%x with %s: Unicorn %s, walker %s, tables %s"
-                    .formatted(
-                        trial,
-                        Access.describe(privilege | type),
-                        va,
-                        mmu.registers(),
-                        expected,
-                        actual,
-                        path(mode, ours)));
-          }
-          if (expected.startsWith("page")) {
-            assertThat(path(mode, ours)).as("flags, trial %d", trial).isEqualTo(path(mode, theirs));
-          }
-          count(actual);
-        }
+  UnicornX86Judge() {
+    uc.cpuModel(UcConst.CPU_X86_SKYLAKE_SERVER);
+    uc.memMapPtr(0, PAGES * Order.bytes(0), UcConst.PERM_ALL, theirRam.segment());
+    uc.tlbTypeCpu();
+    state = UcX86State.of(uc);
+  }
+
+  @Override
+  public void round(long seed, FuzzTally tally) {
+    theirRam.segment().fill((byte) 0);
+    ourRam.segment().fill((byte) 0);
+    SplittableRandom random = new SplittableRandom(seed);
+    PagingMode mode = MODES[random.nextInt(MODES.length)];
+    for (int address = 0; address < ADDRESSES; address++) {
+      long va = randomAddress(random, mode);
+      Registers registers = Registers.random(random, mode);
+      buildPath(random, registers, va);
+      int privilege = PRIVILEGES[random.nextInt(PRIVILEGES.length)];
+      registers.writeTo(uc, state, privilege);
+      for (int type = Access.READ; type <= Access.FETCH; type++) {
+        compare(registers, va, privilege | type, tally);
       }
     }
-    checkCoverage(mode);
   }
 
-  /** All the sizes, and the faults an address can end in, were seen often enough to mean it. */
-  private void checkCoverage(PagingMode mode) {
-    assertThat(outcomes)
-        .containsKeys("#PF 0", "#PF 2", "#PF 3", "#PF 4", "#PF 5", "#PF 6", "#PF 7", "#PF 16");
-    int nowhere = outcomes.getOrDefault(NOWHERE, 0);
-    assertThat(nowhere).as("translations not compared").isLessThan(TRIALS / 50);
-    List<String> wanted =
-        switch (mode) {
-          case BITS_32 -> List.of("page of order 0", "page of order 10", "#PF 9", "#PF 15");
-          case PAE -> List.of("page of order 0", "page of order 9", "#PF 9", "#PF 29");
-          default ->
-              List.of(
-                  "page of order 0",
-                  "page of order 9",
-                  "page of order 18",
-                  "#PF 9",
-                  "#PF 29",
-                  "#PF 1",
-                  "#GP");
-        };
-    for (String outcome : wanted) {
-      assertThat(outcomes.getOrDefault(outcome, 0)).as(outcome).isGreaterThan(20);
+  private void compare(Registers registers, long va, int access, FuzzTally tally) {
+    registers.writeTo(mmu);
+    uc.tlbFlush();
+    state.setCr(2, NO_PAGE_FAULT);
+    String expected = unicorn(uc, state, va, Access.type(access));
+    String actual = ours(va, access);
+    if (actual.equals(NOWHERE)) {
+      // A leaf's entry lies where a table's was: QEMU reads 0 where no memory is.
+      return;
     }
-  }
-
-  private void count(String outcome) {
-    String key = outcome.startsWith("page") ? "page of order " + lastOrder : outcome;
-    outcomes.merge(key, 1, Integer::sum);
+    boolean page = expected.startsWith("page");
+    PagingMode mode = registers.mode;
+    if (!actual.equals(expected) || page && !path(mode, ours).equals(path(mode, theirs))) {
+      throw new FuzzMismatchException(
+          "%s of 0x%x with %s: Unicorn %s, walker %s, tables %s and %s"
+              .formatted(
+                  Access.describe(access),
+                  va,
+                  mmu.registers(),
+                  expected,
+                  actual,
+                  path(mode, theirs),
+                  path(mode, ours)));
+    }
+    tally.count("unicorn", page ? "page of order " + lastOrder : actual);
   }
 
   private int lastOrder;
@@ -158,7 +121,7 @@ class X86WalkerAgainstUnicornTest {
     return state.cr(2) == NO_PAGE_FAULT ? "#GP" : "#PF " + state.errorCode();
   }
 
-  private String ours(X86Mmu mmu, long va, int access) {
+  private String ours(long va, int access) {
     long translation = mmu.translate(va, access);
     if (Translation.failed(translation)) {
       return switch (mmu.fault().kind()) {
@@ -172,7 +135,7 @@ class X86WalkerAgainstUnicornTest {
     return "page " + Long.toHexString(Translation.pa(translation));
   }
 
-  private static long randomAddress(Random random, PagingMode mode) {
+  private static long randomAddress(RandomGenerator random, PagingMode mode) {
     long va = random.nextLong();
     int unused = Long.SIZE - mode.linearBits();
     if (!mode.isIa32e()) {
@@ -181,13 +144,13 @@ class X86WalkerAgainstUnicornTest {
     return random.nextInt(30) == 0 ? va : va << unused >> unused;
   }
 
-  private static boolean chance(Random random, int percent) {
+  private static boolean chance(RandomGenerator random, int percent) {
     return random.nextInt(100) < percent;
   }
 
   /** One set of control registers, for both sides. */
   private record Registers(PagingMode mode, long cr0, long cr3, long cr4, long efer) {
-    static Registers random(Random random, PagingMode mode) {
+    static Registers random(RandomGenerator random, PagingMode mode) {
       long cr0 = Cr0.PE | Cr0.PG | (random.nextBoolean() ? Cr0.WP : 0);
       long cr4 = random.nextLong() & (Cr4.PGE | Cr4.SMEP | Cr4.SMAP);
       cr4 |= chance(random, 80) ? Cr4.PSE : 0;
@@ -216,14 +179,16 @@ class X86WalkerAgainstUnicornTest {
       state.setEflags(state.eflags() & ~RFLAGS_AC | (ac ? RFLAGS_AC : 0));
     }
 
-    RegisterWrite writeTo(X86Mmu mmu) {
-      return mmu.load(cr0, cr3, cr4, efer);
+    void writeTo(X86Mmu mmu) {
+      RegisterWrite loaded = mmu.load(cr0, cr3, cr4, efer);
+      if (loaded != RegisterWrite.DONE) {
+        throw new FuzzMismatchException("registers refused: " + this);
+      }
     }
   }
 
   /** Fresh entries for every level of the walk of {@code va}, in tables chosen at random. */
-  private void buildPath(
-      Random random, Registers registers, long va, HostMemory ours, HostMemory theirs) {
+  private void buildPath(RandomGenerator random, Registers registers, long va) {
     PagingMode mode = registers.mode;
     long table = 0x1000;
     if (mode == PagingMode.PAE) {
@@ -253,12 +218,12 @@ class X86WalkerAgainstUnicornTest {
     }
   }
 
-  private static long randomPage(Random random) {
+  private static long randomPage(RandomGenerator random) {
     // Not page 1: the PDPTEs and the root stay what they are.
     return random.nextInt(2, PAGES) * Order.bytes(0);
   }
 
-  private static long flags(Random random) {
+  private static long flags(RandomGenerator random) {
     long free = Ia32ePte.PWT | Ia32ePte.PCD | Ia32ePte.A | Ia32ePte.D | Ia32ePte.G | 0xe00;
     return random.nextLong() & free
         | (chance(random, 94) ? Ia32ePte.P : 0)
@@ -266,7 +231,7 @@ class X86WalkerAgainstUnicornTest {
         | (chance(random, 80) ? Ia32ePte.US : 0);
   }
 
-  private static long narrowEntry(Random random, long next, boolean large) {
+  private static long narrowEntry(RandomGenerator random, long next, boolean large) {
     if (large && chance(random, 45)) {
       long address = random.nextLong() & 0xffff_f000L & ~(1L << 21);
       long reserved = chance(random, 4) ? 1L << 21 : 0;
@@ -277,7 +242,7 @@ class X86WalkerAgainstUnicornTest {
   }
 
   private static long wideEntry(
-      Random random, PagingMode mode, long next, boolean large, int level) {
+      RandomGenerator random, PagingMode mode, long next, boolean large, int level) {
     long entry = flags(random);
     entry |= chance(random, 12) ? Ia32ePte.XD : 0;
     entry |= chance(random, mode.isIa32e() ? 20 : 2) ? random.nextLong() & 0x7ff0L << 48 : 0;
@@ -307,5 +272,12 @@ class X86WalkerAgainstUnicornTest {
       }
     }
     return text.toString();
+  }
+
+  @Override
+  public void close() {
+    uc.close();
+    theirRam.close();
+    ourRam.close();
   }
 }
