@@ -30,7 +30,7 @@ import dev.quire.mmu.tlb.TranslationObserver;
  * <p>Its {@link FillCache} may be called from within any method here, {@link #translate} included.
  */
 public final class Arm64Mmu implements Mmu {
-  private static final TlbInvalidation EVERYTHING = new TlbInvalidation.All();
+  private static final TlbInvalidation EVERYTHING = new TlbInvalidation.AllStage1();
   private static final int DATA_RIGHTS = Protection.READ | Protection.WRITE;
 
   /** Stands for an order: more than the page at one address was dropped. */

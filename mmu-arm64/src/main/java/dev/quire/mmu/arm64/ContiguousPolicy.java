@@ -3,7 +3,7 @@ package dev.quire.mmu.arm64;
 /**
  * What a walk does with the contiguous bit of a leaf. Whether the bit is right is the guest's (or
  * the host's) to see to: a group whose members disagree is CONSTRAINED UNPREDICTABLE, and a TLB may
- * use any member for the whole group. Source: Arm ARM DDI 0487, D8.7.1 (the Contiguous bit).
+ * use any member for the whole group. Source: Arm ARM DDI 0487, D8 (the Contiguous bit).
  */
 public enum ContiguousPolicy {
   /** Each address by its own entry: nothing more is read, and a misprogrammed group is not seen. */

@@ -122,7 +122,7 @@ public enum TlbiOp {
   public TlbInvalidation invalidation(long operand, long tcr) {
     int asid = TtbrEl1.asid(operand, TcrEl1.as(tcr));
     return switch (kind) {
-      case ALL -> new TlbInvalidation.All();
+      case ALL -> new TlbInvalidation.AllStage1();
       case ASID -> new TlbInvalidation.Asid(asid);
       case PAGE -> new TlbInvalidation.Page(pageVa(operand), asid, true, lastLevelOnly);
       case PAGE_EVERY_ASID -> new TlbInvalidation.PageEveryAsid(pageVa(operand), lastLevelOnly);

@@ -123,7 +123,7 @@ class Arm64MmuObserverTest {
 
   @Test
   void everyInvalidationIsToldBeforeItTakesEffect() {
-    String all = new TlbInvalidation.All().toString();
+    String all = new TlbInvalidation.AllStage1().toString();
     told(() -> mmu.tlbi(TlbiOp.VMALLE1, 0), all);
     told(() -> mmu.tlbi(TlbiOp.ASIDE1, 0), new TlbInvalidation.Asid(0).toString());
     told(
@@ -155,7 +155,7 @@ class Arm64MmuObserverTest {
     assertThat(heardOf(() -> mmu.writeTtbr0(user.rootPa() | 7L << 48 | 1))).isEmpty();
     assertThat(heardOf(() -> mmu.writeTtbr1(9L << 48))).isEmpty();
     assertThat(heardOf(() -> mmu.writeTcr(TCR | TcrEl1.A1)))
-        .containsExactly(new TlbInvalidation.All().toString(), "in 9");
+        .containsExactly(new TlbInvalidation.AllStage1().toString(), "in 9");
     mmu.setObserver(null);
     assertThat(heardOf(() -> mmu.setObserver(listener))).containsExactly("in 9");
   }

@@ -285,8 +285,8 @@ class Arm64MmuTest {
       long before = threads.getCurrentThreadAllocatedBytes();
       failures += translateAll();
       long after = threads.getCurrentThreadAllocatedBytes();
-      // The first rounds pay for what the JVM itself sets up.
-      allocated += round < 20 ? 0 : after - before;
+      // The first rounds pay for what the JVM itself sets up, until its compiler is done.
+      allocated += round < 120 ? 0 : after - before;
     }
     assertThat(failures).isEqualTo(200 * (199 + 3 * 20));
     assertThat(allocated).isZero();

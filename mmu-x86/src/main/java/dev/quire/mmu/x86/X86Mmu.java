@@ -31,7 +31,7 @@ public final class X86Mmu implements Mmu {
   public static final int INVPCID_ALL = 2;
   public static final int INVPCID_ALL_BUT_GLOBAL = 3;
 
-  private static final TlbInvalidation ALL = new TlbInvalidation.All();
+  private static final TlbInvalidation ALL = new TlbInvalidation.AllStage1();
 
   /** The bits whose change reloads the PDPTE registers (SDM 4.4.1). */
   private static final long PDPTE_CR0 = Cr0.PG | Cr0.CD | Cr0.NW;

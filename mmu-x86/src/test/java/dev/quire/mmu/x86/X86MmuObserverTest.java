@@ -120,7 +120,7 @@ class X86MmuObserverTest {
   void everyInvalidationIsToldBeforeItTakesEffect() {
     X86Mmu mmu = fixture.mmu;
     String asid0 = new TlbInvalidation.Asid(0).toString();
-    String all = new TlbInvalidation.All().toString();
+    String all = new TlbInvalidation.AllStage1().toString();
     told(() -> mmu.invlpg(VA), new TlbInvalidation.Page(VA, 0, true, false).toString());
     told(() -> mmu.invpcid(0, 0, VA), new TlbInvalidation.Page(VA, 0, false, false).toString());
     told(() -> mmu.invpcid(1, 0, 0), asid0);
@@ -153,7 +153,7 @@ class X86MmuObserverTest {
     assertThat(heardOf(() -> mmu.writeCr3(MmuFixture.ROOT | 5 | Cr3.NO_FLUSH))).isEmpty();
     assertThat(heardOf(() -> mmu.writeCr3(MmuFixture.ROOT | 6 | Cr3.NO_FLUSH)))
         .containsExactly("in 6");
-    String all = new TlbInvalidation.All().toString();
+    String all = new TlbInvalidation.AllStage1().toString();
     assertThat(heardOf(() -> mmu.writeCr4(Cr4.PAE | Cr4.PGE))).containsExactly(all, "in 0");
     assertThat(heardOf(() -> mmu.writeCr0(MmuFixture.PAGING & ~Cr0.WP))).isEmpty();
   }
