@@ -15,7 +15,10 @@ public interface SecondStage {
    */
   long translate(long gpa, int access, FaultRecord fault);
 
-  /** Table entries that the last {@link #translate} read; 0 where there is no second stage. */
+  /**
+   * Table entries that the last successful {@link #translate} read; 0 where there is no second
+   * stage.
+   */
   default int references() {
     return 0;
   }

@@ -8,6 +8,7 @@ import org.junit.jupiter.api.Test;
 
 /** The loop around the judges: which seed goes to whom, when it ends, what a mismatch leaves. */
 class MmuFuzzRunTest {
+  private static final long NEVER = Long.MIN_VALUE;
   private final List<String> rounds = new ArrayList<>();
 
   private MmuJudge judge(String name, long wrongSeed) {
@@ -33,7 +34,8 @@ class MmuFuzzRunTest {
 
   @Test
   void aSeedAlwaysGoesToTheSameJudgeAndTheRunEndsWithTheTranslationsAskedFor() {
-    try (MmuFuzz fuzz = new MmuFuzz(MmuFuzz.Arch.ARM64, List.of(judge("a", -1), judge("b", -1)))) {
+    try (MmuFuzz fuzz =
+        new MmuFuzz(MmuFuzz.Arch.ARM64, List.of(judge("a", NEVER), judge("b", NEVER)))) {
       MmuFuzz.Result result = fuzz.run(3, new MmuFuzz.Extent(5, 0, false), MmuFuzzRunTest::silent);
       assertThat(rounds).containsExactly("b3", "a4", "b5");
       assertThat(result.mismatch()).isNull();
@@ -49,7 +51,8 @@ class MmuFuzzRunTest {
 
   @Test
   void aMismatchEndsEvenAnEndlessRunAndItsSeedAloneGivesItAgain() {
-    try (MmuFuzz fuzz = new MmuFuzz(MmuFuzz.Arch.X86_64, List.of(judge("a", 6), judge("b", -1)))) {
+    try (MmuFuzz fuzz =
+        new MmuFuzz(MmuFuzz.Arch.X86_64, List.of(judge("a", 6), judge("b", NEVER)))) {
       MmuFuzz.Extent extent = new MmuFuzz.Extent(0, 0, true);
       MmuFuzz.Result result = fuzz.run(-2, extent, MmuFuzzRunTest::silent);
       assertThat(result.mismatch()).isEqualTo("differs");

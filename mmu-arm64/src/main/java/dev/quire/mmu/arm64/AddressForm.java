@@ -34,11 +34,12 @@ enum AddressForm {
   /** The output address of a leaf, or of a table of 2^shift bytes. */
   long address(long descriptor, int shift) {
     long low = VmsaDescriptor.address(descriptor, shift);
-    return switch (this) {
-      case BITS_48 -> low;
-      case LPA -> low | (descriptor >>> 12 & 15) << NARROW_BITS;
-      case LPA2 -> low | descriptor & 3L << NARROW_BITS | (descriptor >>> 8 & 3) << 50;
-    };
+    if (this == BITS_48) {
+      return low;
+    }
+    return this == LPA
+        ? low | (descriptor >>> 12 & 15) << NARROW_BITS
+        : low | descriptor & 3L << NARROW_BITS | (descriptor >>> 8 & 3) << 50;
   }
 
   boolean isWide() {

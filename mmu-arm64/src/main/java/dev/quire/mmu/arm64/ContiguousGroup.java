@@ -59,8 +59,13 @@ final class ContiguousGroup {
     return order;
   }
 
+  /** The last leaf makes no promise. */
+  void none() {
+    order = 0;
+  }
+
   /**
-   * Begins a walk, which has no group yet.
+   * Prepares {@link #use} for one stage's walk.
    *
    * @param newInputBits the bits of input addresses that the stage translates
    * @param newIgnoresDirtyState hardware updates the dirty state of entries with DBM
@@ -79,11 +84,10 @@ final class ContiguousGroup {
     ignoresDirtyState = newIgnoresDirtyState;
     bigEndian = newBigEndian;
     quiet = newQuiet;
-    order = 0;
   }
 
   /**
-   * Looks at a leaf and, as the policy says, at its group.
+   * Looks at a leaf that has the bit and, as the policy says, at its group.
    *
    * @param entryPa where the leaf is
    * @param address the input address, untagged
@@ -91,8 +95,9 @@ final class ContiguousGroup {
    *     ContiguousPolicy#ANY_ENTRY} another member, with the output address moved to this entry
    */
   long use(long descriptor, long entryPa, long address, int level) {
+    order = 0;
     int groupOrder = granule.contiguousOrder(level);
-    if ((descriptor & VmsaDescriptor.CONTIGUOUS) == 0 || groupOrder == granule.leafOrder(level)) {
+    if (groupOrder == granule.leafOrder(level)) {
       return descriptor;
     }
     if (Order.shift(groupOrder) > inputBits) {

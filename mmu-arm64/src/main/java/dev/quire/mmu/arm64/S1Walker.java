@@ -93,7 +93,8 @@ final class S1Walker {
       return second;
     }
     if (!Access.isProbe(access)) {
-      path.end(ipa & -Order.bytes(0), stage2Order(second), secondStage.references());
+      int below = secondStage.references();
+      path.end(ipa & -Order.bytes(0), stage2Order(second, below), below);
       path.contiguous(group.order(), secondStage.groupOrder());
     }
     permissions = S1Permissions.restrict(permissions, Translation.rights(second));
@@ -104,8 +105,8 @@ final class S1Walker {
     return Translation.of(Translation.pfn(second), rights, order, stage1Order);
   }
 
-  private int stage2Order(long translation) {
-    return secondStage.references() == 0 ? PageWalk.NO_STAGE2 : Translation.order(translation);
+  private static int stage2Order(long translation, int references) {
+    return references == 0 ? PageWalk.NO_STAGE2 : Translation.order(translation);
   }
 
   /** No entry may reach beyond the addresses that a disabled stage 1 lets through. */
@@ -116,13 +117,6 @@ final class S1Walker {
   /** AArch64.S1Translate: {@link #ipa} is the answer. Gives 0, or a failure. */
   long walkStage1(long va, int access, FaultRecord fault) {
     S1WalkParams params = regime.half(va);
-    group.begin(
-        params.granule(),
-        params.form(),
-        params.inputBits(),
-        regime.setsDirtyState(),
-        SctlrEl1.ee(regime.sctlr()),
-        Access.isProbe(access));
     if (!SctlrEl1.m(regime.sctlr())) {
       return disabledOutput(params, va, access, fault);
     }
@@ -152,12 +146,13 @@ final class S1Walker {
     Granule granule = params.granule();
     int level = params.startLevel();
     long table = params.tableIpa();
-    long index = (untagged & (1L << params.inputBits()) - 1) >>> granule.shift(level);
+    int shift = granule.shift(level);
+    long index = (untagged & (1L << params.inputBits()) - 1) >>> shift;
     long hierarchical = 0;
     while (true) {
       // AArch64.S1SLTTEntryAddress, AArch64.S1TTEntryAddress
       entryIpa = table + index * DESCRIPTOR_BYTES;
-      long descriptor = read(va, access, level, fault);
+      long descriptor = read(va, access, level, shift, fault);
       if (readFailure != 0) {
         return readFailure;
       }
@@ -173,7 +168,7 @@ final class S1Walker {
         return refuse(FaultStatus.TRANSLATION, va, access, level, fault);
       }
       if (isLeaf) {
-        return leaf(params, descriptor, hierarchical, va, access, level, fault);
+        return leaf(params, descriptor, hierarchical, va, access, level, shift, fault);
       }
       // AArch64.S1NextWalkStateTable
       table = params.form().address(descriptor, granule.log2Bytes());
@@ -184,7 +179,8 @@ final class S1Walker {
         hierarchical |= descriptor & VmsaDescriptor.HIERARCHICAL;
       }
       level++;
-      index = untagged >>> granule.shift(level) & (1L << granule.indexBits()) - 1;
+      shift -= granule.indexBits();
+      index = untagged >>> shift & (1L << granule.indexBits()) - 1;
     }
   }
 
@@ -196,9 +192,9 @@ final class S1Walker {
       long va,
       int access,
       int level,
+      int shift,
       FaultRecord fault) {
-    int shift = params.granule().shift(level);
-    long descriptor = group.use(own, entryPa, params.withoutTag(va, access), level);
+    long descriptor = contiguous(params, own, va, access, level);
     long output = params.form().address(descriptor, shift);
     if (params.addressTooLarge(output)) {
       return refuse(FaultStatus.ADDRESS_SIZE, va, access, level, fault);
@@ -226,6 +222,22 @@ final class S1Walker {
     return updated == own || Access.isProbe(access)
         ? 0
         : update(own, updated, va, access, level, fault);
+  }
+
+  /** The leaf to use, by the policy for contiguous bits. */
+  private long contiguous(S1WalkParams params, long own, long va, int access, int level) {
+    if ((own & VmsaDescriptor.CONTIGUOUS) == 0) {
+      group.none();
+      return own;
+    }
+    group.begin(
+        params.granule(),
+        params.form(),
+        params.inputBits(),
+        regime.setsDirtyState(),
+        SctlrEl1.ee(regime.sctlr()),
+        Access.isProbe(access));
+    return group.use(own, entryPa, params.withoutTag(va, access), level);
   }
 
   /** AArch64.MemSwapTableDesc, the second stage seeing a write: 0, or why it was not done. */
@@ -260,6 +272,7 @@ final class S1Walker {
     if (!Access.isProbe(access)) {
       path.begin();
     }
+    group.none();
     ipa = va & (1L << regime.implementedBits()) - 1;
     permissions = S1Permissions.DISABLED;
     stage1Order = NO_LEAF;
@@ -267,7 +280,7 @@ final class S1Walker {
   }
 
   /** FetchDescriptor: 0 with {@link #readFailure} set if a second stage or the bus refuses. */
-  private long read(long va, int access, int level, FaultRecord fault) {
+  private long read(long va, int access, int level, int shift, FaultRecord fault) {
     int tableRead = Access.READ | Access.TABLE_WALK | access & Access.PROBE;
     long second = secondStage.translate(entryIpa, tableRead, fault);
     if (Translation.failed(second)) {
@@ -276,8 +289,8 @@ final class S1Walker {
     }
     if (!Access.isProbe(access)) {
       counters.increment(MmuEvent.STAGE1_REFERENCE);
-      int shift = regime.half(va).granule().shift(level);
-      path.step(entryIpa, shift, stage2Order(second), secondStage.references());
+      int below = secondStage.references();
+      path.step(entryIpa, shift, stage2Order(second, below), below);
     }
     entryPa = Translation.pa(second) | entryIpa & Order.offsetMask(0);
     if (!memory.contains(entryPa, DESCRIPTOR_BYTES)) {

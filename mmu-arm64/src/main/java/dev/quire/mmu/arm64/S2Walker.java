@@ -104,9 +104,6 @@ public final class S2Walker implements SecondStage {
   private long attempt(long gpa, int access, FaultRecord fault) {
     S2WalkParams now = params;
     Granule granule = now.granule();
-    references = 0;
-    group.begin(
-        granule, now.form(), now.inputBits(), now.dirtyState(), false, Access.isProbe(access));
     if (now.invalid()) {
       return misconfigured(FaultStatus.TRANSLATION, gpa, access, 0, fault);
     }
@@ -120,11 +117,11 @@ public final class S2Walker implements SecondStage {
       return misconfigured(FaultStatus.ADDRESS_SIZE, gpa, access, 0, fault);
     }
     int level = now.startLevel();
+    int shift = granule.shift(level);
     // AArch64.S2SLTTEntryAddress: the index reaches into concatenated tables
-    long index = gpa >>> granule.shift(level);
+    long index = gpa >>> shift;
     while (true) {
       long entryPa = table + index * DESCRIPTOR_BYTES;
-      references++;
       if (!Access.isProbe(access)) {
         counters.increment(MmuEvent.STAGE2_REFERENCE);
       }
@@ -145,7 +142,7 @@ public final class S2Walker implements SecondStage {
         return refuse(FaultStatus.TRANSLATION, gpa, access, level, fault);
       }
       if (isLeaf) {
-        return leaf(descriptor, entryPa, gpa, access, level, fault);
+        return leaf(descriptor, entryPa, gpa, access, level, shift, fault);
       }
       // AArch64.S2NextWalkStateTable
       table = now.form().address(descriptor, granule.log2Bytes());
@@ -153,14 +150,22 @@ public final class S2Walker implements SecondStage {
         return misconfigured(FaultStatus.ADDRESS_SIZE, gpa, access, level, fault);
       }
       level++;
-      index = gpa >>> granule.shift(level) & (1L << granule.indexBits()) - 1;
+      shift -= granule.indexBits();
+      index = gpa >>> shift & (1L << granule.indexBits()) - 1;
     }
   }
 
-  private long leaf(long own, long entryPa, long gpa, int access, int level, FaultRecord fault) {
+  private long leaf(
+      long own, long entryPa, long gpa, int access, int level, int shift, FaultRecord fault) {
     S2WalkParams now = params;
-    int shift = now.granule().shift(level);
-    long descriptor = group.use(own, entryPa, gpa, level);
+    long descriptor = own;
+    if ((own & Stage2Descriptor.CONTIGUOUS) == 0) {
+      group.none();
+    } else {
+      boolean probe = Access.isProbe(access);
+      group.begin(now.granule(), now.form(), now.inputBits(), now.dirtyState(), false, probe);
+      descriptor = group.use(own, entryPa, gpa, level);
+    }
     long output = now.form().address(descriptor, shift);
     if (output >>> now.outputBits() != 0) {
       return misconfigured(FaultStatus.ADDRESS_SIZE, gpa, access, level, fault);
@@ -187,11 +192,12 @@ public final class S2Walker implements SecondStage {
     if (effective != descriptor && !Access.isWrite(access)) {
       rights &= ~Protection.WRITE;
     }
+    references = level - now.startLevel() + 1;
     attributes =
         (int) (descriptor >>> Stage2Descriptor.MEM_ATTR_SHIFT) & 0xf
             | now.shareability(descriptor) << SH_SHIFT;
     long pa = output | gpa & (1L << shift) - 1;
-    int order = now.granule().leafOrder(level);
+    int order = shift - Order.BASE_PAGE_SHIFT;
     return Translation.of(pa >>> Order.BASE_PAGE_SHIFT, rights, order, order);
   }
 

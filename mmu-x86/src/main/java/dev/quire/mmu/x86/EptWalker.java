@@ -90,7 +90,6 @@ public final class EptWalker implements SecondStage {
   }
 
   private long attempt(long gpa, int access, FaultRecord fault) {
-    references = 0;
     if (gpa >>> Order.shift(INDEX_BITS * rootLevel) != 0) {
       // 28.3.2: bits beyond the walk's width must be 0, else an EPT violation.
       return violation(gpa, access, 0, rootLevel, fault);
@@ -110,7 +109,6 @@ public final class EptWalker implements SecondStage {
       entry = memory.readLong(entryPa);
       entries[level] = entry;
       entryPas[level] = entryPa;
-      references++;
       if (!Access.isProbe(access)) {
         counters.increment(MmuEvent.STAGE2_REFERENCE);
       }
@@ -134,6 +132,7 @@ public final class EptWalker implements SecondStage {
     if ((allowed & needed) != needed) {
       return violation(gpa, access, rights, level, fault);
     }
+    references = rootLevel - level + 1;
     attributes =
         EptEntry.memoryType(entry)
             | ((entry & EptEntry.IGNORE_PAT) != 0 ? MemoryType.IGNORE_PAT : 0);

@@ -184,17 +184,19 @@ public final class Ia32eWalker {
         stage1Order);
   }
 
-  private int stage2Order(long translation) {
-    return secondStage.references() == 0 ? PageWalk.NO_STAGE2 : Translation.order(translation);
+  private static int stage2Order(long translation, int references) {
+    return references == 0 ? PageWalk.NO_STAGE2 : Translation.order(translation);
   }
 
   private void recordStep(long entryGpa, int regionShift, long tableTranslation) {
     counters.increment(MmuEvent.STAGE1_REFERENCE);
-    path.step(entryGpa, regionShift, stage2Order(tableTranslation), secondStage.references());
+    int below = secondStage.references();
+    path.step(entryGpa, regionShift, stage2Order(tableTranslation, below), below);
   }
 
   private void endPath(long gpa, long page) {
-    path.end(gpa & -Order.bytes(0), stage2Order(page), secondStage.references());
+    int below = secondStage.references();
+    path.end(gpa & -Order.bytes(0), stage2Order(page, below), below);
     path.contiguous(0, secondStage.groupOrder());
   }
 
