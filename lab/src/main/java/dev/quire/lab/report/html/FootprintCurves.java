@@ -29,7 +29,8 @@ final class FootprintCurves {
     html.raw("<section><h2>Misses over footprint</h2>\n");
     html.raw(
         "<p class=\"note\">Per million accesses, counted in the modelled TLB. Solid: L2 (no level"
-            + " had it). Dashed: L1. The footprint is on a logarithmic scale.</p>\n");
+            + " had it). Dashed: L1. Lines that coincide show behind each other, wider. The"
+            + " footprint is on a logarithmic scale.</p>\n");
     groups.forEach((title, group) -> write(html, title, group, plots));
     html.raw("</section>\n");
   }

@@ -59,11 +59,12 @@
   const curve = plot => {
     const colours = style("--series").split(",").map(colour => colour.trim());
     return {
-      data: { values: plot.values },
+      data: { values: plot.values.map(value => (
+        { ...value, width: Math.max(2, 2 * Math.min(plot.series.length, 3) - 2 * plot.series.indexOf(value.series)) })) },
       width: "container",
       height: 300,
       autosize: { type: "fit", contains: "padding" },
-      mark: { type: "line", point: { size: 45 }, strokeWidth: 2 },
+      mark: { type: "line", point: { size: 45 } },
       encoding: {
         x: { field: "footprint", type: "quantitative", scale: { type: "log", base: 2, nice: false },
           axis: { title: "footprint", values: plot.footprints, labelExpr: bytes, labelOverlap: true } },
@@ -72,6 +73,8 @@
         color: { field: "series", type: "nominal", sort: plot.series,
           scale: { domain: plot.series, range: plot.series.map((s, i) => colours[i % colours.length]) },
           legend: { title: "guest pages on host pages", orient: "top", columns: 4, symbolType: "circle" } },
+        // Lines that coincide are drawn over each other: earlier ones are wider and show behind.
+        strokeWidth: { field: "width", type: "quantitative", scale: null, legend: null },
         strokeDash: { field: "level", type: "nominal",
           scale: { domain: ["L2", "L1"], range: [[1, 0], [5, 4]] },
           legend: null },
