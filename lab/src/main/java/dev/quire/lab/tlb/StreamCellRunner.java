@@ -31,6 +31,7 @@ public final class StreamCellRunner implements CellRunner {
   private final LongConsumer progress;
   private final long[] accesses = new long[BATCH];
   private final int[] pages = new int[BATCH];
+  private final int[] times = new int[BATCH];
   private volatile boolean interrupted;
 
   /**
@@ -124,12 +125,13 @@ public final class StreamCellRunner implements CellRunner {
       if (count == 0) {
         break;
       }
-      space.resolve(accesses, count, pages);
-      for (TlbHierarchy hierarchy : hierarchies) {
-        feed(hierarchy, accesses, pages, count);
-      }
       if (instructions != null) {
         instructions[0] += instructionsOf(accesses, count);
+      }
+      int runs = compact(accesses, times, count);
+      space.resolve(accesses, runs, pages);
+      for (TlbHierarchy hierarchy : hierarchies) {
+        feed(hierarchy, accesses, pages, times, runs);
       }
       done += count;
       progress.accept(done);
@@ -137,9 +139,40 @@ public final class StreamCellRunner implements CellRunner {
     return done;
   }
 
-  private static void feed(TlbHierarchy hierarchy, long[] accesses, int[] pages, int count) {
+  /**
+   * Joins accesses of one type to one page that follow each other: the first of each run stays.
+   *
+   * @param times receives the length of each run
+   * @return how many runs there are
+   */
+  static int compact(long[] accesses, int[] times, int count) {
+    int runs = 0;
+    long last = -1;
     for (int i = 0; i < count; i++) {
-      hierarchy.access(PackedAccess.vpn(accesses[i]), PackedAccess.type(accesses[i]), pages[i]);
+      long access = accesses[i];
+      long key = PackedAccess.vpn(access) << 2 | PackedAccess.type(access);
+      if (key == last) {
+        times[runs - 1]++;
+      } else {
+        accesses[runs] = access;
+        times[runs] = 1;
+        runs++;
+        last = key;
+      }
+    }
+    return runs;
+  }
+
+  private static void feed(
+      TlbHierarchy hierarchy, long[] accesses, int[] pages, int[] times, int runs) {
+    for (int i = 0; i < runs; i++) {
+      long vpn = PackedAccess.vpn(accesses[i]);
+      int type = PackedAccess.type(accesses[i]);
+      if (times[i] == 1) {
+        hierarchy.access(vpn, type, pages[i]);
+      } else {
+        hierarchy.access(vpn, type, pages[i], times[i]);
+      }
     }
   }
 

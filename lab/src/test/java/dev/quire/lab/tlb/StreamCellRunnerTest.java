@@ -3,16 +3,24 @@ package dev.quire.lab.tlb;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.quire.kernel.mm.Fragmentation;
 import dev.quire.kernel.mm.HostArchitecture;
 import dev.quire.kernel.mm.HostPagePolicy;
 import dev.quire.lab.preset.PresetCatalogue;
+import dev.quire.lab.stream.AccessStream;
 import dev.quire.lab.stream.BadStreamException;
+import dev.quire.lab.stream.GuestPages;
+import dev.quire.lab.stream.PackedAccess;
+import dev.quire.lab.stream.StreamAddressSpace;
 import dev.quire.lab.stream.StreamSpec;
+import dev.quire.mmu.Access;
 import dev.quire.mmu.tlb.StructureCounts;
 import dev.quire.mmu.tlb.TlbGeometry;
+import dev.quire.mmu.tlb.TlbHierarchy;
 import dev.quire.mmu.tlb.TlbLevel;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -229,6 +237,52 @@ class StreamCellRunnerTest {
       }
       assertThat(figures.walks().walks()).isEqualTo(figures.lastMisses());
       assertThat(figures.walks().walks()).as("141 pages").isGreaterThanOrEqualTo(1);
+    }
+  }
+
+  @Test
+  void accessesOfOneTypeToOnePageAreJoinedAndNoOthers() {
+    long[] accesses = {
+      PackedAccess.of(0x1000, Access.READ, true),
+      PackedAccess.of(0x1ff8, Access.READ, false),
+      PackedAccess.of(0x1000, Access.WRITE, true),
+      PackedAccess.of(0x2000, Access.WRITE, true),
+      PackedAccess.of(0x2004, Access.WRITE, true),
+      PackedAccess.of(0x2008, Access.WRITE, true),
+      PackedAccess.of(0x1000, Access.READ, true),
+      PackedAccess.of(0, Access.READ, true),
+    };
+    int[] times = new int[8];
+    assertThat(StreamCellRunner.compact(accesses, times, 8)).isEqualTo(5);
+    assertThat(Arrays.copyOf(times, 5)).containsExactly(2, 1, 3, 1, 1);
+    assertThat(Arrays.stream(accesses, 0, 5).map(PackedAccess::va))
+        .containsExactly(0x1000L, 0x1000L, 0x2000L, 0x1000L, 0L);
+  }
+
+  /** The oracle takes every access by itself. */
+  @Test
+  void joiningChangesNoFigure() {
+    String stream = "zipf:bytes=1M,unit=8,s=1.2,count=40000,write=0.4";
+    for (String name : new String[] {"icelake", "zen4", "ampere-altra"}) {
+      TlbFigures joined = x86(stream, "4k", "mthp-64k", name);
+      StreamAddressSpace space =
+          StreamAddressSpace.nested(
+              GuestPages.parse("4k", HostArchitecture.X86_64),
+              HostPagePolicy.parse("mthp-64k"),
+              HostArchitecture.X86_64,
+              Fragmentation.NONE,
+              1);
+      TlbHierarchy single = new TlbHierarchy(preset(name), space.pages(), 1);
+      single.addressSpace(space.asid(), 1);
+      long[] access = new long[1];
+      int[] page = new int[1];
+      try (AccessStream input = StreamSpec.parse(stream).open(1)) {
+        while (input.read(access, 1) == 1) {
+          space.resolve(access, 1, page);
+          single.access(PackedAccess.vpn(access[0]), PackedAccess.type(access[0]), page[0]);
+        }
+      }
+      assertThat(joined.counts()).isEqualTo(single.counters().snapshot());
     }
   }
 }
