@@ -24,10 +24,10 @@ public final class SweepBench {
       """
       command: tlb
       options:
-        stream: "uniform:bytes={footprint},count=4M"
+        stream: "uniform:bytes={footprint},count=40M"
         guest-pages: 4k
       axes:
-        footprint: [1m, 8m, 64m, 512m]
+        footprint: [64m, 128m, 256m, 512m]
         host-pages: [4k, mthp-64k, thp]
         tlb: [skylake-sp, icelake, zen2, zen4]
       """;

@@ -28,7 +28,7 @@ import picocli.CommandLine.Parameters;
             + " Unicorn, and against QEMU if it is installed%nmeasure: measured runs against an"
             + " empty memory hook, and four geometries against one%ntlb: the TLB model against a"
             + " plain LRU scan, four presets against one, walks%nsweep: 48 cells in parallel"
-            + " processes against one process at a time (minutes)")
+            + " processes against one process at a time (ten minutes)")
 public final class BenchCommand implements Callable<Integer> {
   private static final List<String> NAMES =
       List.of("start", "fill", "speed", "measure", "tlb", "sweep");
