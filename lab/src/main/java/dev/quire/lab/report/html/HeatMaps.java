@@ -19,7 +19,8 @@ final class HeatMaps {
     html.raw("<section><h2>L2 misses per million accesses, by page size</h2>\n");
     html.raw(
         "<p class=\"note\">Across: host pages. Down: guest pages. Counted in the modelled TLB: the"
-            + " accesses that no level had. All maps share one colour scale.</p>\n");
+            + " accesses that no level had. All maps share one colour scale.");
+    html.raw(rows.stream().anyMatch(TlbRow::hypothetical) ? " * what-if.</p>\n" : "</p>\n");
     double most =
         rows.stream().mapToDouble(HeatMaps::misses).filter(Double::isFinite).max().orElse(0);
     html.raw("<div class=\"maps\">");

@@ -12,6 +12,8 @@ final class TlbAxes {
   private static final List<String> ALWAYS =
       List.of(TlbRow.GUEST_PAGES, TlbRow.HOST_PAGES, TlbRow.TLB);
 
+  private static final String ARGUMENTS = "arguments";
+
   private final List<TlbRow> rows;
   private final Set<String> names = new LinkedHashSet<>();
 
@@ -42,11 +44,26 @@ final class TlbAxes {
   List<String> varyingBesides(Set<String> others) {
     List<String> varying = new ArrayList<>();
     for (String name : names) {
-      if (!ALWAYS.contains(name) && !others.contains(name) && varies(name)) {
+      if (!ALWAYS.contains(name)
+          && !others.contains(name)
+          && varies(name)
+          && !(name.equals(ARGUMENTS) && followsFootprint(name))) {
         varying.add(name);
       }
     }
     return varying;
+  }
+
+  /** Whether the footprint decides it, as a guest's argument that sets the footprint does. */
+  private boolean followsFootprint(String name) {
+    Map<Long, String> values = new LinkedHashMap<>();
+    for (TlbRow row : rows) {
+      String other = values.putIfAbsent(row.footprintBytes(), row.axis(name));
+      if (row.footprintBytes() == 0 || other != null && !other.equals(row.axis(name))) {
+        return false;
+      }
+    }
+    return true;
   }
 
   boolean varies(String name) {

@@ -73,6 +73,7 @@ public final class TlbPage {
         facts.put(name, Figure.axis(manifest.get(name)));
       }
     }
+    facts.values().removeIf(String::isBlank);
     facts.forEach(
         (name, value) -> {
           html.raw("<div>").element("dt", "", TlbAxes.label(name));

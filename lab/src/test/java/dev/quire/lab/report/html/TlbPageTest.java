@@ -54,6 +54,22 @@ class TlbPageTest {
     assertThat(page.split("\"kind\":\"heat\"", -1)).hasSize(1 + 5);
   }
 
+  /** A sweep's axis 'footprint' that sets an argument of a guest. */
+  @Test
+  void guestsWithFootprintsInTheirArgumentsMakeOneCurve() {
+    List<Map<String, Object>> points = new ArrayList<>();
+    for (String footprint : List.of("1m", "16M")) {
+      Map<String, Object> axes = TlbPoints.axes("4k", "thp", "zen4");
+      axes.put("arguments", "bytes=" + footprint);
+      axes.put("footprint", footprint);
+      points.add(TlbPoints.point(axes, 1000, false));
+    }
+    String page = TlbPage.of(Map.of(), points);
+    assertThat(page.split("\"kind\":\"curve\"", -1)).hasSize(2);
+    assertThat(page.substring(page.indexOf("id=\"plots\"")))
+        .contains("\"footprints\":[1048576,16777216]");
+  }
+
   @Test
   void textFromInputIsNeverMarkup() {
     Map<String, Object> manifest = TlbPoints.manifest();
