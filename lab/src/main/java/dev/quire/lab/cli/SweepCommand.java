@@ -108,6 +108,9 @@ public final class SweepCommand implements Callable<Integer> {
     Shard part = shard == null ? Shard.WHOLE : Shard.parse(shard);
     ReportFile.check(report);
     SweepSpec sweep = SweepSpec.read(spec.toString(), text(spec), shapes());
+    if (report != null && !sweep.command().equals("tlb")) {
+      throw CommandFailure.usage("--report draws TLB figures: only sweeps of 'tlb' have them");
+    }
     List<SweepCell> cells = new ArrayList<>(sweep.cells(common.seed));
     cells.removeIf(cell -> !part.has(cell));
     Manifest manifest = Build.manifest(invocation, common.seed, sweep.config());
@@ -148,10 +151,10 @@ public final class SweepCommand implements Callable<Integer> {
     results.finish();
     String text = results.text();
     writeJson(text);
-    if (report != null) {
+    int failures = results.failures();
+    if (report != null && failures < cells.size()) {
       writeReport(report, text);
     }
-    int failures = results.failures();
     say(
         "%,d cells, %,d of them there before, %,d failed; results in %s"
             .formatted(cells.size(), before, failures, file));

@@ -1,5 +1,6 @@
 package dev.quire.lab.cli;
 
+import dev.quire.lab.sweep.CellResult;
 import dev.quire.lab.sweep.SweepCell;
 import java.io.PrintStream;
 import java.util.Locale;
@@ -39,17 +40,17 @@ final class SweepProgress implements AutoCloseable {
   }
 
   /** A cell has its result. */
-  void ended(SweepCell cell, int exitCode) {
+  void ended(SweepCell cell, CellResult result) {
     done.incrementAndGet();
-    if (exitCode != 0) {
+    if (result.exitCode() != 0) {
       failed.incrementAndGet();
       if (!quiet) {
         erase();
         invocation
             .err()
             .println(
-                "quire: cell %s %s failed with exit code %d; its line in the results says why"
-                    .formatted(cell.id(), cell.axes(), exitCode));
+                "quire: cell %s %s failed with exit code %d: %s"
+                    .formatted(cell.id(), cell.axes(), result.exitCode(), result.error()));
       }
     }
   }

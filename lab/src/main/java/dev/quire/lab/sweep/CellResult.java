@@ -87,6 +87,12 @@ public record CellResult(int index, String id, int exitCode, String text) {
     return new CellResult(index.intValue(), id, exitCode.intValue(), text);
   }
 
+  /** Why it failed, in a line; empty if it did not, or did not say. */
+  public String error() {
+    String end = text.strip().substring(text.strip().lastIndexOf('\n') + 1);
+    return JsonValues.object(end).get("error") instanceof String error ? error : "";
+  }
+
   /** What must be equal in two runs of the cell: all but wall-clock time. */
   List<Object> comparable() {
     List<Object> values = new ArrayList<>();

@@ -15,7 +15,7 @@ public final class SweepRunner {
   /** Told of what happens, from several threads. */
   public interface Listener {
     /** A cell's result is on the disk. */
-    void ended(SweepCell cell, int exitCode);
+    void ended(SweepCell cell, CellResult result);
   }
 
   private final List<String> quire;
@@ -88,7 +88,7 @@ public final class SweepRunner {
           return;
         }
         results.add(result);
-        listener.ended(cell, result.exitCode());
+        listener.ended(cell, result);
       }
     } catch (IOException | UncheckedIOException | IllegalStateException e) {
       failure.compareAndSet(null, e instanceof UncheckedIOException io ? io.getCause() : e);

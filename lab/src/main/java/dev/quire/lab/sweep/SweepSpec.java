@@ -231,6 +231,11 @@ public final class SweepSpec {
     }
   }
 
+  /** The command that is swept. */
+  public String command() {
+    return command;
+  }
+
   /** How long one cell may run; 0 if there is no limit. */
   public int timeoutSeconds() {
     return timeoutSeconds;

@@ -45,7 +45,8 @@ class SweepCommandTest {
     Path report = folder.resolve("r.html");
     int exitCode =
         quire.run("sweep", spec + "", "--out", out + "", "--report", report + "", "--json", "-");
-    assertThat(quire.err()).contains("failed with exit code 2", "2 cells, 0 of them there before");
+    assertThat(quire.err())
+        .contains("failed with exit code 2: quire tlb: ", "2 cells, 0 of them there before");
     assertThat(exitCode).isEqualTo(ExitCode.FAILED);
     List<Map<String, Object>> lines = results();
     assertThat(lines)
@@ -84,6 +85,8 @@ class SweepCommandTest {
     refused("no such file", "sweep", "merge", out + "", folder.resolve("in") + "");
     Files.writeString(spec, "command: tlb\naxes: {host-page: [4k]}\n");
     refused("line 2: 'tlb' has no option 'host-page'", "sweep", spec + "", "--out", out + "");
+    Files.writeString(spec, "command: boot\naxes: {memory: [64M]}\n");
+    refused("only sweeps of 'tlb'", "sweep", spec + "", "--report", folder + "/r.html");
     assertThat(out).doesNotExist();
   }
 }

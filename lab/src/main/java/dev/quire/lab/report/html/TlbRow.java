@@ -21,6 +21,10 @@ record TlbRow(
   static final String TLB = "tlb";
   static final String FOOTPRINT = "footprint_bytes";
   private static final String STREAM = "stream";
+
+  /** Axes of sweeps that set the footprint: a size such as 4m, or mebibytes. */
+  private static final String MEBIBYTES = "mib";
+
   private static final String SIZED = "footprint";
 
   /** The lines that hold TLB figures, in order; other points are none of this page's. */
@@ -30,9 +34,10 @@ record TlbRow(
       Map<String, Object> figures = map(point.get("figures"));
       if (figures.containsKey("l2_mpma")) {
         Map<String, Object> axes = new LinkedHashMap<>(map(point.get("axes")));
-        long footprint = size(axes.get(SIZED));
+        long footprint = Math.max(size(axes.get(SIZED)), size(axes.get(MEBIBYTES)) << 20);
         if (footprint > 0) {
           axes.remove(SIZED);
+          axes.remove(MEBIBYTES);
           axes.putIfAbsent(FOOTPRINT, footprint);
         }
         String model = point.get("cost_model") instanceof String text ? text : null;

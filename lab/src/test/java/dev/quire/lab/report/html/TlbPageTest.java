@@ -54,14 +54,14 @@ class TlbPageTest {
     assertThat(page.split("\"kind\":\"heat\"", -1)).hasSize(1 + 5);
   }
 
-  /** A sweep's axis 'footprint' that sets an argument of a guest. */
+  /** A sweep's axis 'mib' that sets an argument of a guest. */
   @Test
   void guestsWithFootprintsInTheirArgumentsMakeOneCurve() {
     List<Map<String, Object>> points = new ArrayList<>();
-    for (String footprint : List.of("1m", "16M")) {
+    for (long mib : List.of(1L, 16L)) {
       Map<String, Object> axes = TlbPoints.axes("4k", "thp", "zen4");
-      axes.put("arguments", "bytes=" + footprint);
-      axes.put("footprint", footprint);
+      axes.put("arguments", "mib=" + mib);
+      axes.put("mib", mib);
       points.add(TlbPoints.point(axes, 1000, false));
     }
     String page = TlbPage.of(Map.of(), points);
