@@ -83,7 +83,9 @@ public final class TlbPage {
   }
 
   private static String lead(Map<?, ?> config, TlbAxes axes) {
-    Object what = config.get("guest") != null ? config.get("guest") : axes.fixed().get("stream");
+    Map<String, String> fixed = axes.fixed();
+    Object what = config.get("guest") != null ? config.get("guest") : fixed.get("guest");
+    what = what == null ? fixed.get("stream") : what;
     String subject = what == null ? "" : what + ": ";
     return subject + "which page size, on which side, on which core";
   }
