@@ -150,7 +150,7 @@ public final class SweepCommand implements Callable<Integer> {
     }
     results.finish();
     String text = results.text();
-    writeJson(text);
+    writeJson(invocation, common, text);
     int failures = results.failures();
     if (report != null && failures < cells.size()) {
       writeReport(report, text);
@@ -168,7 +168,8 @@ public final class SweepCommand implements Callable<Integer> {
   }
 
   /** A copy for {@code --json}. */
-  private void writeJson(String text) throws IOException {
+  static void writeJson(Invocation invocation, CommonOptions common, String text)
+      throws IOException {
     if (common.jsonOnStandardOutput()) {
       invocation.out().print(text);
       invocation.out().flush();

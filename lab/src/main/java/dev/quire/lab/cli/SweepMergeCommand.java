@@ -51,8 +51,10 @@ public final class SweepMergeCommand implements Callable<Integer> {
     }
     try {
       AtomicFile.write(out, merged.text().getBytes(StandardCharsets.UTF_8));
+      SweepCommand.writeJson(invocation, common, merged.text());
     } catch (IOException e) {
-      throw CommandFailure.usage("cannot write " + out + ": " + e.getMessage(), e);
+      throw CommandFailure.usage(
+          "cannot write the merged results to " + out + ": " + e.getMessage(), e);
     }
     if (report != null) {
       SweepCommand.writeReport(report, merged.text());

@@ -63,9 +63,9 @@ class SweepCommandTest {
     assertThat(quire.err()).contains("2 cells, 2 of them there before, 1 failed");
 
     Path merged = folder.resolve("merged.jsonl");
-    exitCode = quire.run("sweep", "merge", merged + "", out + "");
+    exitCode = quire.run("sweep", "merge", merged + "", out + "", "--json=-");
     assertThat(exitCode).isEqualTo(ExitCode.FAILED);
-    assertThat(Files.readString(merged)).isEqualTo(Files.readString(out));
+    assertThat(Files.readString(merged)).isEqualTo(Files.readString(out)).isEqualTo(quire.out());
   }
 
   private void refused(String expected, String... args) {
