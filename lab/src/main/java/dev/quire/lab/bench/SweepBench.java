@@ -24,7 +24,7 @@ public final class SweepBench {
       """
       command: tlb
       options:
-        stream: "uniform:bytes={footprint},count=40M"
+        stream: "uniform:bytes={footprint},count=16M"
         guest-pages: 4k
       axes:
         footprint: [64m, 128m, 256m, 512m]
