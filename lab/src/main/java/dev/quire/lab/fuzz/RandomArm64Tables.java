@@ -132,6 +132,39 @@ final class RandomArm64Tables {
     }
   }
 
+  /**
+   * Whether the walk of an address meets a block at a level that has none: never written as such,
+   * but one table may lie over another's descriptors.
+   */
+  boolean meetsBlockWhereNoneIs(long va) {
+    int half = (int) (va >>> 55) & 1;
+    int granule = granuleBits(half);
+    int inputBits = inputBits(half);
+    int levels = (inputBits - 4) / (granule - 3);
+    long input = va & (1L << inputBits) - 1;
+    int shift = granule + (levels - 1) * (granule - 3);
+    long base = ttbr[half] & 0xffff_ffff_fffeL & -1L << inputBits - shift + 3;
+    for (int level = 4 - levels; level < 3; level++) {
+      long entry = base + (input >>> shift << 3);
+      if (entry < WINDOW || entry >= WINDOW + WINDOW_BYTES) {
+        return false;
+      }
+      long stored = memory.readLong(shuffledPa(entry));
+      long descriptor = bigEndian ? Long.reverseBytes(stored) : stored;
+      if ((descriptor & 3) != 3) {
+        return (descriptor & 3) == 1 && !isBlockAllowed(level, granule);
+      }
+      base = descriptor & 0xffff_ffff_ffffL & -1L << granule;
+      input &= (1L << shift) - 1;
+      shift -= granule - 3;
+    }
+    return false;
+  }
+
+  private static boolean isBlockAllowed(int level, int granule) {
+    return level == 2 || level == 1 && granule == 12;
+  }
+
   private long descriptor(int level, int granule, int shift) {
     long noise = random.nextLong() & 0xffff_0000_0000_0bfcL;
     if (random.nextInt(40) == 0) {
@@ -142,8 +175,7 @@ final class RandomArm64Tables {
       long hierarchical = random.nextInt(3) == 0 ? noise : noise & ~(0xfL << 59);
       return hierarchical | table | 3;
     }
-    boolean leafAllowed = level == 3 || level == 2 || level == 1 && granule == 12;
-    if (!leafAllowed) {
+    if (level != 3 && !isBlockAllowed(level, granule)) {
       return noise | WINDOW;
     }
     long type = level == 3 ? random.nextInt(40) == 0 ? 1 : 3 : 1;
