@@ -52,7 +52,7 @@ final class BlockCallPatch implements AutoCloseable {
   private static final int INLINE_BYTES = 27;
   private static final int MAX_INLINE_COUNT = 127;
 
-  private final ProcessMemory memory = ProcessMemory.openWritable();
+  private final ProcessMemory memory;
   private final NativeMemory blocks = NativeMemory.reserve((long) BLOCKS * BLOCK_BYTES);
   private final ByteBuffer code = ByteBuffer.allocate(64).order(ByteOrder.LITTLE_ENDIAN);
   private Targets targets;
@@ -63,6 +63,23 @@ final class BlockCallPatch implements AutoCloseable {
   private NativeMemory thunk;
   private boolean placed;
   private int nextBlock = 1;
+
+  private BlockCallPatch(ProcessMemory memory) {
+    this.memory = memory;
+  }
+
+  /** One for this host; null where blocks cannot be rewritten and the hook does it all. */
+  static BlockCallPatch open() {
+    if (NativeStub.Host.current() != NativeStub.Host.X86_64) {
+      return null;
+    }
+    try {
+      return new BlockCallPatch(ProcessMemory.openWritable());
+    } catch (NativeLibraryException e) {
+      // The host lets no process write its own memory through /proc.
+      return null;
+    }
+  }
 
   /**
    * What the code of one engine's blocks refers to.

@@ -135,7 +135,7 @@ public final class BlockCounter implements AutoCloseable {
   /** Hooks an arm64 engine: every instruction is four bytes. */
   public static BlockCounter forArm64(Uc uc) {
     NativeStub.Host host = NativeStub.Host.current();
-    BlockCallPatch patch = host == NativeStub.Host.X86_64 ? new BlockCallPatch() : null;
+    BlockCallPatch patch = BlockCallPatch.open();
     BlockCounter counter = new BlockCounter(uc, BlockCounterCode.arm64Guest(host), false, patch);
     if (patch != null) {
       counter.scanBy((address, sizeBytes) -> sizeBytes / ARM64_INSTRUCTION_BYTES);
@@ -151,8 +151,7 @@ public final class BlockCounter implements AutoCloseable {
    *     the block's start
    */
   public static BlockCounter forX86(Uc uc, UcX86State cpu, BlockScanner scanner) {
-    boolean patchable = NativeStub.Host.current() == NativeStub.Host.X86_64;
-    return forX86(uc, cpu, scanner, patchable ? new BlockCallPatch() : null);
+    return forX86(uc, cpu, scanner, BlockCallPatch.open());
   }
 
   /** As above; without a patch every block is looked up in the table. */
