@@ -1,0 +1,234 @@
+package dev.quire.kernel.page;
+
+import java.util.Arrays;
+
+/**
+ * The struct pages of a modelled machine, as parallel arrays in sections that are made when first
+ * written: untouched memory costs one reference a section, touched memory 36 bytes a page.
+ *
+ * <p>Plain storage: nothing here decides anything or counts. Reference counts and map counts are
+ * numbers of references and mappings (Linux stores the latter minus one). What Linux keeps of a
+ * large folio in its second struct page stands in the slots of its second page here.
+ *
+ * <p>Used on the kernel's thread. Source: Linux v6.18 include/linux/mm_types.h (struct page, struct
+ * folio).
+ */
+public final class FrameTable {
+  /** Added to {@link #nrPagesMapped} by the first PMD mapping (Linux's ENTIRELY_MAPPED). */
+  public static final int ENTIRELY_MAPPED = 0x80_0000;
+
+  /** The part of {@link #nrPagesMapped} that counts pages mapped by PTEs. */
+  public static final int PAGES_MAPPED_MASK = ENTIRELY_MAPPED - 1;
+
+  /** No frame: the end of a list. */
+  public static final int NONE = -1;
+
+  private static final int SECTION_SHIFT = 13;
+  private static final int SECTION_PAGES = 1 << SECTION_SHIFT;
+  private static final int SECTION_MASK = SECTION_PAGES - 1;
+  private static final int ORDER_SHIFT = 26;
+  private static final int FLAG_MASK = (1 << ORDER_SHIFT) - 1;
+
+  private static final class Section {
+    /** {@link PageFlag}s, and above them the order of a folio or free block. */
+    final int[] flags = new int[SECTION_PAGES];
+
+    final int[] refCount = new int[SECTION_PAGES];
+    final int[] mapCount = new int[SECTION_PAGES];
+
+    /** Of a tail page: how far behind its head it is. Of others free to the owner. */
+    final int[] offset = new int[SECTION_PAGES];
+
+    final int[] previous = new int[SECTION_PAGES];
+    final int[] next = new int[SECTION_PAGES];
+    final long[] index = new long[SECTION_PAGES];
+    final FolioMapping[] mapping = new FolioMapping[SECTION_PAGES];
+
+    Section() {
+      Arrays.fill(previous, NONE);
+      Arrays.fill(next, NONE);
+    }
+  }
+
+  private final Section[] sections;
+  private final long frames;
+
+  /**
+   * @param frames the machine's base pages, at most 2^31 - 1
+   */
+  public FrameTable(long frames) {
+    if (frames <= 0 || frames > Integer.MAX_VALUE) {
+      throw new IllegalArgumentException("frames: " + frames + ", 1 to 2^31 - 1");
+    }
+    this.frames = frames;
+    this.sections = new Section[(int) (frames + SECTION_MASK >>> SECTION_SHIFT)];
+  }
+
+  public long frames() {
+    return frames;
+  }
+
+  private Section section(long pfn) {
+    int number = (int) (pfn >>> SECTION_SHIFT);
+    Section section = sections[number];
+    return section != null ? section : make(number);
+  }
+
+  private Section make(int number) {
+    Section section = new Section();
+    sections[number] = section;
+    return section;
+  }
+
+  private static int slot(long pfn) {
+    return (int) pfn & SECTION_MASK;
+  }
+
+  /** Whether all of {@code flags} are set. */
+  public boolean is(long pfn, int flags) {
+    return (section(pfn).flags[slot(pfn)] & flags) == flags;
+  }
+
+  public int flags(long pfn) {
+    return section(pfn).flags[slot(pfn)] & FLAG_MASK;
+  }
+
+  public void set(long pfn, int flags) {
+    section(pfn).flags[slot(pfn)] |= flags;
+  }
+
+  public void clear(long pfn, int flags) {
+    section(pfn).flags[slot(pfn)] &= ~flags;
+  }
+
+  /** The order of a folio, or of a free block, at its first page; 0 elsewhere. */
+  public int order(long head) {
+    return section(head).flags[slot(head)] >>> ORDER_SHIFT;
+  }
+
+  /** Number of pages of the folio. */
+  public int pages(long folio) {
+    return 1 << order(folio);
+  }
+
+  /** Replaces flags and order of a page at once. */
+  public void reset(long pfn, int flags, int order) {
+    section(pfn).flags[slot(pfn)] = flags | order << ORDER_SHIFT;
+  }
+
+  /** Makes 2^order pages one folio with no flags but HEAD and TAIL, counts zero, no mapping. */
+  public void makeFolio(long head, int order) {
+    for (int i = 0; i < 1 << order; i++) {
+      Section section = section(head + i);
+      int slot = slot(head + i);
+      section.flags[slot] = i == 0 ? 0 : PageFlag.TAIL;
+      section.refCount[slot] = 0;
+      section.mapCount[slot] = 0;
+      section.offset[slot] = i;
+      section.index[slot] = 0;
+      section.mapping[slot] = null;
+    }
+    if (order > 0) {
+      reset(head, PageFlag.HEAD, order);
+    }
+  }
+
+  /** The folio that a page is part of. */
+  public long folioOf(long pfn) {
+    Section section = section(pfn);
+    int slot = slot(pfn);
+    return (section.flags[slot] & PageFlag.TAIL) != 0 ? pfn - section.offset[slot] : pfn;
+  }
+
+  public int refCount(long folio) {
+    return section(folio).refCount[slot(folio)];
+  }
+
+  public void setRefCount(long folio, int references) {
+    section(folio).refCount[slot(folio)] = references;
+  }
+
+  /** Adds to the reference count and returns the new one. */
+  public int addRefs(long folio, int references) {
+    return section(folio).refCount[slot(folio)] += references;
+  }
+
+  /** How many PTEs map this very page. */
+  public int mapCount(long pfn) {
+    return section(pfn).mapCount[slot(pfn)];
+  }
+
+  /** Adds to the map count of a page and returns the new one. */
+  public int addMapCount(long pfn, int mappings) {
+    return section(pfn).mapCount[slot(pfn)] += mappings;
+  }
+
+  /** How many PMDs (or hugetlb entries) map the whole folio, which must be large. */
+  public int entireMapCount(long folio) {
+    return (int) (section(folio + 1).index[slot(folio + 1)] >>> 32);
+  }
+
+  public int addEntireMapCount(long folio, int mappings) {
+    return (int) ((section(folio + 1).index[slot(folio + 1)] += (long) mappings << 32) >>> 32);
+  }
+
+  /** Pages of a large folio mapped by PTEs, plus {@link #ENTIRELY_MAPPED} while PMDs map it. */
+  public int nrPagesMapped(long folio) {
+    return (int) section(folio + 1).index[slot(folio + 1)];
+  }
+
+  public int addNrPagesMapped(long folio, int pages) {
+    Section section = section(folio + 1);
+    int slot = slot(folio + 1);
+    int mapped = (int) section.index[slot] + pages;
+    section.index[slot] = section.index[slot] & 0xffff_ffff_0000_0000L | mapped & 0xffff_ffffL;
+    return mapped;
+  }
+
+  /** Mappings of any kind of any page of the folio: entire ones count once (folio_mapcount). */
+  public int folioMapCount(long folio) {
+    int order = order(folio);
+    if (order == 0) {
+      return mapCount(folio);
+    }
+    int mappings = entireMapCount(folio);
+    for (int i = 0; i < 1 << order; i++) {
+      mappings += mapCount(folio + i);
+    }
+    return mappings;
+  }
+
+  /** What the folio belongs to, or null. */
+  public FolioMapping mapping(long folio) {
+    return section(folio).mapping[slot(folio)];
+  }
+
+  /** The folio's place in what it belongs to, in pages: offset in the file or linear page index. */
+  public long index(long folio) {
+    return section(folio).index[slot(folio)];
+  }
+
+  public void setMapping(long folio, FolioMapping mapping, long index) {
+    Section section = section(folio);
+    int slot = slot(folio);
+    section.mapping[slot] = mapping;
+    section.index[slot] = index;
+  }
+
+  /** The next frame of the list the page is on, {@link #NONE} at the end. */
+  public int next(long pfn) {
+    return section(pfn).next[slot(pfn)];
+  }
+
+  public int previous(long pfn) {
+    return section(pfn).previous[slot(pfn)];
+  }
+
+  public void setNext(long pfn, int next) {
+    section(pfn).next[slot(pfn)] = next;
+  }
+
+  public void setPrevious(long pfn, int previous) {
+    section(pfn).previous[slot(pfn)] = previous;
+  }
+}
