@@ -1,0 +1,11 @@
+package dev.quire.kernel.mm;
+
+/** Kinds of files the modelled kernel has. */
+public enum FileKind {
+  MEMFD,
+  TMPFS,
+  EXT4,
+  GUEST_MEMFD,
+  /** The unnamed shmem file behind a shared anonymous mapping. */
+  SHARED_ANONYMOUS
+}

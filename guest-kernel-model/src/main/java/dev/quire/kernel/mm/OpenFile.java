@@ -1,0 +1,62 @@
+package dev.quire.kernel.mm;
+
+/**
+ * An open file of the modelled kernel: struct file with its file_operations, and the inode behind
+ * it. Offsets and sizes are bytes. Calls return a count or 0, or -errno ({@link Errno}). Used on
+ * the kernel's thread.
+ */
+public interface OpenFile {
+  FileKind kind();
+
+  /** i_size. */
+  long size();
+
+  /** Whether the file may be mapped writable and shared (FMODE_WRITE). */
+  boolean writable();
+
+  /** Where its mappings are listed (i_mmap): mm adds and removes VMAs, truncation unmaps them. */
+  FileMappings mappings();
+
+  /**
+   * mmap_prepare: gives the operations of a new mapping, or null if the file refuses it.
+   *
+   * @param vmFlags of the mapping to be made
+   * @see #mmapError
+   */
+  VmOps operations(long vmFlags);
+
+  /** -errno with which a mapping of the range is refused, or 0. */
+  long mmapError(long vmFlags, long offset, long bytes);
+
+  /** write(2): as one call. */
+  long write(long offset, long bytes);
+
+  long read(long offset, long bytes);
+
+  /**
+   * @param mode FALLOC_FL_* bits: 1 keep size, 2 punch hole, 0x10 zero range
+   */
+  long fallocate(int mode, long offset, long bytes);
+
+  long truncate(long bytes);
+
+  long fsync();
+
+  /** posix_fadvise(POSIX_FADV_DONTNEED). */
+  long dropCache(long offset, long bytes);
+
+  /** MADV_WILLNEED and readahead(2). */
+  long willNeed(long offset, long bytes);
+
+  /** Whether mincore says that the page is in memory; {@code pgoff} in base pages. */
+  boolean cached(long pgoff);
+
+  /** MADV_COLLAPSE of one PMD-sized, PMD-aligned piece: 0, or -errno. */
+  long collapse(long pgoff);
+
+  /** One more user of the open file: a mapping. */
+  void get();
+
+  /** One user less; the last one frees what the file holds if nothing names it any more. */
+  void put();
+}
