@@ -198,6 +198,29 @@ public final class FrameTable {
     return mappings;
   }
 
+  /** Mappings of any page of a large folio in one number (Linux's _large_mapcount plus one). */
+  public int largeMapCount(long folio) {
+    return section(folio + 1).refCount[slot(folio + 1)];
+  }
+
+  public void setLargeMapCount(long folio, int mappings) {
+    section(folio + 1).refCount[slot(folio + 1)] = mappings;
+  }
+
+  /**
+   * One of the two mm slots of a folio of order 2 or more: the id of an mm above, the number of its
+   * mappings below; 0 where free (Linux's _mm_id and _mm_id_mapcount).
+   *
+   * @param slot 0 or 1
+   */
+  public long mmSlot(long folio, int slot) {
+    return index(folio + 2 + slot);
+  }
+
+  public void setMmSlot(long folio, int slot, long value) {
+    section(folio + 2 + slot).index[slot(folio + 2 + slot)] = value;
+  }
+
   /** What the folio belongs to, or null. */
   public FolioMapping mapping(long folio) {
     return section(folio).mapping[slot(folio)];

@@ -48,5 +48,8 @@ public final class PageFlag {
   /** A page or a page table that the kernel itself holds. */
   public static final int TABLE = 1 << 22;
 
+  /** More than one process may map the large folio (FOLIO_MM_IDS_SHARED). */
+  public static final int MAYBE_MAPPED_SHARED = 1 << 23;
+
   private PageFlag() {}
 }

@@ -54,8 +54,12 @@ public enum Primitive {
   MAPCOUNT_ATOMIC,
   ENTIRE_MAPCOUNT_ATOMIC,
   NR_PAGES_MAPPED_ATOMIC,
+  /** Atomics on a large folio's _large_mapcount, or on the lock that guards it (Linux 6.10 on). */
+  LARGE_MAPCOUNT_ATOMIC,
   /** Calls of the rmap interface, whatever number of pages each covers. */
   RMAP_CALL,
+  /** Searches for the folio of a page inside an rmap call (compound_head). */
+  FOLIO_LOOKUP,
   /** Counter updates of a process (add_mm_counter). */
   MM_COUNTER_UPDATE,
   /** Looks into a page cache's tree without its lock (filemap_get_entry). */
@@ -70,6 +74,10 @@ public enum Primitive {
   /** Entries put into an mmu_gather, and its flushes. */
   GATHER_ENTRY,
   GATHER_FLUSH,
+  /** Pages taken to hold further entries of an mmu_gather. */
+  GATHER_BATCH,
+  /** Runs of at most 512 entries freed without a chance to reschedule. */
+  GATHER_CHUNK,
   SWAPCACHE_CHECK,
   /** Flushes of a range of the process's translations, and the pages they cover. */
   TLB_FLUSH,

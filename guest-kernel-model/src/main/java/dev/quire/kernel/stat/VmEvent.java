@@ -7,6 +7,14 @@ import java.util.Locale;
  * mm/vmstat.c).
  */
 public enum VmEvent {
+  /** Pages of anonymous folios that are mapped: a gauge. */
+  NR_ANON_PAGES,
+  /** Pages of file and shmem folios that are mapped: a gauge. */
+  NR_MAPPED,
+  /** Anonymous, shmem and file folios mapped by a PMD: gauges. */
+  NR_ANON_TRANSPARENT_HUGEPAGES,
+  NR_SHMEM_PMDMAPPED,
+  NR_FILE_PMDMAPPED,
   PGALLOC_NORMAL,
   PGFREE,
   PGFAULT,
