@@ -1,5 +1,6 @@
 package dev.quire.kernel.mm;
 
+import dev.quire.kernel.page.Fragmentation;
 import dev.quire.mmu.Order;
 import dev.quire.mmu.Protection;
 import dev.quire.mmu.Translation;

@@ -4,7 +4,7 @@ import java.util.Arrays;
 
 /**
  * The struct pages of a modelled machine, as parallel arrays in sections that are made when first
- * written: untouched memory costs one reference a section, touched memory 36 bytes a page.
+ * written: untouched memory costs one reference a section, touched memory 32 bytes a page.
  *
  * <p>Plain storage: nothing here decides anything or counts. Reference counts and map counts are
  * numbers of references and mappings (Linux stores the latter minus one). What Linux keeps of a
@@ -35,9 +35,6 @@ public final class FrameTable {
 
     final int[] refCount = new int[SECTION_PAGES];
     final int[] mapCount = new int[SECTION_PAGES];
-
-    /** Of a tail page: how far behind its head it is. Of others free to the owner. */
-    final int[] offset = new int[SECTION_PAGES];
 
     final int[] previous = new int[SECTION_PAGES];
     final int[] next = new int[SECTION_PAGES];
@@ -101,9 +98,9 @@ public final class FrameTable {
     section(pfn).flags[slot(pfn)] &= ~flags;
   }
 
-  /** The order of a folio, or of a free block, at its first page; 0 elsewhere. */
-  public int order(long head) {
-    return section(head).flags[slot(head)] >>> ORDER_SHIFT;
+  /** The order of the folio that a page is part of, or of a free block at its first page. */
+  public int order(long pfn) {
+    return section(pfn).flags[slot(pfn)] >>> ORDER_SHIFT;
   }
 
   /** Number of pages of the folio. */
@@ -116,28 +113,39 @@ public final class FrameTable {
     section(pfn).flags[slot(pfn)] = flags | order << ORDER_SHIFT;
   }
 
-  /** Makes 2^order pages one folio with no flags but HEAD and TAIL, counts zero, no mapping. */
+  /**
+   * Makes 2^order pages, aligned to their size, one folio with no flags but HEAD and TAIL, counts
+   * zero, no mapping.
+   */
   public void makeFolio(long head, int order) {
-    for (int i = 0; i < 1 << order; i++) {
-      Section section = section(head + i);
-      int slot = slot(head + i);
-      section.flags[slot] = i == 0 ? 0 : PageFlag.TAIL;
+    if (order == 0) {
+      Section section = section(head);
+      int slot = slot(head);
+      section.flags[slot] = 0;
       section.refCount[slot] = 0;
       section.mapCount[slot] = 0;
-      section.offset[slot] = i;
       section.index[slot] = 0;
       section.mapping[slot] = null;
+      return;
     }
-    if (order > 0) {
-      reset(head, PageFlag.HEAD, order);
+    long end = head + (1L << order);
+    for (long pfn = head; pfn < end; pfn += SECTION_PAGES) {
+      Section section = section(pfn);
+      int from = slot(pfn);
+      int to = (int) Math.min(SECTION_PAGES, from + end - pfn);
+      Arrays.fill(section.flags, from, to, PageFlag.TAIL | order << ORDER_SHIFT);
+      Arrays.fill(section.refCount, from, to, 0);
+      Arrays.fill(section.mapCount, from, to, 0);
+      Arrays.fill(section.index, from, to, 0);
+      Arrays.fill(section.mapping, from, to, null);
     }
+    reset(head, PageFlag.HEAD, order);
   }
 
-  /** The folio that a page is part of. */
+  /** The folio that a page is part of: folios are aligned to their size. */
   public long folioOf(long pfn) {
-    Section section = section(pfn);
-    int slot = slot(pfn);
-    return (section.flags[slot] & PageFlag.TAIL) != 0 ? pfn - section.offset[slot] : pfn;
+    int flags = section(pfn).flags[slot(pfn)];
+    return (flags & PageFlag.TAIL) != 0 ? pfn & -1L << (flags >>> ORDER_SHIFT) : pfn;
   }
 
   public int refCount(long folio) {
@@ -253,5 +261,13 @@ public final class FrameTable {
 
   public void setPrevious(long pfn, int previous) {
     section(pfn).previous[slot(pfn)] = previous;
+  }
+
+  /** Both links of a page at once. */
+  void link(long pfn, int previous, int next) {
+    Section section = section(pfn);
+    int slot = slot(pfn);
+    section.previous[slot] = previous;
+    section.next[slot] = next;
   }
 }

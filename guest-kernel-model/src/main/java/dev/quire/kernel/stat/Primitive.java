@@ -40,7 +40,9 @@ public enum Primitive {
   /** Folios taken from and given back to a per-CPU list. */
   PCP_ALLOC,
   PCP_FREE,
-  /** Blocks taken from and given back to the buddy lists: each takes the zone lock. */
+  /** Acquisitions of a zone's lock: one covers a batch between per-CPU and buddy lists. */
+  ZONE_LOCK,
+  /** Blocks taken from and given back to the buddy lists, with the zone's lock held. */
   BUDDY_ALLOC,
   BUDDY_FREE,
   BUDDY_SPLIT,

@@ -1,8 +1,8 @@
 package dev.quire.lab.bench;
 
-import dev.quire.kernel.mm.Fragmentation;
 import dev.quire.kernel.mm.HostArchitecture;
 import dev.quire.kernel.mm.HostPagePolicy;
+import dev.quire.kernel.page.Fragmentation;
 import dev.quire.lab.preset.PresetCatalogue;
 import dev.quire.lab.stream.AccessStream;
 import dev.quire.lab.stream.GuestPages;

@@ -1,7 +1,7 @@
 package dev.quire.lab.tlb;
 
-import dev.quire.kernel.mm.Fragmentation;
 import dev.quire.kernel.mm.HostArchitecture;
+import dev.quire.kernel.page.Fragmentation;
 import dev.quire.lab.stream.AccessStream;
 import dev.quire.lab.stream.BadStreamException;
 import dev.quire.lab.stream.GuestPages;

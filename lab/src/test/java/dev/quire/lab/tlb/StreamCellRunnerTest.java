@@ -3,9 +3,9 @@ package dev.quire.lab.tlb;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.quire.kernel.mm.Fragmentation;
 import dev.quire.kernel.mm.HostArchitecture;
 import dev.quire.kernel.mm.HostPagePolicy;
+import dev.quire.kernel.page.Fragmentation;
 import dev.quire.lab.preset.PresetCatalogue;
 import dev.quire.lab.stream.AccessStream;
 import dev.quire.lab.stream.BadStreamException;

@@ -1,4 +1,4 @@
-package dev.quire.kernel.mm;
+package dev.quire.kernel.page;
 
 /**
  * How often a host finds no folio of the order it wants. Whether one is there is a pure function of
@@ -21,7 +21,7 @@ public record Fragmentation(double share, long seed) {
   }
 
   /** Whether no folio of {@code order} can be had for the aligned range {@code number}. */
-  boolean denies(long number, int order) {
+  public boolean denies(long number, int order) {
     if (share == 0) {
       return false;
     }

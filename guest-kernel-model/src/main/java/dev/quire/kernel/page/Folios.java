@@ -1,0 +1,117 @@
+package dev.quire.kernel.page;
+
+import dev.quire.kernel.stat.KernelCounters;
+import dev.quire.kernel.stat.MthpStat;
+import dev.quire.kernel.stat.Primitive;
+import java.util.Arrays;
+
+/**
+ * The life of a folio: references, the LRU, and what happens when the last reference goes.
+ *
+ * <p>Used on the kernel's thread. Source: Linux v6.18 mm/swap.c (__folio_put, folios_put_refs),
+ * mm/page_alloc.c (__free_pages_prepare).
+ */
+public final class Folios {
+  private final FrameTable frames;
+  private final PageAllocator allocator;
+  private final DeferredSplitQueue deferred;
+  private final KernelCounters counters;
+  private final Lru lru;
+  private HugetlbPool[] pools = {};
+
+  public Folios(
+      FrameTable frames,
+      PageAllocator allocator,
+      DeferredSplitQueue deferred,
+      KernelCounters counters) {
+    this.frames = frames;
+    this.allocator = allocator;
+    this.deferred = deferred;
+    this.counters = counters;
+    this.lru = new Lru(frames, counters, this);
+  }
+
+  public FrameTable frames() {
+    return frames;
+  }
+
+  public PageAllocator allocator() {
+    return allocator;
+  }
+
+  public DeferredSplitQueue deferred() {
+    return deferred;
+  }
+
+  public Lru lru() {
+    return lru;
+  }
+
+  /** Takes {@code references} more references by one atomic (folio_ref_add). */
+  public void get(long folio, int references) {
+    counters.count(Primitive.REFCOUNT_ATOMIC);
+    frames.addRefs(folio, references);
+  }
+
+  /**
+   * Gives references back by one atomic; with the last the folio is freed (folio_put_refs).
+   *
+   * @throws IllegalStateException if there were fewer
+   */
+  public void put(long folio, int references) {
+    counters.count(Primitive.REFCOUNT_ATOMIC);
+    drop(folio, references);
+  }
+
+  /** The LRU batch's own reference: part of the price of adding. */
+  void putUncounted(long folio) {
+    drop(folio, 1);
+  }
+
+  private void drop(long folio, int references) {
+    int left = frames.addRefs(folio, -references);
+    if (left == 0) {
+      release(folio);
+    } else if (left < 0) {
+      throw new IllegalStateException(
+          "pfn 0x%x: %d references given back, %d too many".formatted(folio, references, -left));
+    }
+  }
+
+  private void release(long folio) {
+    int flags = frames.flags(folio);
+    if ((flags & PageFlag.HUGETLB) != 0) {
+      pool(frames.order(folio)).free(folio);
+      return;
+    }
+    if ((flags & PageFlag.DEFERRED_SPLIT) != 0) {
+      deferred.remove(folio);
+    }
+    if ((flags & PageFlag.LRU) != 0) {
+      lru.release(folio);
+    }
+    if ((flags & (PageFlag.HEAD | PageFlag.ANON)) == (PageFlag.HEAD | PageFlag.ANON)) {
+      counters.mthp(frames.order(folio), MthpStat.NR_ANON, -1);
+    }
+    allocator.free(folio);
+  }
+
+  /** Puts a new folio on its way to an LRU list. */
+  public void addToLru(long folio) {
+    lru.add(folio);
+  }
+
+  /** The hugetlb pool of an order, empty at first. */
+  public HugetlbPool pool(int order) {
+    for (HugetlbPool pool : pools) {
+      if (pool.order() == order) {
+        return pool;
+      }
+    }
+    HugetlbPool[] grown = Arrays.copyOf(pools, pools.length + 1);
+    HugetlbPool pool = new HugetlbPool(frames, allocator, order);
+    grown[pools.length] = pool;
+    pools = grown;
+    return pool;
+  }
+}

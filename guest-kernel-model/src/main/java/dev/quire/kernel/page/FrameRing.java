@@ -1,0 +1,54 @@
+package dev.quire.kernel.page;
+
+/** A deque of frame numbers in an array that grows to the largest length seen. */
+final class FrameRing {
+  private int[] frames = new int[64];
+  private int first;
+  private int length;
+
+  boolean isEmpty() {
+    return length == 0;
+  }
+
+  int length() {
+    return length;
+  }
+
+  void addFirst(long frame) {
+    if (length == frames.length) {
+      grow();
+    }
+    first = first - 1 & frames.length - 1;
+    frames[first] = (int) frame;
+    length++;
+  }
+
+  void addLast(long frame) {
+    if (length == frames.length) {
+      grow();
+    }
+    frames[first + length & frames.length - 1] = (int) frame;
+    length++;
+  }
+
+  int removeFirst() {
+    int frame = frames[first];
+    first = first + 1 & frames.length - 1;
+    length--;
+    return frame;
+  }
+
+  int removeLast() {
+    length--;
+    return frames[first + length & frames.length - 1];
+  }
+
+  private void grow() {
+    int[] grown = new int[2 * frames.length];
+    int tail = frames.length - first;
+    System.arraycopy(frames, first, grown, 0, tail);
+    System.arraycopy(frames, 0, grown, tail, first);
+    frames = grown;
+    first = 0;
+  }
+}
