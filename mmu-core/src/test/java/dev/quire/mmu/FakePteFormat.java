@@ -9,10 +9,10 @@ package dev.quire.mmu;
  *  bits    8         11 (16K)   9         9        address 48..12
  *  leaf    no        1 GiB      2 MiB     4 KiB
  *
- *  entry  63 62  61  60      45..18        17  16..4        3   2..0
- *        +-----+---+-------+--------------+---+------------+---+--------+
- *        |  0  | D | group | code 43..16  | P | code 15..3 | A | c 2..0 |
- *        +-----+---+-------+--------------+---+------------+---+--------+
+ *  entry  63 62  61  60      50             45..18        17  16..4        3   2..0
+ *        +-----+---+-------+--------------+--------------+---+------------+---+--------+
+ *        |  0  | D | group | write denied | code 43..16  | P | code 15..3 | A | c 2..0 |
+ *        +-----+---+-------+--------------+--------------+---+------------+---+--------+
  *  code = rotate(pfn:40 | rights:3 | table:1, 11 * level + 5) ^ a mask of the level's own
  * </pre>
  */
@@ -30,6 +30,9 @@ public final class FakePteFormat implements PteFormat {
   private static final long DIRTY = 1L << 61;
   private static final long GROUP = 1L << 60;
   private static final int GROUP_ORDER = 3;
+
+  /** Takes the write right away from a leaf that has it. */
+  static final long WRITE_DENIED = 1L << 50;
 
   @Override
   public int rootLevel() {
@@ -78,7 +81,8 @@ public final class FakePteFormat implements PteFormat {
 
   @Override
   public int protection(long entry, int level) {
-    return (int) (decode(entry, level) >>> RIGHTS_SHIFT) & Protection.ALL;
+    int denied = (entry & WRITE_DENIED) != 0 ? Protection.WRITE : 0;
+    return (int) (decode(entry, level) >>> RIGHTS_SHIFT) & Protection.ALL & ~denied;
   }
 
   @Override

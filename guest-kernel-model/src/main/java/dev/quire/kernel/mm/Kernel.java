@@ -2,6 +2,7 @@ package dev.quire.kernel.mm;
 
 import dev.quire.kernel.page.FrameTable;
 import dev.quire.kernel.stat.KernelCounters;
+import dev.quire.mmu.KernelPteFormat;
 
 /**
  * A modelled Linux kernel and the machine under it: the place where its parts are put together. Not
@@ -11,15 +12,31 @@ public final class Kernel {
   private final KernelConfig config;
   private final KernelCounters counters = new KernelCounters();
   private final FrameTable frames;
+  private final KernelPteFormat format;
   private FileSystems fileSystems;
 
-  public Kernel(KernelConfig config) {
+  /**
+   * @param format how the processors read page tables: LinuxX86Pte or LinuxArm64Pte of the
+   *     configured granule
+   * @throws IllegalArgumentException if format and configuration disagree on page sizes
+   */
+  public Kernel(KernelConfig config, KernelPteFormat format) {
+    if (format.hardware().leafOrder(0) != config.granule().baseOrder()
+        || format.hardware().leafOrder(1) != config.granule().pmdOrder()) {
+      throw new IllegalArgumentException(
+          "page tables of another page size than " + config.granule());
+    }
     this.config = config;
+    this.format = format;
     this.frames = new FrameTable(config.memoryPages());
   }
 
   public KernelConfig config() {
     return config;
+  }
+
+  public KernelPteFormat format() {
+    return format;
   }
 
   public KernelCounters counters() {

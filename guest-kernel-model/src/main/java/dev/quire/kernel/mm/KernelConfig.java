@@ -1,5 +1,8 @@
 package dev.quire.kernel.mm;
 
+import dev.quire.kernel.gather.GatherDesign;
+import dev.quire.kernel.rmap.RmapDesign;
+
 /**
  * The modelled machine and how its kernel is configured. {@link #of} gives Linux 6.18's choices;
  * {@code with...} change one thing.
@@ -15,6 +18,8 @@ public record KernelConfig(
     long memoryPages,
     ThpSettings thp,
     AnonFaultAlgorithm anonFault,
+    RmapDesign rmap,
+    GatherDesign gather,
     boolean contiguousPtes,
     boolean executableFolios,
     long seed) {
@@ -22,6 +27,9 @@ public record KernelConfig(
   public KernelConfig {
     if (architecture == HostArchitecture.X86_64 && granule != HostGranule.BASE_4K) {
       throw new IllegalArgumentException("x86-64 has no base pages of " + granule);
+    }
+    if (architecture == HostArchitecture.X86_64 && contiguousPtes) {
+      throw new IllegalArgumentException("x86-64 has no contiguous entries");
     }
     if (memoryPages < 64 || memoryPages > Integer.MAX_VALUE) {
       throw new IllegalArgumentException("memory of " + memoryPages + " pages: 64 to 2^31 - 1");
@@ -37,9 +45,16 @@ public record KernelConfig(
         memoryPages,
         ThpSettings.NEVER,
         AnonFaultAlgorithm.UPSTREAM,
+        RmapDesign.MM_IDS,
+        GatherDesign.RUNS,
         architecture == HostArchitecture.ARM64,
         false,
         1);
+  }
+
+  /** Base pages that one PMD maps, as an order of base pages. */
+  public int pmdOrder() {
+    return granule.pmdOrder() - granule.baseOrder();
   }
 
   public KernelConfig withThp(ThpSettings settings) {
@@ -49,6 +64,8 @@ public record KernelConfig(
         memoryPages,
         settings,
         anonFault,
+        rmap,
+        gather,
         contiguousPtes,
         executableFolios,
         seed);
@@ -56,17 +73,63 @@ public record KernelConfig(
 
   public KernelConfig withAnonFault(AnonFaultAlgorithm algorithm) {
     return new KernelConfig(
-        architecture, granule, memoryPages, thp, algorithm, contiguousPtes, executableFolios, seed);
+        architecture,
+        granule,
+        memoryPages,
+        thp,
+        algorithm,
+        rmap,
+        gather,
+        contiguousPtes,
+        executableFolios,
+        seed);
+  }
+
+  public KernelConfig withRmap(RmapDesign design) {
+    return new KernelConfig(
+        architecture,
+        granule,
+        memoryPages,
+        thp,
+        anonFault,
+        design,
+        gather,
+        contiguousPtes,
+        executableFolios,
+        seed);
+  }
+
+  public KernelConfig withGather(GatherDesign design) {
+    return new KernelConfig(
+        architecture,
+        granule,
+        memoryPages,
+        thp,
+        anonFault,
+        rmap,
+        design,
+        contiguousPtes,
+        executableFolios,
+        seed);
   }
 
   public KernelConfig withContiguousPtes(boolean on) {
     return new KernelConfig(
-        architecture, granule, memoryPages, thp, anonFault, on, executableFolios, seed);
+        architecture,
+        granule,
+        memoryPages,
+        thp,
+        anonFault,
+        rmap,
+        gather,
+        on,
+        executableFolios,
+        seed);
   }
 
   public KernelConfig withExecutableFolios(boolean on) {
     return new KernelConfig(
-        architecture, granule, memoryPages, thp, anonFault, contiguousPtes, on, seed);
+        architecture, granule, memoryPages, thp, anonFault, rmap, gather, contiguousPtes, on, seed);
   }
 
   public KernelConfig withSeed(long value) {
@@ -76,6 +139,8 @@ public record KernelConfig(
         memoryPages,
         thp,
         anonFault,
+        rmap,
+        gather,
         contiguousPtes,
         executableFolios,
         value);
