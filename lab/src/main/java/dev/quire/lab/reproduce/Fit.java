@@ -33,14 +33,14 @@ public final class Fit {
   private static final double START_NANOS = 100;
 
   private final String machine;
-  private final List<String> free;
+  private final List<Plan.Free> free;
   private final Map<String, PublishedRow> rows;
   private final Function<String, Amounts> scenarios;
   private final MachineCosts taken;
 
   private Fit(
       String machine,
-      List<String> free,
+      List<Plan.Free> free,
       Map<String, PublishedRow> rows,
       Function<String, Amounts> scenarios,
       MachineCosts taken) {
@@ -91,7 +91,7 @@ public final class Fit {
       Map<Published, Plan> experiments,
       Function<String, Amounts> scenarios,
       MachineCosts taken) {
-    Set<String> free = new LinkedHashSet<>();
+    Set<Plan.Free> free = new LinkedHashSet<>();
     Map<String, PublishedRow> rows = new LinkedHashMap<>();
     experiments.forEach(
         (published, plan) -> {
@@ -106,10 +106,12 @@ public final class Fit {
             }
           }
         });
-    for (String name : free) {
-      if (taken.prices().containsKey(name)) {
-        throw new IllegalArgumentException(
-            "%s: %s is free in a plan and taken in the file".formatted(machine, name));
+    for (Plan.Free price : free) {
+      for (String name : names(price)) {
+        if (taken.prices().containsKey(name)) {
+          throw new IllegalArgumentException(
+              "%s: %s is free in a plan and taken in the file".formatted(machine, name));
+        }
       }
     }
     if (free.isEmpty()) {
@@ -133,15 +135,25 @@ public final class Fit {
     }
     Map<String, Double> found = new TreeMap<>();
     for (int i = 0; i < nanos.length; i++) {
-      found.put(free.get(i), nanos[i]);
+      for (String name : names(free.get(i))) {
+        found.put(name, nanos[i]);
+      }
     }
     return new Found(machine, new ArrayList<>(rows.keySet()), found);
+  }
+
+  private static List<String> names(Plan.Free price) {
+    List<String> names = new ArrayList<>(List.of(price.price()));
+    names.addAll(price.ties());
+    return names;
   }
 
   private MachineCosts costs(double[] nanos) {
     Map<String, Price> prices = new TreeMap<>();
     for (int i = 0; i < nanos.length; i++) {
-      prices.put(free.get(i), new Price(nanos[i], Basis.FITTED, "fit"));
+      for (String name : names(free.get(i))) {
+        prices.put(name, new Price(nanos[i], Basis.FITTED, "fit"));
+      }
     }
     return taken.with(prices);
   }
@@ -174,7 +186,9 @@ public final class Fit {
       }
       a[i] = new double[free.size()];
       for (int j = 0; j < free.size(); j++) {
-        a[i][j] = per * balance.of(free.get(j));
+        for (String name : names(free.get(j))) {
+          a[i][j] += per * balance.of(name);
+        }
       }
       b[i] = per * (target - taken.nanos(balance));
       i++;

@@ -21,10 +21,16 @@ public record Plan(String experiment, List<Part> machines, Set<String> implied) 
   /**
    * One machine's part.
    *
-   * @param free names of prices
    * @param fitted names of rows
    */
-  public record Part(String machine, List<String> free, List<String> fitted) {}
+  public record Part(String machine, List<Free> free, List<String> fitted) {}
+
+  /**
+   * One free price.
+   *
+   * @param ties names of prices that are the same
+   */
+  public record Free(String price, List<String> ties) {}
 
   /** Reads the plan that ships with Quire; checked against the rows. */
   public static Plan load(Published published) {
@@ -39,12 +45,14 @@ public record Plan(String experiment, List<Part> machines, Set<String> implied) 
     for (YamlNode item : file.items(root, "machines")) {
       YamlNode.Mapping map = file.mapping(item, "machine");
       file.keys(map, List.of("machine", "free", "fitted"), List.of());
-      List<String> free = new ArrayList<>();
+      List<Free> free = new ArrayList<>();
       for (YamlNode entry : file.items(map, "free")) {
         YamlNode.Mapping price = file.mapping(entry, "free");
-        file.keys(price, List.of("price", "why"), List.of());
+        file.keys(price, List.of("price", "why"), List.of("ties"));
         file.text(price, "why");
-        free.add(file.text(price, "price"));
+        List<String> ties =
+            price.members().containsKey("ties") ? file.texts(price, "ties") : List.of();
+        free.add(new Free(file.text(price, "price"), ties));
       }
       String machine = file.text(map, "machine");
       List<String> fitted = file.texts(map, "fitted");
