@@ -203,6 +203,9 @@ public final class PageAllocator {
     frames.setMapping(folio, null, 0);
     frames.reset(folio, 0, order);
     counters.event(VmEvent.PGFREE, 1L << order);
+    if (order > 0) {
+      counters.count(Primitive.COMPOUND_FREE);
+    }
     Zone zone = zoneOf(folio);
     if (order > layout.maxOrder()) {
       counters.count(Primitive.ZONE_LOCK);

@@ -293,7 +293,8 @@ public final class ReverseMap {
     if (large && unmapped > 0) {
       int mapped = changeNrPagesMapped(folio, -unmapped, minimal);
       unmapped = mapped < ENTIRELY_MAPPED ? unmapped : 0;
-      queueIfDue(folio, unmapped > 0 && (mapped > 0 || !minimal));
+      boolean onlyPartly = minimal || design.queuesOnlyPartlyMapped();
+      queueIfDue(folio, unmapped > 0 && (mapped > 0 || !onlyPartly));
     }
     changeMapped(folio, -unmapped, 0);
   }

@@ -7,8 +7,9 @@ package dev.quire.kernel.rmap;
  *
  * <p>Sources: "mm/rmap: interface overhaul" v2 (D. Hildenbrand, 20 December 2023, Linux 6.8);
  * 20240122194200.381241-1-david (fork batching, 6.9); "mm: track mapcount of large folios in single
- * value" and "mm/rmap: minimize folio->_nr_pages_mapped updates" (6.10); "mm: MM owner tracking for
- * large folios" (6.15); mm/rmap.c of Linux v6.18.
+ * value" and "mm/rmap: do not add fully unmapped large folio to deferred split list" (6.10);
+ * "mm/rmap: minimize folio->_nr_pages_mapped updates" (6.12); "mm: MM owner tracking for large
+ * folios" (6.15); mm/rmap.c of Linux v6.18.
  */
 public enum RmapDesign {
   /** Linux 6.7: one call a page, with a flag for a PMD; the folio is looked up from the page. */
@@ -19,13 +20,16 @@ public enum RmapDesign {
   LEVELS_BATCHED(true, true, NrMapped.PER_PAGE, LargeCount.NONE),
   /** During 6.10: all mappings of a large folio in one number besides. */
   TOTAL_MAPCOUNT(true, true, NrMapped.PER_PAGE, LargeCount.ATOMIC),
-  /** Linux 6.10: one update of _nr_pages_mapped a call; wholly unmapped folios are not queued. */
+  /** Linux 6.10 and 6.11: besides, wholly unmapped folios are not queued. */
+  PARTLY_MAPPED_QUEUE(true, true, NrMapped.PER_PAGE_QUEUE_PARTLY, LargeCount.ATOMIC),
+  /** Linux 6.12: besides, one update of _nr_pages_mapped a call. */
   MINIMIZED_NR_MAPPED(true, true, NrMapped.PER_CALL, LargeCount.ATOMIC),
   /** Linux 6.15 to 6.18: the number is guarded by a lock, with the processes that map the folio. */
   MM_IDS(true, true, NrMapped.PER_CALL, LargeCount.OWNERS);
 
   private enum NrMapped {
     PER_PAGE,
+    PER_PAGE_QUEUE_PARTLY,
     PER_CALL
   }
 
@@ -57,12 +61,14 @@ public enum RmapDesign {
     return ranged;
   }
 
-  /**
-   * Whether _nr_pages_mapped is updated once a call, not once a page; and a large folio that a call
-   * unmaps entirely stays off the deferred split queue.
-   */
+  /** Whether _nr_pages_mapped is updated once a call, not once a page. */
   boolean minimizesNrPagesMapped() {
     return nrMapped == NrMapped.PER_CALL;
+  }
+
+  /** Whether a large folio that a call unmaps entirely stays off the deferred split queue. */
+  boolean queuesOnlyPartlyMapped() {
+    return nrMapped != NrMapped.PER_PAGE;
   }
 
   /** Whether a large folio has one number for all its mappings. */

@@ -21,6 +21,11 @@ public enum Primitive {
   /** Acquisitions of a page-table lock. */
   TABLE_LOCK,
   PTE_READ,
+  /**
+   * Searches for the run of PTEs that one folio's pages fill (folio_pte_batch), where a large folio
+   * makes it worth while; the entries it reads count as {@link #PTE_READ}.
+   */
+  PTE_BATCH,
   PTE_SET,
   /** Entries cleared, with what they held handed back (ptep_get_and_clear). */
   PTE_CLEAR,
@@ -40,6 +45,8 @@ public enum Primitive {
   /** Folios taken from and given back to a per-CPU list. */
   PCP_ALLOC,
   PCP_FREE,
+  /** Large folios taken apart as they are freed (free_pages_prepare of a compound page). */
+  COMPOUND_FREE,
   /** Acquisitions of a zone's lock: one covers a batch between per-CPU and buddy lists. */
   ZONE_LOCK,
   /** Blocks taken from and given back to the buddy lists, with the zone's lock held. */

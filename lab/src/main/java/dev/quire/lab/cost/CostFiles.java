@@ -18,8 +18,7 @@ import java.util.TreeMap;
  */
 public final class CostFiles {
   private static final String FOLDER = "/dev/quire/lab/costs/";
-  private static final List<String> MACHINES =
-      List.of("icelake", "xeon-4210r", "altra", "m2-vm");
+  private static final List<String> MACHINES = List.of("icelake", "xeon-4210r", "altra", "m2-vm");
 
   private CostFiles() {}
 
@@ -100,7 +99,8 @@ public final class CostFiles {
   /** The text of MACHINE.fitted.yaml. */
   public static String fittedText(String machine, List<String> rows, Map<String, Double> prices) {
     StringBuilder text = new StringBuilder();
-    text.append("# Written by `quire reproduce --fit`: least squares on these rows; do not edit.\n");
+    text.append(
+        "# Written by `quire reproduce --fit`: least squares on these rows; do not edit.\n");
     text.append("machine: ").append(machine).append("\nrows:\n");
     rows.forEach(row -> text.append("  - ").append(row).append('\n'));
     text.append("prices:\n");
@@ -113,8 +113,7 @@ public final class CostFiles {
     return text.toString();
   }
 
-  private static Price price(
-      DataFile file, YamlNode.Mapping map, Basis basis, String source) {
+  private static Price price(DataFile file, YamlNode.Mapping map, Basis basis, String source) {
     try {
       return new Price(file.number(map, "ns"), basis, source);
     } catch (IllegalArgumentException e) {

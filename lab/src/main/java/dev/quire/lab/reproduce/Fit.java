@@ -100,9 +100,7 @@ public final class Fit {
               free.addAll(part.free());
               part.fitted()
                   .forEach(
-                      row ->
-                          rows.put(
-                              plan.experiment() + ": " + row, published.rows().get(row)));
+                      row -> rows.put(plan.experiment() + ": " + row, published.rows().get(row)));
             }
           }
         });

@@ -103,7 +103,6 @@ public record Plan(String experiment, List<Part> machines, Set<String> implied) 
   }
 
   public boolean isFitted(String row) {
-    return implied.contains(row)
-        || machines.stream().anyMatch(part -> part.fitted().contains(row));
+    return implied.contains(row) || machines.stream().anyMatch(part -> part.fitted().contains(row));
   }
 }
