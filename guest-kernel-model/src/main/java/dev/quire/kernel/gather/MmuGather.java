@@ -46,6 +46,10 @@ public final class MmuGather {
   private final long[] pages;
 
   private final int[] lengths;
+
+  /** Of each full batch: the entry behind its last. */
+  private final int[] batchEnds;
+
   private final long[] tables;
 
   private int mm;
@@ -94,6 +98,7 @@ public final class MmuGather {
     int slots = BUNDLE + maxBatches * slotsPerBatch;
     this.pages = new long[slots];
     this.lengths = new int[slots];
+    this.batchEnds = new int[maxBatches + 1];
     this.tables = new long[(pageBytes - TABLE_BATCH_HEADER_BYTES) / Long.BYTES];
   }
 
@@ -169,7 +174,7 @@ public final class MmuGather {
     counters.count(GATHER_ENTRY);
     pages[entries] = delayRmap ? ~first : first;
     lengths[entries++] = nr;
-    slotsUsed += nr > 1 ? 2 : 1;
+    slotsUsed += slotsOf(nr);
     return slotsUsed >= capacity() - design.reservedSlots() && !nextBatch();
   }
 
@@ -202,7 +207,7 @@ public final class MmuGather {
       batchesAllocated++;
       counters.count(GATHER_BATCH);
     }
-    batch++;
+    batchEnds[batch++] = entries;
     slotsUsed = 0;
     return true;
   }
@@ -218,8 +223,15 @@ public final class MmuGather {
     }
   }
 
-  /** Does the rmap removals that were delayed, under the page table's lock (tlb_flush_rmaps). */
+  /**
+   * Does the rmap removals that were delayed, under the page table's lock (tlb_flush_rmaps): with
+   * {@link GatherDesign#RANGES} for every page table, otherwise after {@link #flushTlb}, so that
+   * nobody takes a page for clean that a processor can still write.
+   */
   public void flushRmaps() {
+    if (rmapDelayed && clearedLevels != 0 && design != GatherDesign.RANGES) {
+      throw new IllegalStateException("translations of pages with a delayed rmap are not flushed");
+    }
     for (int i = rmapDone; rmapDelayed && i < entries; i++) {
       if (pages[i] < 0) {
         long first = ~pages[i];
@@ -268,23 +280,29 @@ public final class MmuGather {
   }
 
   private void freePages() {
-    int slots = 0;
-    for (int i = 0; i < entries; i++) {
-      if (slots == 0) {
-        counters.count(GATHER_CHUNK);
+    int entry = 0;
+    batchEnds[batch] = entries;
+    for (int i = 0; i <= batch; i++) {
+      int slots = ENTRIES_PER_CHUNK;
+      for (; entry < batchEnds[i]; entry++) {
+        if (slots >= ENTRIES_PER_CHUNK) {
+          counters.count(GATHER_CHUNK);
+          slots = 0;
+        }
+        slots += slotsOf(lengths[entry]);
+        counters.count(SWAPCACHE_CHECK);
+        freed.put(frames.folioOf(page(entry)), lengths[entry]);
       }
-      slots += lengths[i] > 1 && design == GatherDesign.RUNS ? 2 : 1;
-      if (slots >= ENTRIES_PER_CHUNK) {
-        slots = 0;
-      }
-      counters.count(SWAPCACHE_CHECK);
-      freed.put(frames.folioOf(page(i)), lengths[i]);
     }
     entries = 0;
     rmapDone = 0;
     batch = 0;
     slotsUsed = 0;
     rangeLimit = 0;
+  }
+
+  private int slotsOf(int length) {
+    return length > 1 && design == GatherDesign.RUNS ? 2 : 1;
   }
 
   /** Ends the unmapping: everything is flushed and given back (tlb_finish_mmu). */

@@ -8,8 +8,8 @@ import dev.quire.kernel.page.PageFlag;
  * that says "maybe more than one" (Linux v6.18 include/linux/rmap.h,
  * folio_add_return_large_mapcount; Documentation/mm/transhuge.rst).
  *
- * <p>A folio of order 1 has no third struct page and names nobody: of it the map counts of its two
- * pages answer. Plain bookkeeping: the caller counts what it costs.
+ * <p>A folio of order 1 names nobody, for want of a third struct page here: it counts as shared if
+ * one of its pages is mapped twice. Plain bookkeeping: the caller counts what it costs.
  */
 final class MappingOwners {
   private static final long COUNT = 0xffff_ffffL;
