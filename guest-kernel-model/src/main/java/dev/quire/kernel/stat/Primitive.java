@@ -78,6 +78,8 @@ public enum Primitive {
   /** Steps to the next slot without a descent (xas_next). */
   XARRAY_STEP,
   XARRAY_STORE,
+  /** Nodes of such trees made. */
+  XARRAY_NODE_ALLOC,
   /** Acquisitions of a page cache's lock with interrupts off. */
   XARRAY_LOCK,
   /** Entries put into an mmu_gather, and its flushes. */
