@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.quire.kernel.mm.FirstTouchFrames.Layout;
+import dev.quire.kernel.page.Fragmentation;
 import dev.quire.mmu.Translation;
 import java.lang.foreign.Arena;
 import org.junit.jupiter.api.Test;
