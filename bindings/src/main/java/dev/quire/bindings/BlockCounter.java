@@ -241,11 +241,6 @@ public final class BlockCounter implements AutoCloseable {
     return RawMemory.getInt(fast() + FAST_LAST_INDEX);
   }
 
-  /** The flags of {@link BlockScanner} of the block begun last. */
-  public int lastFlags() {
-    return lastIndex() == 0 ? RawMemory.getInt(state + LAST_INFO) & 0xffff0000 : 0;
-  }
-
   /** Forgets the block begun last, for a change of course by the caller. */
   public void forgetLast() {
     RawMemory.putLong(state() + LAST_PC, 0);
@@ -317,8 +312,8 @@ public final class BlockCounter implements AutoCloseable {
     }
   }
 
-  /** Forgets every scanned block: after a change of address space or of code. */
-  public void clearBlocks() {
+  /** Forgets every scanned block. */
+  void clearBlocks() {
     generation = (generation + 1) & (GENERATIONS - 1);
     if (generation == 0) {
       memory.segment().asSlice(STATE_BYTES).fill((byte) 0);

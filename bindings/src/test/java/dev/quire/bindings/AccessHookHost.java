@@ -1,17 +1,8 @@
 package dev.quire.bindings;
 
-import static java.lang.foreign.ValueLayout.JAVA_BYTE;
-
-import java.util.HexFormat;
-
-/**
- * Runs the hooks of {@link AccessRing} as guest code inside Unicorn, so that those of every host
- * can be tested on any. Memory is 4 MiB at 0; what the hooks call are little routines that note
- * their arguments.
- */
+/** Runs the hooks of {@link AccessRing}; what they call are routines that note their arguments. */
 final class AccessHookHost implements AutoCloseable {
   static final int HOOK = 0x4000;
-  static final int RETURN = 0x5000;
   static final int ACCESS = 0x8000;
   static final int ENTER = 0x8100;
   static final int COUNTER = 0x8200;
@@ -29,9 +20,7 @@ final class AccessHookHost implements AutoCloseable {
   static final int COUNTER_CALLS = 0x20058;
   static final int COUNTER_SP = 0x20060;
   static final int REASON = 0x21000;
-  static final int STACK = 0x30000;
   static final long COUNTER_DATA = 0x7711_2233_4455L;
-  private static final int BYTES = 4 << 20;
 
   // Each stores its arguments and counts; the counter also spoils every caller-saved register.
   private static final String X86_ACCESS =
@@ -49,27 +38,16 @@ final class AccessHookHost implements AutoCloseable {
           + "e0031faae1031faae2031faae3031faae4031faae5031faae9031faaeb031faaec031faa"
           + "ed031faaee031faaef031faac0035fd6";
 
-  final NativeMemory memory = NativeMemory.reserve(BYTES);
-  private final boolean x86;
-  private final Uc uc;
+  final NativeMemory memory;
+  private final HookCaller caller;
 
   AccessHookHost(NativeStub.Host host, byte[] hook) {
-    x86 = host == NativeStub.Host.X86_64;
-    uc =
-        x86
-            ? Uc.open(UcConst.ARCH_X86, UcConst.MODE_64)
-            : Uc.open(UcConst.ARCH_ARM64, UcConst.MODE_ARM);
-    if (!x86) {
-      uc.pageSize(4096);
-    }
-    uc.tlbTypeVirtual();
-    uc.useExits(true);
-    uc.memMapPtr(0, BYTES, UcConst.PERM_ALL, memory.segment());
-    place(HOOK, hook);
-    place(ACCESS, hex(x86 ? X86_ACCESS : ARM64_ACCESS));
-    place(ENTER, hex(x86 ? X86_ENTER : ARM64_ENTER));
-    place(COUNTER, hex(x86 ? X86_COUNTER : ARM64_COUNTER));
-    place(RETURN, hex(x86 ? "f4" : "7f2003d5"));
+    caller = new HookCaller(host);
+    memory = caller.memory;
+    caller.place(HOOK, hook);
+    caller.place(ACCESS, caller.x86 ? X86_ACCESS : ARM64_ACCESS);
+    caller.place(ENTER, caller.x86 ? X86_ENTER : ARM64_ENTER);
+    caller.place(COUNTER, caller.x86 ? X86_COUNTER : ARM64_COUNTER);
     long state = memory.hva() + STATE;
     RawMemory.putLong(state + AccessRing.ACCESS, ACCESS);
     RawMemory.putLong(state + AccessRing.ENTER, ENTER);
@@ -78,79 +56,18 @@ final class AccessHookHost implements AutoCloseable {
     RawMemory.putLong(state + AccessRing.REASON_AT, REASON);
   }
 
-  private static byte[] hex(String text) {
-    return HexFormat.of().parseHex(text);
-  }
-
-  private void place(int at, byte[] bytes) {
-    java.lang.foreign.MemorySegment.copy(bytes, 0, memory.segment(), JAVA_BYTE, at, bytes.length);
-  }
-
   /** Calls the hook with up to six arguments and checks the calling convention. */
   void call(long... arguments) {
-    int[] x86Arguments = {X86Reg.RDI, X86Reg.RSI, X86Reg.RDX, X86Reg.RCX, X86Reg.R8, X86Reg.R9};
-    for (int i = 0; i < arguments.length; i++) {
-      if (x86) {
-        uc.regWrite(x86Arguments[i], arguments[i]);
-      } else {
-        uc.writeX(i, arguments[i]);
-      }
-    }
-    if (x86) {
-      callX86();
-    } else {
-      callArm64();
-    }
-  }
-
-  private void callX86() {
-    int[] saved = {X86Reg.RBX, X86Reg.RBP, X86Reg.R12, X86Reg.R13, X86Reg.R14, X86Reg.R15};
-    for (int i = 0; i < saved.length; i++) {
-      uc.regWrite(saved[i], 0x7700 + i);
-    }
-    // At a function's entry the stack pointer is 8 above a multiple of 16.
-    RawMemory.putLong(memory.hva() + STACK + 8, RETURN);
-    uc.regWrite(X86Reg.RSP, STACK + 8);
-    expect(uc.emuStart(HOOK, 0, 0, 0), 0);
-    expect(uc.regRead(X86Reg.RIP), RETURN + 1);
-    expect(uc.regRead(X86Reg.RSP), STACK + 16);
-    for (int i = 0; i < saved.length; i++) {
-      expect(uc.regRead(saved[i]), 0x7700 + i);
-    }
-  }
-
-  private void callArm64() {
-    for (int i = 19; i < 30; i++) {
-      uc.writeX(i, 0x7700 + i);
-    }
-    uc.writeX(30, RETURN);
-    uc.regWrite(Arm64Reg.SP, STACK);
-    expect(uc.emuStart(HOOK, 0, 0, 0), 0);
-    expect(uc.regRead(Arm64Reg.PC), RETURN + 4);
-    expect(uc.regRead(Arm64Reg.SP), STACK);
-    for (int i = 19; i < 30; i++) {
-      expect(uc.readX(i), 0x7700 + i);
-    }
+    caller.call(HOOK, arguments);
   }
 
   /** What the calling convention asks of the stack pointer inside the counter's hook. */
   long stackAlignment() {
-    return x86 ? 8 : 0;
-  }
-
-  private static void expect(long seen, long wanted) {
-    if (seen != wanted) {
-      throw new AssertionError(
-          "the hook broke its calling convention: "
-              + Long.toHexString(seen)
-              + " for "
-              + Long.toHexString(wanted));
-    }
+    return caller.x86 ? 8 : 0;
   }
 
   @Override
   public void close() {
-    uc.close();
-    memory.close();
+    caller.close();
   }
 }
