@@ -8,10 +8,7 @@ import dev.quire.mmu.MmuCounters;
 import dev.quire.mmu.Protection;
 import dev.quire.mmu.TlbInvalidation;
 import dev.quire.mmu.arm64.oracle.ArrayMemory;
-import dev.quire.mmu.tlb.PageWalk;
-import dev.quire.mmu.tlb.TranslationObserver;
-import java.util.ArrayList;
-import java.util.List;
+import dev.quire.mmu.tlb.RecordingObserver;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -25,54 +22,10 @@ class Arm64MmuObserverTest {
 
   private final ArrayMemory memory = new ArrayMemory(RAM, 1 << 20);
   private final MmuCounters counters = new MmuCounters();
-  private final List<String> heard = new ArrayList<>();
-  private final Listener listener = new Listener();
+  private final RecordingObserver observer = new RecordingObserver();
   private Arm64Mmu mmu;
   private TableBuilder user;
   private TableBuilder outer;
-
-  private final class Listener implements TranslationObserver {
-    private int nextPage;
-    private String path;
-
-    @Override
-    public int walked(
-        long va, int asid, boolean global, long translation, long attributes, PageWalk walk) {
-      heard.add("walked 0x%x%s = %d".formatted(va, global ? " global" : " in " + asid, nextPage));
-      path = describe(walk);
-      return nextPage++;
-    }
-
-    @Override
-    public void dropped(int page) {
-      heard.add("dropped " + page);
-    }
-
-    @Override
-    public void invalidating(TlbInvalidation invalidation) {
-      heard.add(invalidation.toString());
-    }
-
-    @Override
-    public void addressSpace(int asid) {
-      heard.add("in " + asid);
-    }
-  }
-
-  private static String describe(PageWalk walk) {
-    StringBuilder text = new StringBuilder();
-    for (int step = 0; step < walk.steps(); step++) {
-      text.append("%x/%d".formatted(walk.entryGpa(step), walk.regionShift(step)))
-          .append(
-              " (order %d, %d read) "
-                  .formatted(walk.stage2Order(step), walk.stage2References(step)));
-    }
-    int end = walk.steps();
-    return text.append("%x".formatted(walk.gpa()))
-        .append(" (order %d, %d read)".formatted(walk.stage2Order(end), walk.stage2References(end)))
-        .append(" groups %d %d".formatted(walk.stage1GroupOrder(), walk.stage2GroupOrder()))
-        .toString();
-  }
 
   @BeforeEach
   void enable() {
@@ -87,27 +40,20 @@ class Arm64MmuObserverTest {
     mmu.writeTtbr0(user.rootPa());
     mmu.writeSctlr(SctlrEl1.M);
     user.map(VA, RAM, 0, Protection.ALL);
-    mmu.setObserver(listener);
-    heard.clear();
-  }
-
-  private List<String> heardOf(Runnable action) {
-    heard.clear();
-    action.run();
-    return List.copyOf(heard);
+    mmu.setObserver(observer);
   }
 
   @Test
   void aWalkIsToldOnceUntaggedAndItsPageGivenForEachUse() {
     long tagged = VA | 0x5a00_0000_0000_0123L;
-    assertThat(heardOf(() -> mmu.translate(tagged, READ)))
+    assertThat(observer.during(() -> mmu.translate(tagged, READ)))
         .containsExactly("walked 0x123456789123 in 0 = 0");
     user.map(VA + 0x1000, RAM, 0, Protection.ALL);
     mmu.translate(VA + 0x1000, READ);
     assertThat(mmu.lastPage()).isEqualTo(1);
-    assertThat(heardOf(() -> mmu.translate(VA, READ))).isEmpty();
+    assertThat(observer.during(() -> mmu.translate(VA, READ))).isEmpty();
     assertThat(mmu.lastPage()).as("found in the TLB").isZero();
-    assertThat(heardOf(() -> mmu.probe(VA, READ))).isEmpty();
+    assertThat(observer.during(() -> mmu.probe(VA, READ))).isEmpty();
   }
 
   @Test
@@ -116,7 +62,7 @@ class Arm64MmuObserverTest {
     mmu.translate(VA, READ);
     long granted = memory.readLong(entry) & ~VmsaDescriptor.AP_READ_ONLY;
     memory.writeLong(entry, granted);
-    assertThat(heardOf(() -> mmu.translate(VA, Access.WRITE | Access.USER)))
+    assertThat(observer.during(() -> mmu.translate(VA, Access.WRITE | Access.USER)))
         .containsExactly("dropped 0", "walked 0x123456789000 in 0 = 1");
     assertThat(mmu.lastPage()).isEqualTo(1);
   }
@@ -146,18 +92,20 @@ class Arm64MmuObserverTest {
 
   private void told(Runnable action, String invalidation) {
     mmu.translate(VA, READ);
-    assertThat(heardOf(action)).containsExactly(invalidation, "dropped " + (listener.nextPage - 1));
+    assertThat(observer.during(action))
+        .containsExactly(invalidation, "dropped " + observer.lastPage());
   }
 
   @Test
   void anotherAsidIsTold() {
-    assertThat(heardOf(() -> mmu.writeTtbr0(user.rootPa() | 7L << 48))).containsExactly("in 7");
-    assertThat(heardOf(() -> mmu.writeTtbr0(user.rootPa() | 7L << 48 | 1))).isEmpty();
-    assertThat(heardOf(() -> mmu.writeTtbr1(9L << 48))).isEmpty();
-    assertThat(heardOf(() -> mmu.writeTcr(TCR | TcrEl1.A1)))
+    assertThat(observer.during(() -> mmu.writeTtbr0(user.rootPa() | 7L << 48)))
+        .containsExactly("in 7");
+    assertThat(observer.during(() -> mmu.writeTtbr0(user.rootPa() | 7L << 48 | 1))).isEmpty();
+    assertThat(observer.during(() -> mmu.writeTtbr1(9L << 48))).isEmpty();
+    assertThat(observer.during(() -> mmu.writeTcr(TCR | TcrEl1.A1)))
         .containsExactly(new TlbInvalidation.AllStage1().toString(), "in 9");
     mmu.setObserver(null);
-    assertThat(heardOf(() -> mmu.setObserver(listener))).containsExactly("in 9");
+    assertThat(observer.during(() -> mmu.setObserver(observer))).containsExactly("in 9");
   }
 
   @Test
@@ -171,7 +119,7 @@ class Arm64MmuObserverTest {
     long l1 = user.entryPa(VA, 2);
     long l2 = user.entryPa(VA, 1);
     String table = " (order 18, 1 read)";
-    assertThat(listener.path)
+    assertThat(observer.path())
         .isEqualTo(
             "%x/39%s %x/30%s %x/21%s %x/12%s 170005000 (order 9, 2 read) groups 4 13"
                 .formatted(root, table, l1, table, l2, table, entry, table));
@@ -181,6 +129,6 @@ class Arm64MmuObserverTest {
   void aDisabledStage1HasAPathOfNoSteps() {
     mmu.writeSctlr(0);
     mmu.translate(RAM + 0x3456, READ);
-    assertThat(listener.path).isEqualTo("40003000 (order 18, 1 read) groups 0 0");
+    assertThat(observer.path()).isEqualTo("40003000 (order 18, 1 read) groups 0 0");
   }
 }

@@ -7,7 +7,7 @@ import dev.quire.mmu.ArchitecturalTlb;
 import dev.quire.mmu.Order;
 import dev.quire.mmu.TlbInvalidation;
 import dev.quire.mmu.Translation;
-import dev.quire.mmu.tlb.PageWalk;
+import dev.quire.mmu.tlb.RecordingObserver;
 import dev.quire.mmu.tlb.TranslationObserver;
 import java.util.ArrayList;
 import java.util.List;
@@ -20,88 +20,37 @@ class X86MmuObserverTest {
   private static final int READ = Access.READ | Access.USER;
   private static final int WRITE = Access.WRITE | Access.USER;
 
-  private final List<String> heard = new ArrayList<>();
-  private final Listener listener = new Listener();
+  private final RecordingObserver observer = new RecordingObserver();
   private MmuFixture fixture;
-
-  private final class Listener implements TranslationObserver {
-    private int nextPage;
-    private String path;
-
-    @Override
-    public int walked(
-        long va, int asid, boolean global, long translation, long attributes, PageWalk walk) {
-      String scope = global ? " global" : " in " + asid;
-      heard.add("walked 0x%x%s = %d".formatted(va, scope, nextPage));
-      path = describe(walk);
-      return nextPage++;
-    }
-
-    @Override
-    public void dropped(int page) {
-      heard.add("dropped " + page);
-    }
-
-    @Override
-    public void invalidating(TlbInvalidation invalidation) {
-      heard.add(invalidation.toString());
-    }
-
-    @Override
-    public void addressSpace(int asid) {
-      heard.add("in " + asid);
-    }
-  }
-
-  private static String describe(PageWalk walk) {
-    StringBuilder text = new StringBuilder();
-    for (int step = 0; step < walk.steps(); step++) {
-      text.append("%x/%d".formatted(walk.entryGpa(step), walk.regionShift(step)))
-          .append(
-              " (order %d, %d read) "
-                  .formatted(walk.stage2Order(step), walk.stage2References(step)));
-    }
-    int end = walk.steps();
-    return text.append("%x".formatted(walk.gpa()))
-        .append(" (order %d, %d read)".formatted(walk.stage2Order(end), walk.stage2References(end)))
-        .toString();
-  }
 
   @BeforeEach
   void observe() {
     fixture = MmuFixture.longMode(Cr4.PGE | Cr4.PCIDE);
     fixture.map(VA, 0x10_0000, MmuFixture.USER_PAGE);
-    fixture.mmu.setObserver(listener);
-    heard.clear();
-  }
-
-  private List<String> heardOf(Runnable action) {
-    heard.clear();
-    action.run();
-    return List.copyOf(heard);
+    fixture.mmu.setObserver(observer);
   }
 
   @Test
   void aWalkIsToldOnceAndItsPageGivenForEachUse() {
-    assertThat(heardOf(() -> fixture.mmu.translate(VA | 0x123, READ)))
+    assertThat(observer.during(() -> fixture.mmu.translate(VA | 0x123, READ)))
         .containsExactly("walked 0x4000005123 in 0 = 0");
     assertThat(fixture.mmu.lastPage()).isZero();
     fixture.map(VA + 0x1000, 0x11_0000, MmuFixture.USER_PAGE | Ia32ePte.G);
-    assertThat(heardOf(() -> fixture.mmu.translate(VA + 0x1000, READ)))
+    assertThat(observer.during(() -> fixture.mmu.translate(VA + 0x1000, READ)))
         .containsExactly("walked 0x4000006000 global = 1");
     assertThat(fixture.mmu.lastPage()).isEqualTo(1);
-    assertThat(heardOf(() -> fixture.mmu.translate(VA, READ))).isEmpty();
+    assertThat(observer.during(() -> fixture.mmu.translate(VA, READ))).isEmpty();
     assertThat(fixture.mmu.lastPage()).as("found in the TLB").isZero();
-    assertThat(heardOf(() -> fixture.mmu.probe(VA + 0x2000, READ))).isEmpty();
+    assertThat(observer.during(() -> fixture.mmu.probe(VA + 0x2000, READ))).isEmpty();
   }
 
   @Test
   void aRightThatIsAddedGivesThePageAnotherId() {
     fixture.mmu.translate(VA, READ);
-    assertThat(heardOf(() -> fixture.mmu.translate(VA, WRITE)))
+    assertThat(observer.during(() -> fixture.mmu.translate(VA, WRITE)))
         .containsExactly("dropped 0", "walked 0x4000005000 in 0 = 1");
     assertThat(fixture.mmu.lastPage()).isEqualTo(1);
-    assertThat(heardOf(() -> fixture.mmu.translate(VA, READ))).isEmpty();
+    assertThat(observer.during(() -> fixture.mmu.translate(VA, READ))).isEmpty();
     assertThat(fixture.mmu.lastPage()).isEqualTo(1);
   }
 
@@ -109,9 +58,10 @@ class X86MmuObserverTest {
   void anEntryThatADeniedAccessRemovesIsDropped() {
     fixture.mmu.translate(VA, READ);
     fixture.map(VA, 0, 0);
-    assertThat(heardOf(() -> fixture.mmu.translate(VA, WRITE))).containsExactly("dropped 0");
+    assertThat(observer.during(() -> fixture.mmu.translate(VA, WRITE)))
+        .containsExactly("dropped 0");
     fixture.map(VA, 0x12_0000, MmuFixture.USER_PAGE);
-    assertThat(heardOf(() -> fixture.mmu.translate(VA, WRITE)))
+    assertThat(observer.during(() -> fixture.mmu.translate(VA, WRITE)))
         .containsExactly("walked 0x4000005000 in 0 = 1");
   }
 
@@ -141,21 +91,21 @@ class X86MmuObserverTest {
   private void told(Runnable action, String... invalidation) {
     fixture.mmu.translate(VA, READ);
     List<String> expected = new ArrayList<>(List.of(invalidation));
-    expected.add("dropped " + (listener.nextPage - 1));
-    assertThat(heardOf(action)).containsExactlyElementsOf(expected);
+    expected.add("dropped " + observer.lastPage());
+    assertThat(observer.during(action)).containsExactlyElementsOf(expected);
   }
 
   @Test
   void anotherAddressSpaceIsToldAfterTheInvalidationThatComesWithIt() {
     X86Mmu mmu = fixture.mmu;
-    assertThat(heardOf(() -> mmu.writeCr3(MmuFixture.ROOT | 5)))
+    assertThat(observer.during(() -> mmu.writeCr3(MmuFixture.ROOT | 5)))
         .containsExactly(new TlbInvalidation.Asid(5).toString(), "in 5");
-    assertThat(heardOf(() -> mmu.writeCr3(MmuFixture.ROOT | 5 | Cr3.NO_FLUSH))).isEmpty();
-    assertThat(heardOf(() -> mmu.writeCr3(MmuFixture.ROOT | 6 | Cr3.NO_FLUSH)))
+    assertThat(observer.during(() -> mmu.writeCr3(MmuFixture.ROOT | 5 | Cr3.NO_FLUSH))).isEmpty();
+    assertThat(observer.during(() -> mmu.writeCr3(MmuFixture.ROOT | 6 | Cr3.NO_FLUSH)))
         .containsExactly("in 6");
     String all = new TlbInvalidation.AllStage1().toString();
-    assertThat(heardOf(() -> mmu.writeCr4(Cr4.PAE | Cr4.PGE))).containsExactly(all, "in 0");
-    assertThat(heardOf(() -> mmu.writeCr0(MmuFixture.PAGING & ~Cr0.WP))).isEmpty();
+    assertThat(observer.during(() -> mmu.writeCr4(Cr4.PAE | Cr4.PGE))).containsExactly(all, "in 0");
+    assertThat(observer.during(() -> mmu.writeCr0(MmuFixture.PAGING & ~Cr0.WP))).isEmpty();
   }
 
   @Test
@@ -163,10 +113,10 @@ class X86MmuObserverTest {
     X86Mmu mmu = fixture.mmu;
     mmu.writeCr3(MmuFixture.ROOT | 9);
     mmu.setObserver(null);
-    assertThat(heardOf(() -> mmu.translate(VA, READ))).isEmpty();
+    assertThat(observer.during(() -> mmu.translate(VA, READ))).isEmpty();
     assertThat(mmu.lastPage()).isEqualTo(TranslationObserver.NO_PAGE);
-    assertThat(heardOf(() -> mmu.setObserver(listener))).containsExactly("in 9");
-    assertThat(heardOf(() -> mmu.translate(VA, READ))).hasSize(1);
+    assertThat(observer.during(() -> mmu.setObserver(observer))).containsExactly("in 9");
+    assertThat(observer.during(() -> mmu.translate(VA, READ))).hasSize(1);
   }
 
   @Test
@@ -176,9 +126,9 @@ class X86MmuObserverTest {
     long pdpt = fixture.memory.readLong(MmuFixture.ROOT) & Ia32ePte.ADDRESS;
     long pd = fixture.memory.readLong(pdpt + 256 * 8) & Ia32ePte.ADDRESS;
     long pt = fixture.memory.readLong(pd) & Ia32ePte.ADDRESS;
-    assertThat(listener.path)
+    assertThat(observer.path())
         .isEqualTo(
-            "1000/39%s %x/30%s %x/21%s %x/12%s 100000%s"
+            "1000/39%s %x/30%s %x/21%s %x/12%s 100000%s groups 0 0"
                 .formatted(none, pdpt + 256 * 8, none, pd, none, pt + 5 * 8, none, none));
   }
 
@@ -199,7 +149,7 @@ class X86MmuObserverTest {
     X86Mmu mmu =
         new X86Mmu(
             nested.memory, ept, nested.counters, MmuFixture.PHYSICAL_BITS, new ArchitecturalTlb());
-    mmu.setObserver(listener);
+    mmu.setObserver(observer);
     mmu.load(MmuFixture.PAGING, MmuFixture.ROOT, Cr4.PAE, MmuFixture.LONG_MODE);
     nested.mapLarge(VA, 0x4000_0000L, MmuFixture.USER_PAGE);
     long answer = mmu.translate(VA, WRITE);
@@ -207,12 +157,14 @@ class X86MmuObserverTest {
     String small = " (order 9, 3 read)";
     long pdpt = nested.memory.readLong(MmuFixture.ROOT) & Ia32ePte.ADDRESS;
     long pd = nested.memory.readLong(pdpt + 256 * 8) & Ia32ePte.ADDRESS;
-    assertThat(listener.path)
+    assertThat(observer.path())
         .isEqualTo(
-            "1000/39%s %x/30%s %x/21%s 40005000 (order 18, 2 read)"
+            "1000/39%s %x/30%s %x/21%s 40005000 (order 18, 2 read) groups 0 0"
                 .formatted(small, pdpt + 256 * 8, small, pd, small));
     mmu.writeCr0(Cr0.PE);
     mmu.translate(0x12_3456, READ);
-    assertThat(listener.path).as("without stage 1").isEqualTo("123000 (order 9, 3 read)");
+    assertThat(observer.path())
+        .as("without stage 1")
+        .isEqualTo("123000 (order 9, 3 read) groups 0 0");
   }
 }
