@@ -49,10 +49,8 @@ class KnownAnswersTest {
     "gem5-arm-default, 64, 1024",
   })
   void basePages(String name, int l1, int l2) {
-    TlbGeometry geometry = plain(PresetCatalogue.load(name).geometry());
-    HostArchitecture arch =
-        geometry.isa() == TlbIsa.ARM64 ? HostArchitecture.ARM64 : HostArchitecture.X86_64;
-    cliffs(geometry, arch, "4k", 4, l1, l2);
+    TlbGeometry geometry = PresetCatalogue.load(name).geometry();
+    cliffs(geometry.withCoalescing(CoalescingPolicy.NONE), "4k", 4, l1, l2);
   }
 
   /** A process of the host with transparent huge pages of 2 MiB. */
@@ -65,21 +63,14 @@ class KnownAnswersTest {
     "zen4, 72, 2944",
     "virtuoso-default, 64, 2048",
     "gem5-x86-default, 64, 0",
-  })
-  void hugePagesOnX86(String name, int l1, int l2) {
-    cliffs(PresetCatalogue.load(name).geometry(), HostArchitecture.X86_64, "thp", 2048, l1, l2);
-  }
-
-  @ParameterizedTest
-  @CsvSource({
     "cortex-a53, 10, 512",
     "cortex-a55, 16, 1024",
     "ampere-altra, 48, 768",
     "neoverse-v1, 40, 1536",
     "neoverse-n2, 44, 768",
   })
-  void hugePagesOnArm64(String name, int l1, int l2) {
-    cliffs(PresetCatalogue.load(name).geometry(), HostArchitecture.ARM64, "thp", 2048, l1, l2);
+  void hugePages(String name, int l1, int l2) {
+    cliffs(PresetCatalogue.load(name).geometry(), "thp", 2048, l1, l2);
   }
 
   /** Groups of 16 pages with the contiguous bit, which Linux sets for a process of the host. */
@@ -93,7 +84,7 @@ class KnownAnswersTest {
     "neoverse-n2, 44, 768",
   })
   void contiguousGroups(String name, int l1, int l2) {
-    cliffs(PresetCatalogue.load(name).geometry(), HostArchitecture.ARM64, "mthp-64k", 64, l1, l2);
+    cliffs(PresetCatalogue.load(name).geometry(), "mthp-64k", 64, l1, l2);
   }
 
   /** Aggregation of four pages, which needs nothing but folios of 16 KiB. */
@@ -105,8 +96,11 @@ class KnownAnswersTest {
     cliffs(geometry, HostArchitecture.X86_64, "mthp-16k", 16, l1, l2);
   }
 
-  private static TlbGeometry plain(TlbGeometry geometry) {
-    return geometry.withCoalescing(CoalescingPolicy.NONE);
+  /** On the preset's own architecture. */
+  private static void cliffs(TlbGeometry geometry, String policy, int kib, int l1, int l2) {
+    boolean arm64 = geometry.isa() == TlbIsa.ARM64;
+    HostArchitecture arch = arm64 ? HostArchitecture.ARM64 : HostArchitecture.X86_64;
+    cliffs(geometry, arch, policy, kib, l1, l2);
   }
 
   private static void cliffs(

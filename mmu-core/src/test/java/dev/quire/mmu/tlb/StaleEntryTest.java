@@ -6,6 +6,7 @@ import dev.quire.mmu.TlbInvalidation;
 import dev.quire.mmu.tlb.TestGeometries.Machine;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -25,151 +26,66 @@ class StaleEntryTest {
   /** Where the entry lies, and the address in it that is invalidated. */
   enum Cache {
     /** The repeated access alone would answer. */
-    LAST_PAGE(0) {
+    LAST_PAGE(0, TestGeometries.withoutWalkCaches(), page -> page) {
       @Override
-      TlbGeometry geometry() {
-        return TestGeometries.withoutWalkCaches();
-      }
+      void settle(Machine machine, boolean global) {}
     },
-    L1(0) {
-      @Override
-      TlbGeometry geometry() {
-        return TestGeometries.withoutWalkCaches();
-      }
-
-      @Override
-      void settle(Machine machine, boolean global) {
-        machine.walks(page(VA + FAR, global));
-      }
-    },
-    L1_FULLY_ASSOCIATIVE(0) {
-      @Override
-      TlbGeometry geometry() {
-        return TestGeometries.of(
+    L1(0, TestGeometries.withoutWalkCaches(), page -> page),
+    L1_FULLY_ASSOCIATIVE(
+        0,
+        TestGeometries.of(
             List.of(TlbArray.of("d", 72, 72, List.of(0), TestGeometries.DATA)),
             List.of(),
-            CoalescingPolicy.NONE);
-      }
-
-      @Override
-      void settle(Machine machine, boolean global) {
-        machine.walks(page(VA + FAR, global));
-      }
-    },
+            CoalescingPolicy.NONE),
+        page -> page),
     /** L1 has one entry, for another page. */
-    L2(0) {
-      @Override
-      TlbGeometry geometry() {
-        return withL2(List.of(0), CoalescingPolicy.NONE);
-      }
-
-      @Override
-      void settle(Machine machine, boolean global) {
-        machine.walks(page(VA + FAR, global));
-      }
-    },
+    L2(0, withL2(List.of(0), CoalescingPolicy.NONE), page -> page),
     /** L1 and L2 hold 4 KiB parts of a 2 MiB page. */
-    FRAGMENTS_OF_A_LARGE_PAGE(0x12_3000) {
-      @Override
-      TlbGeometry geometry() {
-        return withL2(List.of(0), CoalescingPolicy.NONE);
-      }
-
-      @Override
-      ReferencePage page(long va, boolean global) {
-        return super.pageAt(va, global).stage1(9, 0).page();
-      }
-
+    FRAGMENTS_OF_A_LARGE_PAGE(
+        0x12_3000, withL2(List.of(0), CoalescingPolicy.NONE), page -> page.stage1(9, 0)) {
       @Override
       void settle(Machine machine, boolean global) {
         machine.walks(page(VA, global), (VA >>> 12) + 5);
       }
     },
     /** A 2 MiB page of the guest on small pages of the host. */
-    FRACTURED_BY_STAGE_2(0x12_3000) {
-      @Override
-      TlbGeometry geometry() {
-        return withL2(List.of(0, 9), CoalescingPolicy.NONE);
-      }
-
-      @Override
-      ReferencePage page(long va, boolean global) {
-        return super.pageAt(va, global).stage1(9, 0).stage2(0, 0).page();
-      }
-
-      @Override
-      void settle(Machine machine, boolean global) {
-        machine.walks(page(VA + FAR, global));
-      }
-    },
-    CONTIGUOUS_GROUP(0xf000) {
-      @Override
-      TlbGeometry geometry() {
-        return withL2(List.of(0, 4), CoalescingPolicy.CONTIGUOUS_BIT);
-      }
-
-      @Override
-      ReferencePage page(long va, boolean global) {
-        return super.pageAt(va, global).stage1(0, 4).page();
-      }
-
-      @Override
-      void settle(Machine machine, boolean global) {
-        machine.walks(page(VA + FAR, global));
-      }
-    },
-    AGGREGATED(0x3000) {
-      @Override
-      TlbGeometry geometry() {
-        return withL2(List.of(0), CoalescingPolicy.aggregation(4));
-      }
-
-      @Override
-      ReferencePage page(long va, boolean global) {
-        return super.pageAt(va, global).neighbours(va >>> 12, 0xff).page();
-      }
-
-      @Override
-      void settle(Machine machine, boolean global) {
-        machine.walks(page(VA + FAR, global));
-      }
-    },
+    FRACTURED_BY_STAGE_2(
+        0x12_3000,
+        withL2(List.of(0, 9), CoalescingPolicy.NONE),
+        page -> page.stage1(9, 0).stage2(0, 0)),
+    CONTIGUOUS_GROUP(
+        0xf000, withL2(List.of(0, 4), CoalescingPolicy.CONTIGUOUS_BIT), page -> page.stage1(0, 4)),
+    AGGREGATED(
+        0x3000,
+        withL2(List.of(0), CoalescingPolicy.aggregation(4)),
+        page -> page.neighbours(page.pfn(), 0xff)),
     /** Pages 0 to 2 of the group. */
-    RUN(0x2000) {
-      @Override
-      TlbGeometry geometry() {
-        return withL2(List.of(0), CoalescingPolicy.coltSa(8));
-      }
-
-      @Override
-      ReferencePage page(long va, boolean global) {
-        return super.pageAt(va, global).neighbours(va >>> 12, 0b1000_0111).page();
-      }
-
-      @Override
-      void settle(Machine machine, boolean global) {
-        machine.walks(page(VA + FAR, global));
-      }
-    };
+    RUN(
+        0x2000,
+        withL2(List.of(0), CoalescingPolicy.coltSa(8)),
+        page -> page.neighbours(page.pfn(), 0b1000_0111));
 
     /** From the page accessed to the address invalidated. */
     final long offset;
 
-    Cache(long offset) {
-      this.offset = offset;
-    }
+    final TlbGeometry geometry;
+    private final UnaryOperator<TestPages> shape;
 
-    abstract TlbGeometry geometry();
+    Cache(long offset, TlbGeometry geometry, UnaryOperator<TestPages> shape) {
+      this.offset = offset;
+      this.geometry = geometry;
+      this.shape = shape;
+    }
 
     ReferencePage page(long va, boolean global) {
-      return pageAt(va, global).page();
+      TestPages page = TestPages.at(va);
+      return shape.apply(global ? page.asGlobal() : page).page();
     }
 
-    private TestPages pageAt(long va, boolean global) {
-      return global ? TestPages.at(va).asGlobal() : TestPages.at(va);
+    /** Makes the entry lie in this cache and nowhere nearer. */
+    void settle(Machine machine, boolean global) {
+      machine.walks(page(VA + FAR, global));
     }
-
-    void settle(Machine machine, boolean global) {}
 
     private static TlbGeometry withL2(List<Integer> orders, CoalescingPolicy coalescing) {
       return TestGeometries.of(
@@ -236,7 +152,7 @@ class StaleEntryTest {
   }
 
   private static Machine filled(Cache cache, boolean global) {
-    Machine machine = new Machine(cache.geometry()).in(ASID, VMID);
+    Machine machine = new Machine(cache.geometry).in(ASID, VMID);
     assertThat(machine.walks(cache.page(VA, global))).isTrue();
     cache.settle(machine, global);
     assertThat(machine.tlb.counters().snapshot().accesses()).isPositive();
@@ -310,7 +226,7 @@ class StaleEntryTest {
   @ParameterizedTest
   @MethodSource("secondStage")
   void combinedEntry(Cache cache, TlbInvalidation invalidation, boolean goes) {
-    Machine machine = new Machine(cache.geometry()).in(ASID, VMID);
+    Machine machine = new Machine(cache.geometry).in(ASID, VMID);
     ReferencePage page = nested(cache);
     machine.walks(page);
     assertThat(machine.walks(page)).isFalse();
@@ -322,7 +238,7 @@ class StaleEntryTest {
   @ParameterizedTest
   @EnumSource(Cache.class)
   void otherGuestMemory(Cache cache) {
-    Machine machine = new Machine(cache.geometry()).in(ASID, VMID);
+    Machine machine = new Machine(cache.geometry).in(ASID, VMID);
     ReferencePage page = nested(cache);
     machine.walks(page);
     long elsewhere = TestPages.gpaOf(VA) + (1L << 30);
