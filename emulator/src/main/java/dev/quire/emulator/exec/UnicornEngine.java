@@ -6,14 +6,12 @@ import dev.quire.bindings.Uc;
 import dev.quire.bindings.UcError;
 import dev.quire.emulator.measure.MeasuredVcpu;
 import dev.quire.mmu.Access;
-import dev.quire.mmu.FaultRecord;
 import dev.quire.mmu.Mmu;
 import dev.quire.mmu.Order;
-import dev.quire.mmu.Protection;
-import dev.quire.mmu.Translation;
 
 /**
- * What both architectures' engines share: fills, exact counting, exact stops.
+ * What both architectures' engines share: exact counting and exact stops; {@link SoftTlb} answers
+ * the fills.
  *
  * <p>A native block hook counts every translated block before it runs and stops at the start of one
  * that would pass the deadline; the rest of the way is stepped one instruction at a time. When the
@@ -21,8 +19,6 @@ import dev.quire.mmu.Translation;
  */
 abstract class UnicornEngine implements ExecutionEngine {
   static final int NO_TRAP = -1;
-  private static final long REFUSED = -1L;
-  private static final long NO_PFN = -1;
   private static final int PAGE_BYTES = 1 << Order.BASE_PAGE_SHIFT;
   private static final long PAGE_MASK = -PAGE_BYTES;
 
@@ -31,44 +27,23 @@ abstract class UnicornEngine implements ExecutionEngine {
   final EngineCounters counters = new EngineCounters();
   Mmu mmu;
 
-  private final CodeCoherence coherence;
-  private final BouncePage[] bounces;
-  private int core;
-  private final long[] bouncedVas = new long[MOST_BOUNCES];
-  private int bounced;
-  private final SoftTlbGrowth userGrowth = new SoftTlbGrowth();
-  private final SoftTlbGrowth systemGrowth = new SoftTlbGrowth();
-  private boolean faulted;
+  private SoftTlb softTlb;
   private int trap = NO_TRAP;
   private boolean stepping;
-  private boolean unvetted;
-  private final FaultRecord refusal = new FaultRecord();
   private boolean running;
-
-  /** For stores to frames whose code this core has translated: see {@link #writeRights}. */
-  private boolean steppingStore;
-
-  private boolean storeToCodeRefused;
-  private boolean storeIsNoticed;
-  private long codeStoredPfn = NO_PFN;
-  private long codeStoredNextPfn = NO_PFN;
-  private long refusedStoreVa;
-  private long refusedStorePfn;
 
   /** Null in a functional run. */
   private AccessCapture capture;
 
-  UnicornEngine(Uc uc, BlockCounter blocks, CodeCoherence coherence, BouncePage[] bounces) {
+  UnicornEngine(Uc uc, BlockCounter blocks) {
     this.uc = uc;
     this.blocks = blocks;
-    this.coherence = coherence;
-    this.bounces = bounces;
   }
 
   /** Called once by the subclass's factory when the object is complete. */
-  final void start() {
-    core = coherence.join(this);
-    uc.hooks().tlbFill(this::fill);
+  final void start(EngineMemory shared) {
+    softTlb = new SoftTlb(this, shared);
+    uc.hooks().tlbFill(softTlb::fill);
   }
 
   // What differs by architecture.
@@ -126,7 +101,7 @@ abstract class UnicornEngine implements ExecutionEngine {
     return false;
   }
 
-  /** What the core fetches from during a step, as {@link #fill} answers. */
+  /** What the core fetches from during a step, as {@link SoftTlb#fill} answers. */
   abstract long steppedPage(long va, long pfn);
 
   /** A step fetched from such a page, and is over. */
@@ -161,7 +136,9 @@ abstract class UnicornEngine implements ExecutionEngine {
   @Override
   public final EngineExit run(long deadline) {
     while (true) {
-      growSoftTlb();
+      if (softTlb.takeGrowth()) {
+        flushAll();
+      }
       if (blocks.isKicked()) {
         blocks.clearKick();
         return EngineExit.KICKED;
@@ -177,24 +154,18 @@ abstract class UnicornEngine implements ExecutionEngine {
     }
   }
 
-  private void growSoftTlb() {
-    if (userGrowth.take() | systemGrowth.take()) {
-      flushAll();
-    }
-  }
-
   private EngineExit runBlocks(long deadline) {
     blocks.step(false);
     int error = enter(deadline);
-    if (storeToCodeRefused) {
+    if (softTlb.storesToCode().isRefused()) {
       settle(false);
       return stepStoreToCode();
     }
-    if (unvetted) {
+    if (softTlb.metUnvettedCode()) {
       settle(true);
       return blocks.icount() >= deadline ? EngineExit.DEADLINE : stepChecked();
     }
-    if (faulted) {
+    if (softTlb.hasFaulted()) {
       return afterFault(deadline);
     }
     if (trap != NO_TRAP) {
@@ -259,17 +230,16 @@ abstract class UnicornEngine implements ExecutionEngine {
    * what follows too, and that the instruction may just have stored.
    */
   private EngineExit stepStoreToCode() {
-    storeToCodeRefused = false;
-    storeIsNoticed = storesOnce();
+    StoresToCode stores = softTlb.storesToCode();
+    stores.beginStep(storesOnce());
     flushAll();
-    steppingStore = true;
     if (capture != null) {
-      capture.beginRetry(refusedStoreVa, refusedStorePfn);
+      capture.beginRetry(stores.refusedVa(), stores.refusedPfn());
     }
     try {
       return step();
     } finally {
-      steppingStore = false;
+      stores.endStep();
       if (capture != null) {
         capture.endRetry();
       }
@@ -312,7 +282,7 @@ abstract class UnicornEngine implements ExecutionEngine {
   final EngineExit enterOnly() {
     blocks.step(false);
     enter(blocks.icount());
-    if (faulted) {
+    if (softTlb.hasFaulted()) {
       mmu.fault().setVa(faultAddress());
       return EngineExit.FAULT;
     }
@@ -334,14 +304,14 @@ abstract class UnicornEngine implements ExecutionEngine {
     int error = enter(Long.MAX_VALUE);
     stepping = false;
     boolean stepped = endStep(trap);
-    if (storeToCodeRefused) {
+    if (softTlb.storesToCode().isRefused()) {
       return stepStoreToCode();
     }
-    if (unvetted) {
+    if (softTlb.metUnvettedCode()) {
       flushAll();
       endHiddenStep();
     }
-    if (faulted) {
+    if (softTlb.hasFaulted()) {
       if (linearPc() != before) {
         // The instruction retired; what faulted is the fetch of the next.
         retireOne();
@@ -368,8 +338,7 @@ abstract class UnicornEngine implements ExecutionEngine {
 
   private int enter(long deadline) {
     counters.runs++;
-    faulted = false;
-    unvetted = false;
+    softTlb.begin();
     trap = NO_TRAP;
     blocks.setDeadline(deadline);
     blocks.takeReason();
@@ -381,22 +350,11 @@ abstract class UnicornEngine implements ExecutionEngine {
     } finally {
       running = false;
     }
-    if (codeStoredPfn != NO_PFN) {
-      codeStored();
-    }
+    softTlb.storesToCode().settle();
     if (capture != null) {
       capture.stopped(blocks.reason() == BlockCounter.REASON_NONE && isInsideLastBlock());
     }
     return error;
-  }
-
-  private void codeStored() {
-    coherence.stored(core, codeStoredPfn, storeIsNoticed);
-    if (codeStoredNextPfn != NO_PFN) {
-      coherence.stored(core, codeStoredNextPfn, false);
-    }
-    codeStoredPfn = NO_PFN;
-    codeStoredNextPfn = NO_PFN;
   }
 
   /** Whether one instruction is being stepped. */
@@ -446,88 +404,9 @@ abstract class UnicornEngine implements ExecutionEngine {
     blocks.kick();
   }
 
-  private long fill(long va, int type) {
-    counters.fills++;
-    if (bounced != 0 && type != Access.FETCH) {
-      for (int i = 0; i < bounced; i++) {
-        if (va == bouncedVas[i]) {
-          return bounces[i].pa() | Protection.READ | Protection.WRITE;
-        }
-      }
-    }
-    int access = accessOf(va, type);
-    if ((Access.isUser(access) ? userGrowth : systemGrowth).noteFill()) {
-      blocks.requestStop();
-    }
-    mmu.counters().mark();
-    long translation = mmu.translate(va, access);
-    if (Translation.failed(translation)) {
-      mmu.fault().setInitiator(access);
-      translation = refused(va, access, translation);
-      if (Translation.failed(translation)) {
-        faulted = true;
-        return REFUSED;
-      }
-    }
-    if (type == Access.FETCH
-        && (steppingStore || !isTranslatable(va, Translation.pfn(translation)))) {
-      unvetted = true;
-      if (!stepping) {
-        return REFUSED;
-      }
-      coherence.grantExecute(core, Translation.pfn(translation));
-      if (capture != null) {
-        capture.filled(va, Translation.pfn(translation), type, Translation.rights(translation));
-      }
-      return steppedPage(va, Translation.pfn(translation));
-    }
-    int rights = Translation.rights(translation);
-    if ((rights & Protection.EXEC) != 0) {
-      coherence.grantExecute(core, Translation.pfn(translation));
-    }
-    if ((rights & Protection.WRITE) != 0) {
-      rights = writeRights(va, Translation.pfn(translation), access, rights);
-      if (rights == 0) {
-        return REFUSED;
-      }
-    }
-    if ((rights & Protection.EXEC) != 0) {
-      grantedExecute(va, Translation.pfn(translation));
-    }
-    if (capture != null) {
-      rights = capture.filled(va, Translation.pfn(translation), type, rights);
-    }
-    return Translation.pa(translation) | rights;
-  }
-
-  /**
-   * The rights to fill with where a store is allowed; 0 refuses it. Through one fill Unicorn
-   * notices the first store only. So no such fill may stay for a frame whose code was translated: a
-   * store to one is refused, then stepped, and nothing is fetched from it again without a new fill,
-   * which looks at the code.
-   */
-  private int writeRights(long va, long pfn, int access, int rights) {
-    if (!coherence.executes(core, pfn)) {
-      coherence.grantWrite(core, pfn);
-      return rights;
-    }
-    if (!Access.isWrite(access)) {
-      return rights & ~Protection.WRITE;
-    }
-    if (!steppingStore) {
-      storeToCodeRefused = true;
-      refusedStoreVa = va;
-      refusedStorePfn = pfn;
-      return 0;
-    }
-    coherence.grantWrite(core, pfn);
-    if (codeStoredPfn != NO_PFN && codeStoredPfn != pfn) {
-      storeIsNoticed = false;
-      codeStoredNextPfn = pfn;
-    } else {
-      codeStoredPfn = pfn;
-    }
-    return rights;
+  /** Null in a functional run. */
+  final AccessCapture capture() {
+    return capture;
   }
 
   final boolean isMeasured() {
@@ -542,40 +421,20 @@ abstract class UnicornEngine implements ExecutionEngine {
   /** The code in a frame changed: a page that holds it is counted afresh. */
   void forgetCode(long pfn) {}
 
-  /** A read that is half of a read-modify-write is one fault, a write: asks again as that. */
-  private long refused(long va, int access, long failure) {
-    if (Access.isFetch(access)) {
-      return failure;
-    }
-    refusal.copyFrom(mmu.fault());
-    int intended = accessIntended(va, access);
-    if (intended == access) {
-      mmu.fault().copyFrom(refusal);
-      return failure;
-    }
-    mmu.counters().rollback();
-    long translation = mmu.translate(va, intended);
-    mmu.fault().setInitiator(intended);
-    return translation;
-  }
-
   @Override
   public final EngineExit stepThroughBounce(long[] vas, int count) {
-    for (int i = 0; i < count; i++) {
-      bouncedVas[i] = vas[i] & PAGE_MASK;
-    }
-    bounced = count;
+    softTlb.bounce(vas, count);
     try {
       return step();
     } finally {
-      bounced = 0;
+      softTlb.bounce(vas, 0);
       flushAll();
     }
   }
 
   @Override
   public final BouncePage bounce(int index) {
-    return bounces[index];
+    return softTlb.bouncePage(index);
   }
 
   @Override
@@ -586,8 +445,7 @@ abstract class UnicornEngine implements ExecutionEngine {
   @Override
   public void flushAll() {
     counters.softTlbFlushes++;
-    userGrowth.flushed();
-    systemGrowth.flushed();
+    softTlb.flushed();
     uc.tlbFlush();
   }
 

@@ -50,7 +50,7 @@ public final class X86Engine extends UnicornEngine {
   private boolean shadowAfterStep;
 
   private X86Engine(Uc uc, X86Core core, BlockCounter blocks, EngineMemory shared, Wiring wiring) {
-    super(uc, blocks, shared.coherence(), shared.bounces());
+    super(uc, blocks);
     this.core = core;
     this.code = wiring.code;
     this.codePages = new CodePages(blocks);
@@ -85,7 +85,7 @@ public final class X86Engine extends UnicornEngine {
         new X86Engine(uc, core, blocks, shared, new Wiring(code, factory.create(core)));
     SvmIntercepts.install(state, shared);
     engine.hook();
-    engine.start();
+    engine.start(shared);
     return engine;
   }
 

@@ -108,7 +108,7 @@ final class VirtMachine implements Board, GicOutputs, PsciHost {
 
   private void start(int index, long pc, long x0) {
     engines.get(index).reset(pc, x0);
-    mmus.get(index).writeSctlr(engines.get(index).sctlrEl1());
+    mmus.get(index).writeSctlr(engines.get(index).core().sctlrEl1());
     parts.power().start(index);
   }
 

@@ -3,6 +3,7 @@ package dev.quire.emulator.vcpu.arm64;
 import dev.quire.emulator.decode.AccessKind;
 import dev.quire.emulator.decode.Arm64Access;
 import dev.quire.emulator.decode.Arm64AccessDecoder;
+import dev.quire.emulator.exec.Arm64Core;
 import dev.quire.emulator.exec.Arm64Engine;
 import dev.quire.emulator.exec.SystemRegister;
 import dev.quire.emulator.exec.SystemRegisterHandler;
@@ -34,6 +35,7 @@ public final class Arm64Cpu implements GuestCpu {
   private static final int MSR_DAIF_ISS = 3 << 14 | 4 << 10 | 31 << 5;
 
   private final Arm64Engine engine;
+  private final Arm64Core core;
   private final Arm64Exceptions exceptions;
   private final SystemRegisterHandler registers;
   private final FirmwareCalls firmware;
@@ -52,8 +54,9 @@ public final class Arm64Cpu implements GuestCpu {
       FirmwareCalls firmware,
       VcpuCounters counters) {
     this.engine = engine;
-    this.exceptions = new Arm64Exceptions(engine, counters.exceptions);
-    engine.onInterruptTaken(() -> counters.interrupts++);
+    this.core = engine.core();
+    this.exceptions = new Arm64Exceptions(core, counters.exceptions);
+    core.onInterruptTaken(() -> counters.interrupts++);
     this.registers = registers;
     this.firmware = firmware;
   }
@@ -107,9 +110,9 @@ public final class Arm64Cpu implements GuestCpu {
         Access.isWrite(initiator) && atomicWhoseReadFaults(far, initiator)
             ? Arm64Syndrome.ATOMIC_READ_FAULTS
             : Arm64Syndrome.PLAIN;
-    boolean fromEl0 = engine.exceptionLevel() == 0;
+    boolean fromEl0 = core.exceptionLevel() == 0;
     long esr = Arm64Syndrome.esr(status, initiator, fromEl0, kind);
-    exceptions.takeWithAddress(esr, far, engine.pc());
+    exceptions.takeWithAddress(esr, far, core.pc());
   }
 
   /** WnR is clear for an atomic if its read alone would fault (Arm ARM, ISS of a data abort). */
@@ -121,18 +124,18 @@ public final class Arm64Cpu implements GuestCpu {
 
   @Override
   public VcpuExit trap(int number) {
-    long pc = engine.pc();
+    long pc = core.pc();
     switch (number) {
-      case Arm64Engine.TRAP_SVC -> exceptions.takeSynchronous(engine.raisedSyndrome(), pc);
+      case Arm64Engine.TRAP_SVC -> exceptions.takeSynchronous(core.raisedSyndrome(), pc);
       case Arm64Engine.TRAP_HVC, Arm64Engine.TRAP_SMC -> {
-        engine.setX(0, firmware.call(engine.x(0), engine.x(1), engine.x(2), engine.x(3)));
+        core.setX(0, firmware.call(core.x(0), core.x(1), core.x(2), core.x(3)));
         // The call may have switched this vCPU or the machine off: let the machine look.
         return VcpuExit.INTR;
       }
-      case Arm64Engine.TRAP_BREAKPOINT -> exceptions.takeSynchronous(engine.raisedSyndrome(), pc);
+      case Arm64Engine.TRAP_BREAKPOINT -> exceptions.takeSynchronous(core.raisedSyndrome(), pc);
       case Arm64Engine.TRAP_UNDEFINED -> undefined(pc);
       case Arm64Engine.TRAP_DATA_ABORT, Arm64Engine.TRAP_PREFETCH_ABORT ->
-          exceptions.takeWithAddress(engine.raisedSyndrome(), engine.raisedAddress(), pc);
+          exceptions.takeWithAddress(core.raisedSyndrome(), core.raisedAddress(), pc);
       default -> {
         return new VcpuExit.InternalError(
             "the core raised exception %d at pc 0x%x, which no arm64 core has"
@@ -149,8 +152,8 @@ public final class Arm64Cpu implements GuestCpu {
       return;
     }
     int instruction = engine.instructionAtPc();
-    if (engine.exceptionLevel() == 1 && performSystemInstruction(instruction)) {
-      engine.setPc(pc + INSTRUCTION_BYTES);
+    if (core.exceptionLevel() == 1 && performSystemInstruction(instruction)) {
+      core.setPc(pc + INSTRUCTION_BYTES);
       engine.retireOne();
       return;
     }
@@ -159,7 +162,7 @@ public final class Arm64Cpu implements GuestCpu {
 
   /** The core leaves none for MSR DAIFSet and DAIFClr at EL0 with SCTLR_EL1.UMA clear. */
   private long undefinedSyndrome(int instruction) {
-    long raised = engine.raisedSyndrome();
+    long raised = core.raisedSyndrome();
     boolean hidden = raised >>> EC_SHIFT == Arm64Exceptions.EC_SYSREG && isMonitor(instruction);
     if (raised != 0 && !hidden) {
       return raised;
@@ -196,14 +199,14 @@ public final class Arm64Cpu implements GuestCpu {
     boolean isInstruction = SystemRegister.op0(register) == 1;
     SystemRegisterHandler.Answer answer;
     if (isInstruction) {
-      answer = registers.system(register, engine.x(rt));
+      answer = registers.system(register, core.x(rt));
     } else if ((instruction & SYSTEM_READ_BIT) != 0) {
       answer = registers.read(register);
       if (answer == SystemRegisterHandler.Answer.DONE) {
-        engine.setX(rt, registers.value());
+        core.setX(rt, registers.value());
       }
     } else {
-      answer = registers.write(register, engine.x(rt));
+      answer = registers.write(register, core.x(rt));
     }
     return answer == SystemRegisterHandler.Answer.DONE;
   }
@@ -231,7 +234,7 @@ public final class Arm64Cpu implements GuestCpu {
       return AccessShape.UNKNOWN;
     }
     return AccessShape.inFaultingPage(
-        Arm64Access.address(access, engine, engine.pc()),
+        Arm64Access.address(access, core, core.pc()),
         Arm64Access.bytes(access),
         fault.va(),
         kind != AccessKind.WRITE,
@@ -240,6 +243,6 @@ public final class Arm64Cpu implements GuestCpu {
 
   @Override
   public long pc() {
-    return engine.pc();
+    return core.pc();
   }
 }

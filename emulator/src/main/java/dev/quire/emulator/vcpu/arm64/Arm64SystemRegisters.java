@@ -1,6 +1,7 @@
 package dev.quire.emulator.vcpu.arm64;
 
 import dev.quire.emulator.device.arm64.GenericTimer;
+import dev.quire.emulator.exec.Arm64Core;
 import dev.quire.emulator.exec.Arm64Engine;
 import dev.quire.emulator.exec.SystemRegister;
 import dev.quire.emulator.exec.SystemRegisterHandler;
@@ -38,6 +39,7 @@ public final class Arm64SystemRegisters implements SystemRegisterHandler {
   private final GenericTimer timer;
   private final TlbBroadcast broadcast;
   private Arm64Engine engine;
+  private Arm64Core core;
   private Arm64Mmu mmu;
   private long mdscr;
   private long value;
@@ -57,6 +59,7 @@ public final class Arm64SystemRegisters implements SystemRegisterHandler {
   /** Connects the core and its MMU; before the first run. */
   public void attach(Arm64Engine newEngine, Arm64Mmu newMmu) {
     engine = newEngine;
+    core = newEngine.core();
     mmu = newMmu;
   }
 
@@ -70,21 +73,21 @@ public final class Arm64SystemRegisters implements SystemRegisterHandler {
     if (GenericTimer.owns(register)) {
       return readTimer(register);
     }
-    if (engine.exceptionLevel() == 0) {
+    if (core.exceptionLevel() == 0) {
       return Answer.NATIVE;
     }
     if (register == SystemRegister.MPIDR_EL1) {
       return done(MPIDR_RES1 | vcpu);
     }
     if (register == SystemRegister.ID_AA64PFR0_EL1) {
-      long native64 = engine.readSystem(register);
+      long native64 = core.readSystem(register);
       return done(native64 & PFR0_ADV_SIMD_FP_MASK | PFR0_FP_ASIMD_EL1_EL0_AARCH64);
     }
     if (register == SystemRegister.ID_AA64PFR1_EL1) {
-      return done(engine.readSystem(register) & PFR1_BT_MASK);
+      return done(core.readSystem(register) & PFR1_BT_MASK);
     }
     if (register == SystemRegister.ID_AA64ISAR0_EL1) {
-      return done(engine.readSystem(register) & ~(ISAR0_RNDR | ISAR0_TLB) | ISAR0_TLB_RANGE);
+      return done(core.readSystem(register) & ~(ISAR0_RNDR | ISAR0_TLB) | ISAR0_TLB_RANGE);
     }
     if (register == SystemRegister.ID_AA64ZFR0_EL1) {
       return done(0);
@@ -93,7 +96,7 @@ public final class Arm64SystemRegisters implements SystemRegisterHandler {
       return done(DFR0_ARMV8_DEBUG);
     }
     if (register == SystemRegister.ID_AA64MMFR0_EL1) {
-      return done(engine.readSystem(register) | MMFR0_TGRAN16_SUPPORTED);
+      return done(core.readSystem(register) | MMFR0_TGRAN16_SUPPORTED);
     }
     return register == SystemRegister.MDSCR_EL1 ? done(mdscr) : Answer.NATIVE;
   }
@@ -109,10 +112,10 @@ public final class Arm64SystemRegisters implements SystemRegisterHandler {
 
   /** EL0 may use what CNTKCTL_EL1 allows (Arm ARM D17.11.15); else the core refuses. */
   private boolean timerAllowed(int register) {
-    if (engine.exceptionLevel() != 0) {
+    if (core.exceptionLevel() != 0) {
       return true;
     }
-    long control = engine.readSystem(SystemRegister.CNTKCTL_EL1);
+    long control = core.readSystem(SystemRegister.CNTKCTL_EL1);
     int op2 = SystemRegister.op2(register);
     long needed =
         switch (SystemRegister.crm(register)) {
@@ -131,7 +134,7 @@ public final class Arm64SystemRegisters implements SystemRegisterHandler {
     if (GenericTimer.owns(register)) {
       return writeTimer(register, newValue);
     }
-    if (engine.exceptionLevel() == 0) {
+    if (core.exceptionLevel() == 0) {
       return Answer.NATIVE;
     }
     if (register == SystemRegister.MDSCR_EL1) {
@@ -165,7 +168,7 @@ public final class Arm64SystemRegisters implements SystemRegisterHandler {
 
   @Override
   public Answer system(int register, long operand) {
-    if (engine.exceptionLevel() == 0) {
+    if (core.exceptionLevel() == 0) {
       return Answer.NATIVE;
     }
     if (SystemRegister.crn(register) == CRN_TLBI) {
@@ -183,8 +186,8 @@ public final class Arm64SystemRegisters implements SystemRegisterHandler {
   }
 
   private Answer addressTranslate(AtOp operation, long va) {
-    long par = mmu.addressTranslate(operation, va, (engine.pstate() & PSTATE_PAN) != 0);
-    engine.writeSystem(SystemRegister.PAR_EL1, par);
+    long par = mmu.addressTranslate(operation, va, (core.pstate() & PSTATE_PAN) != 0);
+    core.writeSystem(SystemRegister.PAR_EL1, par);
     return Answer.DONE;
   }
 
