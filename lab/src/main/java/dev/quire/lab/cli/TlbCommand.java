@@ -11,9 +11,7 @@ import dev.quire.lab.report.Manifest;
 import dev.quire.lab.report.html.TlbPage;
 import dev.quire.lab.stream.AccessStream;
 import dev.quire.lab.stream.BadStreamException;
-import dev.quire.lab.stream.GuestPages;
 import dev.quire.lab.stream.PackedAccess;
-import dev.quire.lab.stream.StreamKind;
 import dev.quire.lab.stream.StreamSpec;
 import dev.quire.lab.stream.TraceWriter;
 import dev.quire.lab.tlb.CellRunner;
@@ -25,13 +23,10 @@ import dev.quire.lab.tlb.TlbPoint;
 import dev.quire.lab.tlb.TlbTable;
 import dev.quire.mmu.tlb.CoalescingPolicy;
 import dev.quire.mmu.tlb.TlbGeometry;
-import dev.quire.mmu.tlb.TlbIsa;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
@@ -53,6 +48,8 @@ public final class TlbCommand implements Callable<Integer> {
   private final Invocation invocation;
 
   @Mixin CommonOptions common;
+
+  @Mixin TlbGridOptions grid;
 
   @Parameters(
       index = "0",
@@ -84,47 +81,6 @@ public final class TlbCommand implements Callable<Integer> {
       paramLabel = "SPEC",
       description = "Accesses to replay: kind:key=value,..., lackey:FILE or trace:FILE; see below.")
   String stream;
-
-  @Option(
-      names = "--arch",
-      paramLabel = "ARCH",
-      description =
-          "Of the stream's guest and its host: x86_64 or arm64 (default: what the page names and"
-              + " presets ask for).")
-  String arch;
-
-  @Option(
-      names = "--guest-pages",
-      paramLabel = "NAME",
-      split = ",",
-      description =
-          "Comma list: x86_64 4k, 2m, 1g; arm64 4k, 64k-cont, 2m, 32m-cont, 1g, and behind 16k: or"
-              + " 64k: those of the granule (default: 4k).")
-  List<String> guestPages;
-
-  @Option(
-      names = "--host-pages",
-      paramLabel = "POLICY",
-      split = ",",
-      description =
-          "Comma list: 4k, thp, mthp-16k to mthp-1024k, mthp-all, hugetlb-2m, hugetlb-1g, gmem,"
-              + " shmem; suffixes +aggregation, +contpte; docs/HOST-PAGES.md (default: 4k).")
-  List<String> hostPages = List.of("4k");
-
-  @Option(
-      names = "--tlb",
-      paramLabel = "PRESET",
-      split = ",",
-      description =
-          "Comma list of presets (quire tlb-presets lists them) or files (default: skylake-sp, on"
-              + " arm64 neoverse-n1).")
-  List<String> tlb;
-
-  @Option(
-      names = "--native",
-      description =
-          "A process on the host itself, without a second stage: --host-pages decides its pages.")
-  boolean hostProcess;
 
   @Option(
       names = "--fragmentation",
@@ -162,23 +118,7 @@ public final class TlbCommand implements Callable<Integer> {
   /** Lists the streams below the options. */
   @Spec
   void describeStreams(CommandSpec spec) {
-    List<String> lines = new ArrayList<>();
-    for (StreamKind kind : StreamKind.values()) {
-      lines.add("  " + kind.text() + ": " + kind.meaning());
-      kind.own().forEach(parameter -> lines.add(describe(parameter)));
-    }
-    lines.add("  of every kind (a grid has no bytes and pages):");
-    StreamKind.COMMON.forEach(parameter -> lines.add(describe(parameter)));
-    lines.add("  lackey:FILE: text of valgrind --tool=lackey --trace-mem=yes");
-    lines.add("  trace:FILE: a file of --record; both also compressed (gzip, zstd, xz)");
-    lines.add("Sizes take K, M, G as powers of 1024, counts as powers of 1000.");
-    lines.add("Example: quire tlb --stream chase:bytes=64M,count=4M --host-pages 4k,thp");
-    spec.usageMessage().footer(lines.toArray(String[]::new));
-  }
-
-  private static String describe(StreamKind.Parameter parameter) {
-    String usual = parameter.usual().isEmpty() ? "" : " (default: " + parameter.usual() + ")";
-    return "    %-8s %s%s".formatted(parameter.key() + "=", parameter.meaning(), usual);
+    spec.usageMessage().footer(StreamHelp.lines());
   }
 
   @Override
@@ -227,11 +167,11 @@ public final class TlbCommand implements Callable<Integer> {
   }
 
   private int runGuest() {
-    if (hostProcess || record != null || warmUp != 0) {
+    if (grid.hostProcess || record != null || warmUp != 0) {
       throw CommandFailure.usage(
           "--native, --record and --warm-up are for streams: a guest marks its region itself");
     }
-    BootRequest request = GuestChoice.of(guest).request(guestArguments, memory, vcpus, arch);
+    BootRequest request = GuestChoice.of(guest).request(guestArguments, memory, vcpus, grid.arch);
     try {
       return run(new Subject(request, Subject.footprintBytes(guestArguments)), null);
     } catch (GuestCellRunner.GuestFailedException e) {
@@ -241,9 +181,9 @@ public final class TlbCommand implements Callable<Integer> {
 
   private int run(Subject subject, StreamSpec spec) {
     HostArchitecture guests = subject.request() == null ? null : subject.architecture();
-    List<Preset> presets = presets(guests);
-    HostArchitecture architecture = guests == null ? architecture(presets) : guests;
-    List<TlbCell> cells = cells(subject.request(), architecture);
+    List<Preset> presets = grid.presets(guests);
+    HostArchitecture architecture = guests == null ? grid.architecture(presets) : guests;
+    List<TlbCell> cells = grid.cells(subject.request(), architecture);
     check();
     ReportFile.check(report);
     Manifest manifest = Build.manifest(invocation, common.seed, config(architecture, presets));
@@ -262,19 +202,6 @@ public final class TlbCommand implements Callable<Integer> {
       }
       return complete ? ExitCode.DONE : ExitCode.INTERRUPTED;
     }
-  }
-
-  private List<Preset> presets(HostArchitecture guests) {
-    Map<String, Preset> presets = new LinkedHashMap<>();
-    for (String name : new LinkedHashSet<>(tlb == null ? List.of(usualPreset(guests)) : tlb)) {
-      Preset preset = TlbPresetsCommand.load(name);
-      if (presets.put(preset.name(), preset) != null) {
-        throw CommandFailure.usage(
-            "%s: another preset of this run is called '%s' too: give it a name of its own"
-                .formatted(name, preset.name()));
-      }
-    }
-    return new ArrayList<>(presets.values());
   }
 
   /** Runs every cell; false if interrupted. */
@@ -332,46 +259,6 @@ public final class TlbCommand implements Callable<Integer> {
         CoalescingPolicy.aggregation(AGGREGATED_PAGES).withContiguousBit(own.contiguousBit()));
   }
 
-  private List<TlbCell> cells(BootRequest request, HostArchitecture architecture) {
-    List<TlbCell> cells = new ArrayList<>();
-    if (hostProcess && guestPages != null) {
-      throw CommandFailure.usage("--native has no guest: leave --guest-pages out");
-    }
-    try {
-      for (String guestName : new LinkedHashSet<>(guestNames())) {
-        if (guestName != null && !hostProcess) {
-          GuestPages.parse(guestName, architecture);
-        }
-        for (String hostName : new LinkedHashSet<>(hostPages)) {
-          HostPagePolicy policy = HostPagePolicy.parse(hostName);
-          policy.requireArchitecture(architecture);
-          if (request != null) {
-            policy.requireMultiple(request.memoryBytes());
-            MachineRunner.requireGranule(policy);
-          }
-          if (hostProcess && policy.contpte()) {
-            throw CommandFailure.usage(
-                "host page policy '"
-                    + hostName
-                    + "': with --native Linux sets the contiguous bit by itself; leave +contpte"
-                    + " out");
-          }
-          cells.add(new TlbCell(hostProcess ? null : guestName, policy));
-        }
-      }
-    } catch (IllegalArgumentException e) {
-      throw CommandFailure.usage(e.getMessage(), e);
-    }
-    return cells;
-  }
-
-  private List<String> guestNames() {
-    if (guestPages != null) {
-      return guestPages;
-    }
-    return guest == null ? List.of("4k") : Collections.singletonList(null);
-  }
-
   private void check() {
     if (!(fragmentation >= 0 && fragmentation <= 1)) {
       throw CommandFailure.usage("--fragmentation " + fragmentation + " is out of range: 0 to 1");
@@ -379,44 +266,6 @@ public final class TlbCommand implements Callable<Integer> {
     if (warmUp < 0) {
       throw CommandFailure.usage("--warm-up " + warmUp + " is negative");
     }
-  }
-
-  private String usualPreset(HostArchitecture guests) {
-    boolean arm64 =
-        guests == null
-            ? HostArchitecture.ARM64.toString().equals(arch) || namesOfArm64()
-            : guests == HostArchitecture.ARM64;
-    return arm64 ? "neoverse-n1" : "skylake-sp";
-  }
-
-  /** Whether a page name exists on arm64 alone. */
-  private boolean namesOfArm64() {
-    List<String> x86 = GuestPages.names(HostArchitecture.X86_64);
-    List<String> arm64 = GuestPages.names(HostArchitecture.ARM64);
-    for (String name : guestNames()) {
-      if (!x86.contains(name) && arm64.contains(name)) {
-        return true;
-      }
-    }
-    for (String name : hostPages) {
-      if (name.contains("+contpte") || name.startsWith("16k:") || name.startsWith("64k:")) {
-        return true;
-      }
-    }
-    return false;
-  }
-
-  private HostArchitecture architecture(List<Preset> presets) {
-    if (arch == null) {
-      boolean cores = presets.stream().allMatch(preset -> preset.geometry().isa() == TlbIsa.ARM64);
-      return cores || namesOfArm64() ? HostArchitecture.ARM64 : HostArchitecture.X86_64;
-    }
-    for (HostArchitecture architecture : HostArchitecture.values()) {
-      if (architecture.toString().equals(arch)) {
-        return architecture;
-      }
-    }
-    throw CommandFailure.usage("--arch '" + arch + "' is not one of x86_64, arm64");
   }
 
   private Map<String, Object> axes(
@@ -433,7 +282,7 @@ public final class TlbCommand implements Callable<Integer> {
     }
     axes.put("arch", architecture.toString());
     if (guest == null) {
-      axes.put("native", hostProcess);
+      axes.put("native", grid.hostProcess);
     }
     axes.put("guest_pages", cell.guestPages());
     axes.put("host_pages", cell.hostPages().name());
@@ -449,9 +298,9 @@ public final class TlbCommand implements Callable<Integer> {
     config.put("arguments", guestArguments);
     config.put("stream", stream);
     config.put("arch", architecture.toString());
-    config.put("native", hostProcess);
-    config.put("guest_pages", hostProcess ? null : guestNames());
-    config.put("host_pages", hostPages);
+    config.put("native", grid.hostProcess);
+    config.put("guest_pages", grid.hostProcess ? null : grid.guestNames(guest != null));
+    config.put("host_pages", grid.hostPages);
     config.put("tlb", presets.stream().map(Preset::name).toList());
     config.put("fragmentation", fragmentation);
     config.put("warm_up", warmUp);
@@ -459,7 +308,7 @@ public final class TlbCommand implements Callable<Integer> {
   }
 
   private int record(StreamSpec spec) {
-    if (guestPages != null || tlb != null) {
+    if (grid.guestPages != null || grid.tlb != null) {
       throw CommandFailure.usage("--record only writes the stream: leave the other options out");
     }
     long[] accesses = new long[1 << 12];
