@@ -14,6 +14,9 @@ import dev.quire.kernel.stat.Primitive;
  * <p>Source: Linux v6.18 mm/page_alloc.c (__rmqueue_smallest, expand, __free_one_page).
  */
 final class BuddyZone {
+  /** What {@link #take} returns if the block that was next may not be had whole. */
+  static final long DENIED = -2;
+
   private final FrameTable frames;
   private final KernelCounters counters;
   private final Fragmentation fragmentation;
@@ -89,7 +92,7 @@ final class BuddyZone {
   /**
    * Takes a block off the lists: the smallest that is large enough, halved down to the order.
    *
-   * @return its first frame, or {@link FrameTable#NONE}
+   * @return its first frame, {@link FrameTable#NONE} or {@link #DENIED}
    */
   long take(int order) {
     int lists = listed >>> order << order;
@@ -115,7 +118,7 @@ final class BuddyZone {
     if (order > 0 && fragmentation.denies(block >>> order, order)) {
       add(block + (1L << order - 1), order - 1, false);
       add(block, order - 1, false);
-      return FrameTable.NONE;
+      return DENIED;
     }
     freePages -= 1L << order;
     counters.count(Primitive.BUDDY_ALLOC);

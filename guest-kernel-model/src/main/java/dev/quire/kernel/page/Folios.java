@@ -96,6 +96,40 @@ public final class Folios {
     allocator.free(folio);
   }
 
+  /**
+   * Splits a large folio into folios of {@code newOrder}: it leaves the deferred split queue, and
+   * the new ones are on the LRU list that it is on. Its references must be the caller's to dispose
+   * of, and no PMD may map it; PTEs may still map its pages, each counted at its page.
+   *
+   * <p>Source: Linux v6.18 mm/huge_memory.c (__folio_split, __split_folio_to_order).
+   *
+   * @param references what each new folio starts with
+   * @throws IllegalStateException if a PMD maps the folio, or it has no larger order
+   */
+  public void split(long folio, int newOrder, int references) {
+    int order = frames.order(folio);
+    int flags = frames.flags(folio);
+    deferred.remove(folio);
+    frames.clear(folio, PageFlag.PARTIALLY_MAPPED | PageFlag.MAYBE_MAPPED_SHARED);
+    boolean listed = (flags & PageFlag.LRU) != 0;
+    if (listed) {
+      lru.unlink(folio);
+    }
+    frames.splitFolio(folio, newOrder, references);
+    int parts = 1 << order - newOrder;
+    if (listed) {
+      for (int i = 0; i < parts; i++) {
+        lru.link(folio + ((long) i << newOrder));
+      }
+    }
+    if ((flags & PageFlag.ANON) != 0) {
+      counters.mthp(order, MthpStat.NR_ANON, -1);
+      if (newOrder > 0) {
+        counters.mthp(newOrder, MthpStat.NR_ANON, parts);
+      }
+    }
+  }
+
   /** Puts a new folio on its way to an LRU list. */
   public void addToLru(long folio) {
     lru.add(folio);

@@ -142,6 +142,48 @@ public final class FrameTable {
     reset(head, PageFlag.HEAD, order);
   }
 
+  /**
+   * Makes one folio into folios of a smaller order, each with the flags of the whole, its part of
+   * the index range, and {@code references} references. Map counts and flags of single pages stay
+   * with their pages; what a large folio counts of them is counted anew. The folio must not be
+   * mapped entirely, and mm slots are free afterwards.
+   */
+  void splitFolio(long folio, int newOrder, int references) {
+    int order = order(folio);
+    if (newOrder >= order || entireMapCount(folio) != 0) {
+      throw new IllegalStateException(
+          "pfn 0x%x of order %d, mapped entirely %d times, does not split to order %d"
+              .formatted(folio, order, entireMapCount(folio), newOrder));
+    }
+    int shared = flags(folio) & ~(PageFlag.HEAD | PageFlag.ANON_EXCLUSIVE | PageFlag.HWPOISON);
+    FolioMapping mapping = mapping(folio);
+    long index = index(folio);
+    int step = 1 << newOrder;
+    for (int first = 0; first < 1 << order; first += step) {
+      long head = folio + first;
+      int mapped = 0;
+      int mappings = 0;
+      for (int i = 0; i < step; i++) {
+        Section section = section(head + i);
+        int slot = slot(head + i);
+        int own = section.flags[slot] & (PageFlag.ANON_EXCLUSIVE | PageFlag.HWPOISON);
+        section.flags[slot] = own | PageFlag.TAIL | newOrder << ORDER_SHIFT;
+        section.refCount[slot] = 0;
+        section.index[slot] = 0;
+        mapped += section.mapCount[slot] > 0 ? 1 : 0;
+        mappings += section.mapCount[slot];
+      }
+      int own = flags(head) & (PageFlag.ANON_EXCLUSIVE | PageFlag.HWPOISON);
+      reset(head, own | shared | (newOrder > 0 ? PageFlag.HEAD : 0), newOrder);
+      setRefCount(head, references);
+      setMapping(head, mapping, index + first);
+      if (newOrder > 0) {
+        addNrPagesMapped(head, mapped);
+        setLargeMapCount(head, mappings);
+      }
+    }
+  }
+
   /** The folio that a page is part of: folios are aligned to their size. */
   public long folioOf(long pfn) {
     int flags = section(pfn).flags[slot(pfn)];

@@ -82,14 +82,16 @@ public final class Lru {
     link(folio);
   }
 
-  private void link(long folio) {
+  /** Puts a folio on the list that its flags say. */
+  void link(long folio) {
     frames.set(folio, PageFlag.LRU);
     int list = kind(folio);
     lists[list].addFirst(folio);
     pages[list] += frames.pages(folio);
   }
 
-  private void unlink(long folio) {
+  /** Takes a folio off its list; its flags but LRU stay. */
+  void unlink(long folio) {
     int list = kind(folio);
     lists[list].remove(folio);
     pages[list] -= frames.pages(folio);

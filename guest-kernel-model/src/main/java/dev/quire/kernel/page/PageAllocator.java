@@ -120,9 +120,9 @@ public final class PageAllocator {
       if (folio == FrameTable.NONE && order <= PerCpuLists.COSTLY_ORDER && drain()) {
         folio = search(order, true);
       }
-      if (folio == FrameTable.NONE) {
-        return FrameTable.NONE;
-      }
+    }
+    if (folio < 0) {
+      return FrameTable.NONE;
     }
     frames.makeFolio(folio, order);
     frames.setRefCount(folio, 1);
@@ -136,8 +136,11 @@ public final class PageAllocator {
         continue;
       }
       long folio = takeFrom(zone, order);
-      if (folio != FrameTable.NONE) {
+      if (folio >= 0) {
         counters.event(zone.allocated, 1L << order);
+      }
+      if (folio != FrameTable.NONE) {
+        // A denial stands for all memory: it would be no share if another zone were asked then.
         return folio;
       }
     }

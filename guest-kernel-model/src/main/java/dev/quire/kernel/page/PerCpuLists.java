@@ -47,7 +47,7 @@ final class PerCpuLists {
     long most = Math.min(managed >>> 12, BATCH_BYTES >>> layout.pageShift());
     this.batch = most <= 1 ? 1 : Integer.highestOneBit((int) (most + most / 2)) - 1;
     this.highMin = (int) Math.max(lowMark / layout.cpus(), batch << 2);
-    this.highMax = (int) Math.max(managed / MIN_HIGH_FRACTION / layout.cpus(), batch << 2);
+    this.highMax = (int) Math.max(managed / MIN_HIGH_FRACTION / layout.cpus(), highMin);
     this.high = highMin;
     for (int i = 0; i < LISTS; i++) {
       lists[i] = new FrameRing();
@@ -71,14 +71,14 @@ final class PerCpuLists {
     return list <= COSTLY_ORDER ? list : pmdOrder;
   }
 
-  /** A free folio of the order, or {@link FrameTable#NONE}. */
+  /** A free folio of the order, or what {@link BuddyZone#take} said instead. */
   long allocate(int order, boolean belowHigh) {
     freeCount >>= 1;
     FrameRing list = list(order);
     if (list.isEmpty()) {
-      refill(list, order, belowHigh);
+      long last = refill(list, order, belowHigh);
       if (list.isEmpty()) {
-        return FrameTable.NONE;
+        return last;
       }
     }
     count -= 1 << order;
@@ -86,18 +86,20 @@ final class PerCpuLists {
     return list.removeFirst();
   }
 
-  private void refill(FrameRing list, int order, boolean belowHigh) {
+  private long refill(FrameRing list, int order, boolean belowHigh) {
     // One at a time where blocks are denied, so that each denial is one request's.
     int wanted = fragmented && order > 0 ? 1 : refillCount(order, belowHigh);
     counters.count(Primitive.ZONE_LOCK);
+    long block = FrameTable.NONE;
     for (int i = 0; i < wanted; i++) {
-      long block = buddy.take(order);
-      if (block == FrameTable.NONE) {
-        return;
+      block = buddy.take(order);
+      if (block < 0) {
+        break;
       }
       list.addLast(block);
       count += 1 << order;
     }
+    return block;
   }
 
   private int refillCount(int order, boolean belowHigh) {
