@@ -121,7 +121,7 @@ class PageAllocatorModelTest {
     for (MemoryLayout.Zone zone : layout.zones()) {
       int first = (int) zone.firstPfn();
       int end = (int) zone.endPfn();
-      long free = end - first - owned.get(first, end).cardinality();
+      int free = end - first - owned.get(first, end).cardinality();
       if (free > 4 * keptBack && hasWhole(owned, first, end, 1 << order)) {
         // Orders above 3 are refused without a drain of the per-CPU lists: after one it is there.
         assertThat(order).isGreaterThan(PerCpuLists.COSTLY_ORDER);
