@@ -29,6 +29,9 @@ public final class FrameTable {
   private static final int ORDER_SHIFT = 26;
   private static final int FLAG_MASK = (1 << ORDER_SHIFT) - 1;
 
+  /** What no folio in use has at its first page. */
+  private static final int UNUSABLE = PageFlag.BUDDY | PageFlag.TAIL | PageFlag.RESERVED;
+
   private static final class Section {
     /** {@link PageFlag}s, and above them the order of a folio or free block. */
     final int[] flags = new int[SECTION_PAGES];
@@ -114,32 +117,48 @@ public final class FrameTable {
   }
 
   /**
-   * Makes 2^order pages, aligned to their size, one folio with no flags but HEAD and TAIL, counts
-   * zero, no mapping.
+   * Makes 2^order pages, aligned to their size, one folio with no flags but HEAD and TAIL. Frames
+   * that nobody has have counts of zero, no mapping and index 0, which {@link #retire} sees to.
    */
   public void makeFolio(long head, int order) {
-    if (order == 0) {
-      Section section = section(head);
-      int slot = slot(head);
-      section.flags[slot] = 0;
-      section.refCount[slot] = 0;
-      section.mapCount[slot] = 0;
-      section.index[slot] = 0;
+    if (order > 0) {
+      int tail = PageFlag.TAIL | order << ORDER_SHIFT;
+      long end = head + (1L << order);
+      for (long pfn = head; pfn < end; pfn += SECTION_PAGES) {
+        int from = slot(pfn);
+        int to = (int) Math.min(SECTION_PAGES, from + end - pfn);
+        Arrays.fill(section(pfn).flags, from, to, tail);
+      }
+    }
+    reset(head, order > 0 ? PageFlag.HEAD : 0, order);
+  }
+
+  /**
+   * Clears what a folio without references and mappings leaves in its pages, as it is freed.
+   *
+   * @return false, with nothing changed, if it is still in use or was no folio
+   */
+  boolean retire(long folio, int order) {
+    Section section = section(folio);
+    int slot = slot(folio);
+    if ((section.refCount[slot] | section.mapCount[slot]) != 0
+        || (section.flags[slot] & UNUSABLE) != 0
+        || order > 0 && (nrPagesMapped(folio) | entireMapCount(folio)) != 0) {
+      return false;
+    }
+    section.flags[slot] = order << ORDER_SHIFT;
+    section.index[slot] = 0;
+    if (section.mapping[slot] != null) {
       section.mapping[slot] = null;
-      return;
     }
-    long end = head + (1L << order);
-    for (long pfn = head; pfn < end; pfn += SECTION_PAGES) {
-      Section section = section(pfn);
-      int from = slot(pfn);
-      int to = (int) Math.min(SECTION_PAGES, from + end - pfn);
-      Arrays.fill(section.flags, from, to, PageFlag.TAIL | order << ORDER_SHIFT);
-      Arrays.fill(section.refCount, from, to, 0);
-      Arrays.fill(section.mapCount, from, to, 0);
-      Arrays.fill(section.index, from, to, 0);
-      Arrays.fill(section.mapping, from, to, null);
+    if (order > 0) {
+      setLargeMapCount(folio, 0);
+      if (order > 1) {
+        setMmSlot(folio, 0, 0);
+        setMmSlot(folio, 1, 0);
+      }
     }
-    reset(head, PageFlag.HEAD, order);
+    return true;
   }
 
   /**

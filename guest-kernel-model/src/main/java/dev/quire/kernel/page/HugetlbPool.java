@@ -131,11 +131,13 @@ public final class HugetlbPool {
 
   /** Takes back a folio without references (free_huge_folio). */
   void free(long folio) {
-    frames.setMapping(folio, null, 0);
+    if (!frames.retire(folio, order)) {
+      throw new IllegalStateException("hugetlb folio at pfn 0x%x is in use".formatted(folio));
+    }
     if (surplus > 0) {
       surplus--;
       total--;
-      giveBack(folio);
+      allocator.free(folio);
     } else {
       free.addFirst(folio);
     }
@@ -146,7 +148,6 @@ public final class HugetlbPool {
     if (folio == FrameTable.NONE) {
       return false;
     }
-    frames.set(folio, PageFlag.HUGETLB);
     frames.setRefCount(folio, 0);
     free.addFirst(folio);
     total++;
@@ -157,11 +158,6 @@ public final class HugetlbPool {
     long folio = free.first();
     free.remove(folio);
     total--;
-    giveBack(folio);
-  }
-
-  private void giveBack(long folio) {
-    frames.clear(folio, PageFlag.HUGETLB);
     allocator.free(folio);
   }
 }

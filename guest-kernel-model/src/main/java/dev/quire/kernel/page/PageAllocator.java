@@ -202,9 +202,9 @@ public final class PageAllocator {
    */
   public void free(long folio) {
     int order = frames.order(folio);
-    requireUnused(folio, order);
-    frames.setMapping(folio, null, 0);
-    frames.reset(folio, 0, order);
+    if (!frames.retire(folio, order)) {
+      throw badState(folio, order);
+    }
     counters.event(VmEvent.PGFREE, 1L << order);
     if (order > 0) {
       counters.count(Primitive.COMPOUND_FREE);
@@ -226,22 +226,18 @@ public final class PageAllocator {
     }
   }
 
-  private void requireUnused(long folio, int order) {
+  private IllegalStateException badState(long folio, int order) {
     boolean mapped =
         frames.mapCount(folio) != 0
             || order > 0 && (frames.nrPagesMapped(folio) | frames.entireMapCount(folio)) != 0;
-    if (frames.refCount(folio) != 0
-        || mapped
-        || (frames.flags(folio) & (PageFlag.BUDDY | PageFlag.TAIL | PageFlag.RESERVED)) != 0) {
-      throw new IllegalStateException(
-          "bad page state: pfn 0x%x, order %d, flags 0x%x, %d references, %s"
-              .formatted(
-                  folio,
-                  order,
-                  frames.flags(folio),
-                  frames.refCount(folio),
-                  mapped ? "mapped" : "not mapped"));
-    }
+    return new IllegalStateException(
+        "bad page state: pfn 0x%x, order %d, flags 0x%x, %d references, %s"
+            .formatted(
+                folio,
+                order,
+                frames.flags(folio),
+                frames.refCount(folio),
+                mapped ? "mapped" : "not mapped"));
   }
 
   private Zone zoneOf(long pfn) {
