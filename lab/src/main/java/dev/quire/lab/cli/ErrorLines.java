@@ -26,7 +26,6 @@ final class ErrorLines implements IParameterExceptionHandler, IExecutionExceptio
           "--report",
           "--trace",
           "--gdb",
-          "mm",
           "kvm",
           "reproduce",
           "snapshot",

@@ -29,6 +29,7 @@ public final class Quire {
     COMMANDS.put("boot", BootCommand::new);
     COMMANDS.put("tlb", TlbCommand::new);
     COMMANDS.put("tlb-presets", TlbPresetsCommand::new);
+    COMMANDS.put("mm", MmCommand::line);
     COMMANDS.put("sweep", SweepCommand::withMerge);
     COMMANDS.put("bench", BenchCommand::line);
     COMMANDS.put("warm-up", WarmUpCommand::new);

@@ -1,0 +1,25 @@
+package dev.quire.lab.replay;
+
+/**
+ * A range of user addresses as an operation names it, in bytes. It lies below {@link #END}; whether
+ * it is aligned or empty is the kernel's to judge.
+ *
+ * @param address of the first byte
+ * @param bytes long
+ */
+record PageRange(long address, long bytes) {
+  static final int PAGE_BYTES = 4096;
+
+  /** The 2 MiB aligned address that scripts call page 0. */
+  static final long BASE = 0x7e00_0000_0000L;
+
+  /** Pages that a script can name: 64 GiB of them, and every sum of two stays a positive long. */
+  static final long MOST_PAGES = 1L << 24;
+
+  static final long END = BASE + MOST_PAGES * PAGE_BYTES;
+
+  /** The page number that scripts know an address by. */
+  static long page(long address) {
+    return Math.floorDiv(address - BASE, PAGE_BYTES);
+  }
+}

@@ -1,0 +1,122 @@
+package dev.quire.lab.replay;
+
+import java.util.List;
+
+/**
+ * The words of one operation, taken from left to right, each as what it must be. Numbers are
+ * decimal or hexadecimal with 0x; an address is {@code PAGE}, {@code PAGE+BYTES} or {@code =BYTES},
+ * a length {@code PAGES}, {@code PAGES+BYTES} or {@code =BYTES}.
+ *
+ * <p>Every method throws {@link BadOpException} if the word is missing or something else.
+ */
+final class Words {
+  private static final int MOST_DIGITS = 20;
+
+  private final List<String> words;
+  private int next;
+
+  Words(String text) {
+    words = List.of(text.split(" ", -1));
+    for (String word : words) {
+      if (word.isEmpty()) {
+        throw new BadOpException("words are separated by single spaces");
+      }
+    }
+  }
+
+  boolean hasNext() {
+    return next < words.size();
+  }
+
+  String word(String what) {
+    if (!hasNext()) {
+      throw new BadOpException(what + " is missing");
+    }
+    return words.get(next++);
+  }
+
+  /** Fails if there are words left. */
+  void end() {
+    if (hasNext()) {
+      throw new BadOpException("'" + words.get(next) + "' is one word too many");
+    }
+  }
+
+  /** A number from 0 to {@code most}. */
+  long number(String what, long most) {
+    return number(what, word(what), most);
+  }
+
+  private static long number(String what, String word, long most) {
+    boolean hexadecimal = word.startsWith("0x");
+    String digits = hexadecimal ? word.substring(2) : word;
+    long value = 0;
+    int radix = hexadecimal ? 16 : 10;
+    if (digits.isEmpty() || digits.length() > MOST_DIGITS) {
+      throw notANumber(what, word);
+    }
+    for (int i = 0; i < digits.length(); i++) {
+      int digit = Character.digit(digits.charAt(i), radix);
+      if (digit < 0 || digits.charAt(i) > 'f') {
+        throw notANumber(what, word);
+      }
+      if (value > (Long.MAX_VALUE - digit) / radix) {
+        throw outOfRange(what, word, most);
+      }
+      value = value * radix + digit;
+    }
+    if (value > most) {
+      throw outOfRange(what, word, most);
+    }
+    return value;
+  }
+
+  private static BadOpException notANumber(String what, String word) {
+    return new BadOpException(what + " '" + word + "' is not a number such as 12 or 0xc");
+  }
+
+  private static BadOpException outOfRange(String what, String word, long most) {
+    return new BadOpException(what + " " + word + " is out of range: 0 to " + most);
+  }
+
+  /** An address and a length; both ends lie in the script's part of the address space. */
+  PageRange range() {
+    long address = address();
+    return new PageRange(address, length(address));
+  }
+
+  long address() {
+    String word = word("an address");
+    if (word.startsWith("=")) {
+      return number("the address", word.substring(1), PageRange.END - 1);
+    }
+    return PageRange.BASE + bytes("the address", word, PageRange.MOST_PAGES);
+  }
+
+  /** A length that ends at or below the end of what scripts can name. */
+  long length(long address) {
+    long bytes = bytes("a length");
+    if (bytes > PageRange.END - address) {
+      throw new BadOpException("the range ends above page " + PageRange.MOST_PAGES);
+    }
+    return bytes;
+  }
+
+  /** Pages, as bytes. */
+  long bytes(String what) {
+    String word = word(what);
+    if (word.startsWith("=")) {
+      return number(what, word.substring(1), PageRange.MOST_PAGES * PageRange.PAGE_BYTES);
+    }
+    return bytes(what, word, PageRange.MOST_PAGES);
+  }
+
+  private static long bytes(String what, String word, long mostPages) {
+    int plus = word.indexOf('+');
+    if (plus < 0) {
+      return number(what, word, mostPages) * PageRange.PAGE_BYTES;
+    }
+    return number(what, word.substring(0, plus), mostPages) * PageRange.PAGE_BYTES
+        + number(what, word.substring(plus + 1), PageRange.PAGE_BYTES);
+  }
+}
