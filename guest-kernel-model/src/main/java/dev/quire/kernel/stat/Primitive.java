@@ -36,6 +36,10 @@ public enum Primitive {
   /** Contiguous groups folded and unfolded (arm64 contpte_convert): each flushes one range. */
   CONTPTE_FOLD,
   CONTPTE_UNFOLD,
+  /** Looks at one entry for whether it is, or might become, one of a contiguous group. */
+  CONTPTE_CHECK,
+  /** Changes of entries that were calls because the compiler did not inline them. */
+  PTE_CALL,
   /** Pages cleared one page at a time, and as part of a larger folio. */
   PAGE_CLEAR,
   PAGE_CLEAR_EXTENT,

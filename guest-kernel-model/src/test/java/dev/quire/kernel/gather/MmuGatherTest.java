@@ -11,6 +11,7 @@ import dev.quire.kernel.rmap.RmapDesign;
 import dev.quire.kernel.stat.KernelCounters;
 import dev.quire.kernel.stat.Primitive;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
@@ -71,7 +72,7 @@ class MmuGatherTest {
           @Override
           public void all(int mm, boolean tablesFreed) {
             flushes.add("all " + tablesFreed);
-            java.util.Arrays.fill(cached, false);
+            Arrays.fill(cached, false);
           }
         };
     return new MmuGather(design, pageBytes, frames, rmap, freed, tlb, counters);

@@ -181,7 +181,7 @@ class ReverseMapModelTest {
       pteTransitions += list.ofPage(page) == 0 ? 1 : 0;
     }
     int left = list.pagesMapped(folio, size);
-    boolean spurious = design.compareTo(RmapDesign.MINIMIZED_NR_MAPPED) < 0;
+    boolean spurious = design.compareTo(RmapDesign.PARTLY_MAPPED_QUEUE) < 0;
     expectQueue(
         folio,
         size > 1 && left < covered && (left > 0 || spurious),
