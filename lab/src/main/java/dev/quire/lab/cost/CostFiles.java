@@ -20,6 +20,9 @@ public final class CostFiles {
   private static final String FOLDER = "/dev/quire/lab/costs/";
   private static final List<String> MACHINES = List.of("icelake", "xeon-4210r", "altra", "m2-vm");
 
+  /** Machines without a price of their own for most operations: those of another hold. */
+  private static final Map<String, String> LIKE = Map.of("m2-vm", "altra");
+
   private CostFiles() {}
 
   /** The machines with prices. */
@@ -29,11 +32,27 @@ public final class CostFiles {
 
   /** All prices of a machine. */
   public static MachineCosts load(String machine) {
-    return taken(machine).with(fitted(machine));
+    MachineCosts taken = taken(machine);
+    Map<String, Price> fitted = fitted(machine);
+    for (String name : fitted.keySet()) {
+      if (ownPrices(machine).prices().containsKey(name)) {
+        throw new BadCostException(
+            "%s: %s is taken in one file and fitted in the other".formatted(machine, name));
+      }
+    }
+    return taken.with(fitted);
   }
 
-  /** What was taken alone. */
+  /** What was taken alone, prices of a machine it is like included. */
   public static MachineCosts taken(String machine) {
+    MachineCosts own = ownPrices(machine);
+    String like = LIKE.get(machine);
+    return like == null
+        ? own
+        : new MachineCosts(machine, own.about(), load(like).prices()).with(own.prices());
+  }
+
+  private static MachineCosts ownPrices(String machine) {
     if (!MACHINES.contains(machine)) {
       throw new BadCostException(
           "unknown machine '%s': choose one of %s".formatted(machine, String.join(", ", MACHINES)));
@@ -46,6 +65,18 @@ public final class CostFiles {
     String name = machine + ".fitted.yaml";
     String text = DataFile.shippedText(FOLDER, name);
     return text == null ? Map.of() : readFitted(DataFile.parse(name, text));
+  }
+
+  /** Whether fitted prices are those that ship, to a part in a million. */
+  public static boolean agrees(String machine, Map<String, Double> nanos) {
+    Map<String, Price> shipped = fitted(machine);
+    boolean agrees = shipped.keySet().equals(nanos.keySet());
+    for (Map.Entry<String, Double> price : nanos.entrySet()) {
+      Price other = shipped.get(price.getKey());
+      agrees =
+          agrees && Math.abs(price.getValue() - other.nanos()) <= 1e-6 * Math.abs(other.nanos());
+    }
+    return agrees;
   }
 
   /** Reads MACHINE.yaml. */

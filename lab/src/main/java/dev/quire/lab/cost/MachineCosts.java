@@ -5,6 +5,7 @@ import dev.quire.kernel.cost.Price;
 import dev.quire.kernel.stat.Primitive;
 import java.util.EnumMap;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 
 /**
@@ -34,6 +35,13 @@ public record MachineCosts(String machine, String about, Map<String, Price> pric
     Map<String, Price> all = new TreeMap<>(prices);
     all.putAll(others);
     return new MachineCosts(machine, about, all);
+  }
+
+  /** These prices less some, by name. */
+  public MachineCosts without(Set<String> names) {
+    Map<String, Price> rest = new TreeMap<>(prices);
+    rest.keySet().removeAll(names);
+    return new MachineCosts(machine, about, rest);
   }
 
   /** The kernel's part, for those who count on a modelled kernel. */

@@ -83,8 +83,7 @@ public final class Fit {
    * Fits a machine.
    *
    * @return null if no plan has a part for it
-   * @throws IllegalArgumentException if a plan frees what was taken, or the rows do not tell the
-   *     prices apart
+   * @throws IllegalArgumentException if the rows do not tell the prices apart
    */
   public static Found of(
       String machine,
@@ -104,18 +103,12 @@ public final class Fit {
             }
           }
         });
-    for (Plan.Free price : free) {
-      for (String name : names(price)) {
-        if (taken.prices().containsKey(name)) {
-          throw new IllegalArgumentException(
-              "%s: %s is free in a plan and taken in the file".formatted(machine, name));
-        }
-      }
-    }
     if (free.isEmpty()) {
       return null;
     }
-    return new Fit(machine, List.copyOf(free), rows, scenarios, taken).run();
+    Set<String> names = new LinkedHashSet<>();
+    free.forEach(price -> names.addAll(names(price)));
+    return new Fit(machine, List.copyOf(free), rows, scenarios, taken.without(names)).run();
   }
 
   private Found run() {

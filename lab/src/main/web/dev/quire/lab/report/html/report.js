@@ -85,12 +85,46 @@
     };
   };
 
+  const pairs = plot => {
+    const colours = style("--series").split(",").map(colour => colour.trim());
+    const row = { field: "row", type: "nominal", sort: plot.rows,
+      axis: { title: null, labelLimit: 0, grid: true, ticks: false, domain: false } };
+    // Few figures are far larger than the rest: the scale bends so that all can be told apart.
+    const sizes = plot.values.map(value => Math.abs(value.value));
+    const bent = Math.max(...sizes) > 300 && plot.unit === "%";
+    const value = { field: "value", type: "quantitative",
+      scale: bent ? { type: "symlog", constant: 10 } : { zero: false },
+      axis: { title: plot.unit, orient: "top" } };
+    return {
+      data: { values: plot.values },
+      width: "container",
+      height: { step: 17 },
+      autosize: { type: "fit-x", contains: "padding" },
+      encoding: { y: row },
+      layer: [
+        { mark: { type: "line", color: style("--quiet"), strokeWidth: 1.5 },
+          encoding: { x: value, detail: { field: "row" } } },
+        { mark: { type: "point", filled: true, size: 55, opacity: 1 },
+          encoding: {
+            x: value,
+            color: { field: "which", type: "nominal",
+              scale: { domain: ["published", "modelled"], range: colours.slice(0, 2) },
+              legend: { title: null, orient: "top" } },
+            shape: { field: "basis", type: "nominal",
+              scale: { domain: ["predicted", "fitted", "counted"], range: ["circle", "square", "diamond"] },
+              legend: { title: null, orient: "top" } },
+            tooltip: [
+              { field: "row" }, { field: "which" }, { field: "value", format: ",.4~g" }, { field: "basis" } ] } },
+      ],
+    };
+  };
+
   let drawn = [];
   const draw = () => {
     drawn.forEach(view => view.finalize());
     drawn = [];
     for (const plot of plots) {
-      const spec = (plot.kind === "heat" ? heat : curve)(plot);
+      const spec = (({ heat, pairs })[plot.kind] ?? curve)(plot);
       vegaEmbed("#" + plot.id, { ...spec, config: config() },
         { mode: "vega-lite", renderer: "svg", actions: false, tooltip: { theme: dark.matches ? "dark" : "light" } })
         .then(view => { drawn.push(view); document.getElementById(plot.id).dataset.drawn = "yes"; })

@@ -1,0 +1,257 @@
+package dev.quire.lab.report.html;
+
+import dev.quire.lab.report.JsonValues;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * Published and modelled figures side by side as one HTML page that needs nothing else. A pure
+ * function of result lines.
+ */
+public final class ReproducePage {
+  private ReproducePage() {}
+
+  /**
+   * The page.
+   *
+   * @param manifest members of the {@code manifest} line
+   * @param rows members of the {@code row} lines, in order
+   * @param summaries members of the {@code summary} lines, one an experiment
+   */
+  public static String of(
+      Map<String, Object> manifest,
+      List<Map<String, Object>> rows,
+      List<Map<String, Object>> summaries) {
+    List<Map<String, Object>> plots = new ArrayList<>();
+    HtmlText html = new HtmlText();
+    html.raw("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n");
+    html.raw("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
+    html.raw("<meta name=\"color-scheme\" content=\"light dark\">\n");
+    html.raw("<title>Quire: published and modelled</title>\n<style>\n");
+    html.raw(PageAssets.read("report.css")).raw("</style></head><body>\n");
+    heading(html, manifest);
+    summary(html, summaries);
+    for (Map<String, Object> summary : summaries) {
+      Object experiment = summary.get("experiment");
+      List<Map<String, Object>> own =
+          rows.stream().filter(row -> experiment.equals(row.get("experiment"))).toList();
+      experiment(html, experiment.toString(), own, summary, plots);
+    }
+    basis(html);
+    html.raw("<script type=\"application/json\" id=\"plots\">");
+    html.raw(JsonValues.text(plots).replace("<", "\\u003c")).raw("</script>\n");
+    for (String script : PageAssets.scripts()) {
+      html.raw("<script>").raw(script).raw("</script>\n");
+    }
+    html.raw("<script type=\"text/plain\" id=\"licences\">\n");
+    html.raw(PageAssets.read("vega/LICENSES.txt")).raw("</script>\n</body></html>\n");
+    return html.toString();
+  }
+
+  private static void heading(HtmlText html, Map<String, Object> manifest) {
+    html.raw("<header><h1>Published and modelled</h1>\n<p class=\"lead\">");
+    html.text("Results of kernel mailing lists, run again on the modelled kernel").raw("</p>\n<dl>");
+    for (String name : List.of("seed", "version", "commit", "jdk", "host")) {
+      if (manifest.get(name) != null) {
+        html.raw("<div>").element("dt", "", name);
+        html.element("dd", "", Figure.axis(manifest.get(name))).raw("</div>");
+      }
+    }
+    html.raw("</dl></header>\n");
+  }
+
+  private static void summary(HtmlText html, List<Map<String, Object>> summaries) {
+    html.raw("<section><h2>How far the model is off</h2>\n<div class=\"scroll\"><table><thead><tr>");
+    html.element("th", "scope=\"col\"", "experiment");
+    for (String heading :
+        List.of(
+            "rows",
+            "predicted",
+            "fitted",
+            "free prices",
+            "counted",
+            "not modelled",
+            "error, predicted",
+            "\"no change\"",
+            "error, fitted",
+            "bounds kept",
+            "orders wrong")) {
+      html.element("th", "scope=\"col\" class=\"n\"", heading);
+    }
+    html.raw("</tr></thead><tbody>\n");
+    for (Map<String, Object> one : summaries) {
+      html.raw("<tr>").element("th", "scope=\"row\"", one.get("experiment").toString());
+      for (String key :
+          List.of(
+              "rows",
+              "predicted_rows",
+              "fitted_rows",
+              "free_prices",
+              "counted_rows",
+              "not_modelled_rows")) {
+        html.element("td", "class=\"n\"", Figure.count(one.get(key)));
+      }
+      for (String key :
+          List.of(
+              "predicted_mean_absolute_error",
+              "predicted_no_change_error",
+              "fitted_mean_absolute_error")) {
+        html.element("td", "class=\"n\"", Figure.rate(one.get(key)));
+      }
+      long bounds = ((Number) one.get("bounds")).longValue();
+      int broken = ((List<?>) one.get("bounds_broken")).size();
+      html.element("td", "class=\"n\"", bounds - broken + " of " + bounds);
+      html.element("td", "class=\"n\"", "" + ((List<?>) one.get("wrong_orders")).size());
+      html.raw("</tr>\n");
+    }
+    html.raw("</tbody></table></div>\n<p class=\"note\">Errors are means of absolute errors:");
+    html.raw(" percentage points where per cent were published, per cent of a published time.");
+    html.raw(" Bounds enter no mean.</p></section>\n");
+  }
+
+  private static void experiment(
+      HtmlText html,
+      String name,
+      List<Map<String, Object>> rows,
+      Map<String, Object> summary,
+      List<Map<String, Object>> plots) {
+    html.raw("<section>").element("h2", "", name);
+    List<?> wrong = (List<?>) summary.get("wrong_orders");
+    if (!wrong.isEmpty()) {
+      html.raw("<p class=\"note what-if\">Orders the model has the other way round: ");
+      html.text(String.join("; ", wrong.stream().map(Object::toString).toList())).raw("</p>\n");
+    }
+    for (String unit : units(rows)) {
+      plot(html, name, unit, rows, plots);
+    }
+    html.raw("<div class=\"scroll\"><table class=\"cells\"><thead><tr>");
+    html.element("th", "scope=\"col\"", "row");
+    for (String heading : List.of("published", "modelled", "error")) {
+      html.element("th", "scope=\"col\" class=\"n\"", heading);
+    }
+    for (String heading : List.of("basis", "machine", "source")) {
+      html.element("th", "scope=\"col\"", heading);
+    }
+    html.raw("</tr></thead><tbody>\n");
+    rows.forEach(row -> row(html, row));
+    html.raw("</tbody></table></div></section>\n");
+  }
+
+  private static Set<String> units(List<Map<String, Object>> rows) {
+    Set<String> units = new LinkedHashSet<>();
+    rows.forEach(row -> units.add(row.get("unit").toString()));
+    return units;
+  }
+
+  private static void plot(
+      HtmlText html,
+      String experiment,
+      String unit,
+      List<Map<String, Object>> rows,
+      List<Map<String, Object>> plots) {
+    List<Object> values = new ArrayList<>();
+    List<Object> names = new ArrayList<>();
+    for (Map<String, Object> row : rows) {
+      if (unit.equals(row.get("unit")) && row.get("modelled") != null && row.get("bound") == null) {
+        names.add(row.get("name"));
+        for (String which : List.of("published", "modelled")) {
+          Map<String, Object> value = new LinkedHashMap<>();
+          value.put("row", row.get("name"));
+          value.put("which", which);
+          value.put("value", row.get(which));
+          value.put("basis", row.get("basis"));
+          values.add(value);
+        }
+      }
+    }
+    if (values.isEmpty()) {
+      return;
+    }
+    String id = "plot" + plots.size();
+    Map<String, Object> plot = new LinkedHashMap<>();
+    plot.put("id", id);
+    plot.put("kind", "pairs");
+    plot.put("title", experiment + ", " + unit);
+    plot.put("unit", unit);
+    plot.put("rows", names);
+    plot.put("values", values);
+    plots.add(plot);
+    html.raw("<figure><figcaption>").text(experiment + ", in " + unit).raw("</figcaption>");
+    html.raw("<div class=\"plot wide\" id=\"" + id + "\" role=\"img\" aria-label=\"published and");
+    html.raw(" modelled figures; their numbers stand in the table below\"></div></figure>\n");
+  }
+
+  private static void row(HtmlText html, Map<String, Object> row) {
+    boolean broken = Boolean.FALSE.equals(row.get("bound_kept"));
+    html.raw(broken ? "<tr class=\"what-if\">" : "<tr>");
+    html.element("td", "", row.get("name").toString());
+    String sign =
+        switch (String.valueOf(row.get("bound"))) {
+          case "below" -> "< ";
+          case "above" -> "> ";
+          case "at-most" -> "≤ ";
+          default -> "";
+        };
+    String unit = row.get("unit").toString();
+    html.element("td", "class=\"n\"", sign + figure(row.get("published"), unit));
+    html.element("td", "class=\"n\"", figure(row.get("modelled"), unit));
+    boolean percent = unit.equals("%");
+    html.element(
+        "td",
+        "class=\"n\"",
+        row.get("error") instanceof Number error
+            ? String.format(Locale.ROOT, "%+.2f %s", error.doubleValue(), percent ? "pp" : "%")
+            : "–");
+    String basis = row.get("basis").toString().replace('_', ' ');
+    Object kept = row.get("bound_kept");
+    Object reason = row.get("reason");
+    html.element(
+        "td",
+        "",
+        basis
+            + (kept == null ? "" : broken ? ": bound broken" : ": bound kept")
+            + (reason == null ? "" : ": " + reason));
+    html.element("td", "", Figure.axis(row.get("machine")));
+    html.element("td", "", row.get("source").toString());
+    html.raw("</tr>\n");
+  }
+
+  private static String figure(Object value, String unit) {
+    if (!(value instanceof Number number)) {
+      return "–";
+    }
+    double figure = number.doubleValue();
+    String digits =
+        unit.equals("s")
+            ? String.format(Locale.ROOT, "%.6f", figure)
+            : unit.equals("count")
+                ? String.format(Locale.ROOT, "%.0f", figure)
+                : String.format(Locale.ROOT, "%.2f", figure);
+    return unit.equals("count") ? digits : digits + " " + unit;
+  }
+
+  private static void basis(HtmlText html) {
+    html.raw("<section><h2>What the numbers are</h2>\n<dl class=\"basis-list\">");
+    Map<String, String> texts = new LinkedHashMap<>();
+    texts.put("published", "taken from the source named in the row, as it stands there.");
+    texts.put(
+        "predicted",
+        "counts of the modelled kernel times prices, none of which was fitted on the row.");
+    texts.put(
+        "fitted",
+        "the same, but the row was among those on which free prices were fitted, or follows from"
+            + " them.");
+    texts.put("counted", "a count of the modelled kernel; no price.");
+    texts.put("not modelled", "there is no workload model of it, so there is no answer.");
+    texts.put("measured on hardware", "nothing on this page but what was published.");
+    texts.forEach(
+        (name, text) ->
+            html.raw("<div>").element("dt", "", name).element("dd", "", text).raw("</div>"));
+    html.raw("</dl></section>\n");
+  }
+}
