@@ -43,7 +43,7 @@ public final class ReproduceCommand implements Callable<Integer> {
   @Parameters(
       paramLabel = "EXPERIMENT",
       arity = "0..*",
-      description = "What to reproduce (default: everything).")
+      description = "What to reproduce; with --fit, machines (default: everything).")
   List<String> names = List.of();
 
   @Option(
@@ -55,8 +55,8 @@ public final class ReproduceCommand implements Callable<Integer> {
   @Option(
       names = "--fit",
       description =
-          "Only fit the free prices again, on the rows that the plans name, and compare them with"
-              + " those that ship.")
+          "Only fit the free prices of machines again, on the rows that the plans name, and compare"
+              + " them with those that ship.")
   boolean fit;
 
   @Option(
@@ -72,18 +72,30 @@ public final class ReproduceCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     for (String name : names) {
-      check(name);
+      if (fit) {
+        checkMachine(name);
+      } else {
+        check(name);
+      }
     }
     if (fitFolder != null && (!fit || !Files.isDirectory(fitFolder))) {
       throw CommandFailure.usage(
           fit ? "--fit-to " + fitFolder + ": there is no such folder" : "--fit-to needs --fit");
     }
-    if (fit && (report != null || !names.isEmpty())) {
-      throw CommandFailure.usage("--fit fits all experiments at once and writes no report");
+    if (fit && report != null) {
+      throw CommandFailure.usage("--fit writes no report");
     }
     ReportFile.check(report);
     Experiments experiments = new Experiments(Workloads.of(common.seed));
     return fit ? fit(experiments) : run(experiments);
+  }
+
+  private static void checkMachine(String name) {
+    if (!CostFiles.machines().contains(name)) {
+      throw CommandFailure.usage(
+          "unknown machine '%s': --fit fits %s"
+              .formatted(name, String.join(", ", CostFiles.machines())));
+    }
   }
 
   private static void check(String name) {
@@ -137,7 +149,7 @@ public final class ReproduceCommand implements Callable<Integer> {
 
   private int fit(Experiments experiments) {
     boolean same = true;
-    for (Fit.Found found : experiments.fit()) {
+    for (Fit.Found found : experiments.fit(names.isEmpty() ? CostFiles.machines() : names)) {
       boolean agrees = CostFiles.agrees(found.machine(), found.nanos());
       same &= agrees;
       invocation.out().print(found.fileText());

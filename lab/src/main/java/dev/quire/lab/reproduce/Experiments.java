@@ -39,14 +39,14 @@ public final class Experiments {
     return new Reproduction(scenarios::of, this::machine).run(published, Plan.load(published));
   }
 
-  /** Fits every machine anew, on the rows that the plans of all experiments name. */
-  public List<Fit.Found> fit() {
+  /** Fits machines anew, on the rows that the plans of all experiments name. */
+  public List<Fit.Found> fit(List<String> names) {
     Map<Published, Plan> plans = new LinkedHashMap<>();
     for (String name : Published.names()) {
       Published published = Published.load(name);
       plans.put(published, Plan.load(published));
     }
-    return CostFiles.machines().stream()
+    return names.stream()
         .map(machine -> Fit.of(machine, plans, scenarios::of, CostFiles.taken(machine)))
         .filter(found -> found != null)
         .toList();
