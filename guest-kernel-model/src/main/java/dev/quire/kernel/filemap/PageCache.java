@@ -295,22 +295,31 @@ public final class PageCache implements FolioMapping {
     presentLow = 0;
     presentHigh = 0;
     if (oneDescent) {
+      // One search for all that is there, as filemap_get_folios: missing pages cost no step.
       counters.count(Primitive.XARRAY_QUERY);
       walking.set(index);
+      long last = index + count - 1;
+      for (int folio = walking.find(last); folio != XArray.NONE; folio = walking.find(last)) {
+        found(folio, (int) (walking.index() - index), grabbed, at);
+      }
+      return;
     }
     for (int i = 0; i < count; i++) {
-      int folio = oneDescent ? i == 0 ? walking.load() : walking.next() : tree.get(index + i);
-      if (folio == XArray.NONE) {
-        continue;
+      int folio = tree.get(index + i);
+      if (folio != XArray.NONE) {
+        found(folio, i, grabbed, at);
       }
-      folios.get(folio, 1);
-      folios.lru().markAccessed(folio);
-      grabbed[at + i] = folio;
-      if (i < Long.SIZE) {
-        presentLow |= 1L << i;
-      } else {
-        presentHigh |= 1L << i;
-      }
+    }
+  }
+
+  private void found(int folio, int i, long[] grabbed, int at) {
+    folios.get(folio, 1);
+    folios.lru().markAccessed(folio);
+    grabbed[at + i] = folio;
+    if (i < Long.SIZE) {
+      presentLow |= 1L << i;
+    } else {
+      presentHigh |= 1L << i;
     }
   }
 

@@ -209,9 +209,6 @@ public final class PageAllocator {
     if (order > 0) {
       counters.count(Primitive.COMPOUND_FREE);
     }
-    if (order > 0) {
-      counters.count(Primitive.COMPOUND_FREE);
-    }
     Zone zone = zoneOf(folio);
     if (order > layout.maxOrder()) {
       counters.count(Primitive.ZONE_LOCK);

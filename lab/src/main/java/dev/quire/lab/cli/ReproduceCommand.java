@@ -30,8 +30,8 @@ import picocli.CommandLine.Parameters;
     name = "reproduce",
     description = "Published kernel results, run again on the modelled kernel.",
     footer =
-        "%nExperiments: guest-memfd-population, large-anon-folios, mmap-exit, rmap. What is modelled"
-            + " how, and what was fitted on what: docs/REPRODUCE.md.")
+        "%nExperiments: guest-memfd-population, large-anon-folios, mmap-exit, rmap. What is"
+            + " modelled how, and what was fitted on what: docs/REPRODUCE.md.")
 public final class ReproduceCommand implements Callable<Integer> {
   /** Experiments of the command line's contract that this version does not have. */
   private static final List<String> NOT_YET = List.of("write-vs-memcpy", "snapshot-restore");
@@ -100,8 +100,7 @@ public final class ReproduceCommand implements Callable<Integer> {
 
   private static void check(String name) {
     if (NOT_YET.contains(name)) {
-      throw CommandFailure.usage(
-          "'" + name + "' is not available in this version of Quire");
+      throw CommandFailure.usage("'" + name + "' is not available in this version of Quire");
     }
     if (!Published.names().contains(name)) {
       String nearest = Nearest.to(name, Published.names());

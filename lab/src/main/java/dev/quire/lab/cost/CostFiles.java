@@ -133,7 +133,7 @@ public final class CostFiles {
     text.append(
         "# Written by `quire reproduce --fit`: least squares on these rows; do not edit.\n");
     text.append("machine: ").append(machine).append("\nrows:\n");
-    rows.forEach(row -> text.append("  - ").append(row).append('\n'));
+    rows.forEach(row -> text.append("  - \"").append(row).append("\"\n"));
     text.append("prices:\n");
     new TreeMap<>(prices)
         .forEach(

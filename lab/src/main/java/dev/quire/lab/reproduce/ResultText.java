@@ -100,13 +100,15 @@ public final class ResultText {
       }
     }
     List<RowResult> broken = result.brokenBounds();
-    lines.add("  bounds kept: %d of %d".formatted(result.bounds() - broken.size(), result.bounds()));
+    lines.add(
+        "  bounds kept: %d of %d".formatted(result.bounds() - broken.size(), result.bounds()));
     int wrong = 0;
     for (Ladder ladder : result.published().ladders()) {
       List<String> orders = result.wrongOrders(ladder);
       if (!orders.isEmpty()) {
         wrong++;
-        lines.add("  order wrong in \"%s\": %s".formatted(ladder.name(), String.join("; ", orders)));
+        lines.add(
+            "  order wrong in \"%s\": %s".formatted(ladder.name(), String.join("; ", orders)));
       }
     }
     int ladders = result.published().ladders().size();

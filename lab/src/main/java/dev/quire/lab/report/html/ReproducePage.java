@@ -55,7 +55,8 @@ public final class ReproducePage {
 
   private static void heading(HtmlText html, Map<String, Object> manifest) {
     html.raw("<header><h1>Published and modelled</h1>\n<p class=\"lead\">");
-    html.text("Results of kernel mailing lists, run again on the modelled kernel").raw("</p>\n<dl>");
+    html.text("Results of kernel mailing lists, run again on the modelled kernel")
+        .raw("</p>\n<dl>");
     for (String name : List.of("seed", "version", "commit", "jdk", "host")) {
       if (manifest.get(name) != null) {
         html.raw("<div>").element("dt", "", name);
@@ -66,7 +67,8 @@ public final class ReproducePage {
   }
 
   private static void summary(HtmlText html, List<Map<String, Object>> summaries) {
-    html.raw("<section><h2>How far the model is off</h2>\n<div class=\"scroll\"><table><thead><tr>");
+    html.raw(
+        "<section><h2>How far the model is off</h2>\n<div class=\"scroll\"><table><thead><tr>");
     html.element("th", "scope=\"col\"", "experiment");
     for (String heading :
         List.of(
