@@ -1,5 +1,6 @@
 package dev.quire.kernel.mm;
 
+import dev.quire.kernel.contpte.ContPteDesign;
 import dev.quire.kernel.gather.GatherDesign;
 import dev.quire.kernel.rmap.RmapDesign;
 
@@ -8,7 +9,7 @@ import dev.quire.kernel.rmap.RmapDesign;
  * {@code with...} change one thing.
  *
  * @param memoryPages RAM in base pages of {@code granule}
- * @param contiguousPtes fold groups of entries with arm64's contiguous bit
+ * @param contPte how groups of entries get arm64's contiguous bit; null if they never do
  * @param executableFolios read executable text ahead in folios of 64 KiB (exefolio)
  * @param seed of everything that is drawn: fragmentation, placement
  */
@@ -20,7 +21,7 @@ public record KernelConfig(
     AnonFaultAlgorithm anonFault,
     RmapDesign rmap,
     GatherDesign gather,
-    boolean contiguousPtes,
+    ContPteDesign contPte,
     boolean executableFolios,
     long seed) {
 
@@ -28,7 +29,7 @@ public record KernelConfig(
     if (architecture == HostArchitecture.X86_64 && granule != HostGranule.BASE_4K) {
       throw new IllegalArgumentException("x86-64 has no base pages of " + granule);
     }
-    if (architecture == HostArchitecture.X86_64 && contiguousPtes) {
+    if (architecture == HostArchitecture.X86_64 && contPte != null) {
       throw new IllegalArgumentException("x86-64 has no contiguous entries");
     }
     if (memoryPages < 64 || memoryPages > Integer.MAX_VALUE) {
@@ -47,7 +48,7 @@ public record KernelConfig(
         AnonFaultAlgorithm.UPSTREAM,
         RmapDesign.MM_IDS,
         GatherDesign.RUNS,
-        architecture == HostArchitecture.ARM64,
+        architecture == HostArchitecture.ARM64 ? ContPteDesign.FOLD : null,
         false,
         1);
   }
@@ -66,7 +67,7 @@ public record KernelConfig(
         anonFault,
         rmap,
         gather,
-        contiguousPtes,
+        contPte,
         executableFolios,
         seed);
   }
@@ -80,7 +81,7 @@ public record KernelConfig(
         algorithm,
         rmap,
         gather,
-        contiguousPtes,
+        contPte,
         executableFolios,
         seed);
   }
@@ -94,7 +95,7 @@ public record KernelConfig(
         anonFault,
         design,
         gather,
-        contiguousPtes,
+        contPte,
         executableFolios,
         seed);
   }
@@ -108,12 +109,13 @@ public record KernelConfig(
         anonFault,
         rmap,
         design,
-        contiguousPtes,
+        contPte,
         executableFolios,
         seed);
   }
 
-  public KernelConfig withContiguousPtes(boolean on) {
+  /** Null for a kernel without contiguous entries. */
+  public KernelConfig withContPte(ContPteDesign designOrNull) {
     return new KernelConfig(
         architecture,
         granule,
@@ -122,14 +124,14 @@ public record KernelConfig(
         anonFault,
         rmap,
         gather,
-        on,
+        designOrNull,
         executableFolios,
         seed);
   }
 
   public KernelConfig withExecutableFolios(boolean on) {
     return new KernelConfig(
-        architecture, granule, memoryPages, thp, anonFault, rmap, gather, contiguousPtes, on, seed);
+        architecture, granule, memoryPages, thp, anonFault, rmap, gather, contPte, on, seed);
   }
 
   public KernelConfig withSeed(long value) {
@@ -141,7 +143,7 @@ public record KernelConfig(
         anonFault,
         rmap,
         gather,
-        contiguousPtes,
+        contPte,
         executableFolios,
         value);
   }
