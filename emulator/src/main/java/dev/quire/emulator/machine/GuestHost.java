@@ -6,6 +6,7 @@ import dev.quire.emulator.device.DeviceBus;
 import dev.quire.emulator.exec.EngineMemory;
 import dev.quire.emulator.vcpu.HostFaults;
 import dev.quire.kernel.kvm.GuestPhysicalView;
+import dev.quire.kernel.kvm.HostEventInjector;
 import dev.quire.kernel.kvm.MemSlots;
 import dev.quire.kernel.kvm.Stage2Mmu;
 import dev.quire.kernel.mm.DemandAddressSpace;
@@ -35,6 +36,10 @@ final class GuestHost implements HostFaults, AutoCloseable {
   private final EngineMemory engineMemory;
   private final DemandAddressSpace space;
   private final Stage2Mmu stage2;
+
+  /** Null if the host leaves the guest alone. */
+  private final HostEventInjector events;
+
   private final GuestPhysicalView guestMemory;
   private final DeviceBus bus;
   private final boolean everyAddressAnswers;
@@ -65,10 +70,20 @@ final class GuestHost implements HostFaults, AutoCloseable {
             : FirstTouchFrames.Layout.SHUFFLED;
     FrameAllocator frames = new FirstTouchFrames(pages, layout, config.seed());
     Fragmentation fragmentation = new Fragmentation(config.fragmentation(), config.seed());
-    space = new DemandAddressSpace(memory, frames, config.hostPages(), fragmentation);
-    MemSlots slots = new MemSlots(SLOT_LIMIT, PHYSICAL_BITS);
+    space =
+        new DemandAddressSpace(
+            new GuestFrames(memory, engineMemory.coherence()),
+            frames,
+            config.hostPages(),
+            fragmentation);
+    MemSlots slots =
+        new MemSlots(SLOT_LIMIT, PHYSICAL_BITS, config.hostPages().granule().baseOrder());
     stage2 = new Stage2Mmu(slots, space, memory, frames, format, config.hostPages().contpte());
     guestMemory = new GuestPhysicalView(slots, space, memory);
+    events =
+        config.hostEvents() == null
+            ? null
+            : new HostEventInjector(config.hostEvents(), space, stage2);
     for (GuestRam.Range range : ram.ranges()) {
       addRam(range.gpa(), range.bytes());
     }
@@ -85,6 +100,11 @@ final class GuestHost implements HostFaults, AutoCloseable {
     space.map(nextHva, bytes);
     stage2.setRegion(nextSlot++, 0, gpa, bytes, nextHva);
     nextHva += bytes + Order.bytes(Order.SIZE_1G) & -Order.bytes(Order.SIZE_1G);
+  }
+
+  /** What the host does to the guest's memory; null if nothing. */
+  HostEventInjector events() {
+    return events;
   }
 
   EngineMemory engineMemory() {
@@ -107,6 +127,9 @@ final class GuestHost implements HostFaults, AutoCloseable {
   public int resolve(FaultRecord fault) {
     long gpa = fault.gpa();
     int code = Stage2Mmu.code(stage2.fault(gpa, fault.access()));
+    if (events != null && code == Stage2Mmu.MAPPED) {
+      events.touched(gpa);
+    }
     return switch (code) {
       case Stage2Mmu.MAPPED, Stage2Mmu.RETRY -> MAPPED;
       case Stage2Mmu.MMIO, Stage2Mmu.READONLY_MMIO ->

@@ -2,6 +2,7 @@ package dev.quire.emulator.machine;
 
 import dev.quire.emulator.device.ConsoleSink;
 import dev.quire.emulator.measure.MeasureConfig;
+import dev.quire.kernel.kvm.HostEventPlan;
 import dev.quire.kernel.mm.HostPagePolicy;
 
 /**
@@ -14,6 +15,7 @@ import dev.quire.kernel.mm.HostPagePolicy;
  * @param console receives the guest's serial output, on the machine's thread
  * @param measure what a measured run models; null in a functional run
  * @param fragmentation probability that the host has no folio of an order that it wants, 0 to 1
+ * @param hostEvents how the host disturbs the guest; null if it does not
  */
 public record MachineConfig(
     HostPagePolicy hostPages,
@@ -21,7 +23,8 @@ public record MachineConfig(
     long maxInstructions,
     ConsoleSink console,
     MeasureConfig measure,
-    double fragmentation) {
+    double fragmentation,
+    HostEventPlan hostEvents) {
   /** One GICv2 and one 64-bit mask of cores: what the smaller of the two carries. */
   public static final int MOST_VCPUS = 8;
 
@@ -32,7 +35,7 @@ public record MachineConfig(
       long maxInstructions,
       ConsoleSink console,
       MeasureConfig measure) {
-    this(hostPages, seed, maxInstructions, console, measure, 0);
+    this(hostPages, seed, maxInstructions, console, measure, 0, null);
   }
 
   /** A functional run. */
@@ -49,5 +52,11 @@ public record MachineConfig(
       throw new IllegalArgumentException(
           "%d instructions: the bound must not be negative".formatted(maxInstructions));
     }
+  }
+
+  /** The same machine on a host that does this. */
+  public MachineConfig withHostEvents(HostEventPlan events) {
+    return new MachineConfig(
+        hostPages, seed, maxInstructions, console, measure, fragmentation, events);
   }
 }

@@ -4,6 +4,7 @@ import dev.quire.emulator.device.DeviceBus;
 import dev.quire.emulator.device.EventQueue;
 import dev.quire.emulator.vcpu.Vcpu;
 import dev.quire.emulator.vcpu.VcpuExit;
+import dev.quire.kernel.kvm.HostEventInjector;
 import java.util.List;
 
 /**
@@ -20,6 +21,10 @@ final class MachineLoop {
   private final EventQueue events;
   private final DeviceBus bus;
   private final Outcome outcome;
+
+  /** Null on a host that leaves the guest alone. */
+  private final HostEventInjector hostEvents;
+
   private final Pacing pacing;
   private final long maxInstructions;
   private int turn;
@@ -34,6 +39,7 @@ final class MachineLoop {
     this.events = parts.events();
     this.bus = parts.bus();
     this.outcome = parts.outcome();
+    this.hostEvents = parts.host().events();
     this.maxInstructions = parts.config().maxInstructions();
   }
 
@@ -91,6 +97,9 @@ final class MachineLoop {
       boolean goesOn = true;
       while (goesOn && !outcome.decided()) {
         events.runDue(clock.nowNanos());
+        if (hostEvents != null) {
+          hostEvents.runDue(clock.retired());
+        }
         goesOn = power.runnable(vcpu) && handle(vcpu, vcpu.run(deadline(vcpu, sliceEnd)), sliceEnd);
       }
     } finally {
@@ -104,6 +113,9 @@ final class MachineLoop {
     long retired = vcpu.engine().retired();
     long left = maxInstructions - clock.retired();
     long deadline = left < sliceEnd - retired ? retired + left : sliceEnd;
+    if (hostEvents != null) {
+      deadline = Math.min(deadline, retired + hostEvents.nextAt() - clock.retired());
+    }
     long event = events.nextDeadlineNanos();
     return event == EventQueue.NEVER
         ? deadline

@@ -12,6 +12,8 @@ import java.util.Map;
  * @param instructions retired by all vCPUs, counted
  * @param virtualNanos virtual time passed, modelled (one instruction is one nanosecond)
  * @param stage2 what the host's second stage did, counted
+ * @param hostEvents what the host did to the guest's memory of its own accord, by kind; empty if it
+ *     left it alone
  * @param markers lines the guest wrote to its marker device
  * @param measured what the modelled TLBs counted; null in a functional run
  */
@@ -22,6 +24,7 @@ public record RunResult(
     long virtualNanos,
     List<VcpuResult> vcpus,
     Stage2Counters.Snapshot stage2,
+    Map<String, Long> hostEvents,
     List<String> markers,
     Measured measured) {
 

@@ -10,11 +10,13 @@ import dev.quire.emulator.vcpu.Vcpu;
 import dev.quire.emulator.vcpu.VcpuCounters;
 import dev.quire.emulator.vcpu.arm64.Arm64Cpu;
 import dev.quire.emulator.vcpu.arm64.Arm64SystemRegisters;
+import dev.quire.kernel.mm.HostGranule;
 import dev.quire.kernel.mm.HostMemory;
 import dev.quire.mmu.MmuCounters;
 import dev.quire.mmu.Order;
 import dev.quire.mmu.PteFormat;
 import dev.quire.mmu.arm64.Arm64Mmu;
+import dev.quire.mmu.arm64.Granule;
 import dev.quire.mmu.arm64.S2Walker;
 import dev.quire.mmu.arm64.Stage2PteFormat;
 import dev.quire.mmu.arm64.TlbiOp;
@@ -28,8 +30,9 @@ final class VirtMachine implements Board, GicOutputs, PsciHost {
   private static final int PHYSICAL_BITS = 44;
 
   private static final int PHYSICAL_BITS_ENCODED = 4;
-  private static final int STAGE2_START_LEVEL = 0;
-  static final PteFormat STAGE2_FORMAT = new Stage2PteFormat(PHYSICAL_BITS, STAGE2_START_LEVEL);
+
+  /** The start level of the root's tables is concatenated out of up to 2^4. */
+  private static final int CONCATENATED_BITS = 4;
 
   private static final long START_EPOCH_SECONDS = 1_767_225_600L;
   private static final long MPIDR_AFFINITY_MASK = 0xff_00ff_ffffL;
@@ -63,12 +66,36 @@ final class VirtMachine implements Board, GicOutputs, PsciHost {
     }
   }
 
+  /** The second stage's tables on a host of this granule. */
+  static PteFormat stage2Format(HostGranule host) {
+    return new Stage2PteFormat(granule(host), PHYSICAL_BITS, startLevel(host));
+  }
+
+  /**
+   * As few levels as concatenation allows: 4 with a 4 KiB granule, 3 with 16 KiB, 2 with 64 KiB
+   * (Linux v6.18 arch/arm64/include/asm/stage2_pgtable.h, stage2_pgtable_levels).
+   */
+  private static int startLevel(HostGranule host) {
+    return granule(host).startLevel(PHYSICAL_BITS - CONCATENATED_BITS);
+  }
+
+  private static Granule granule(HostGranule host) {
+    return switch (host) {
+      case BASE_4K -> Granule.SIZE_4K;
+      case BASE_16K -> Granule.SIZE_16K;
+      case BASE_64K -> Granule.SIZE_64K;
+    };
+  }
+
   private void addVcpu(int index) {
     HostMemory memory = parts.host().memory();
     MmuCounters counters = new MmuCounters();
     S2Walker stage2 = new S2Walker(memory, PHYSICAL_BITS, counters);
     long root = parts.host().stage2().root() << Order.BASE_PAGE_SHIFT;
-    stage2.configure(VtcrEl2.of(PHYSICAL_BITS, STAGE2_START_LEVEL, PHYSICAL_BITS_ENCODED), root);
+    HostGranule granule = parts.config().hostPages().granule();
+    stage2.configure(
+        VtcrEl2.of(granule(granule), PHYSICAL_BITS, startLevel(granule), PHYSICAL_BITS_ENCODED),
+        root);
     Arm64SystemRegisters registers =
         new Arm64SystemRegisters(index, devices.timer(index), this::broadcast);
     Arm64Engine engine = Arm64Engine.open(parts.host().engineMemory(), registers);

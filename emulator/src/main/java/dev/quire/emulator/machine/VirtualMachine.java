@@ -10,6 +10,7 @@ import dev.quire.emulator.vcpu.Vcpu;
 import dev.quire.mmu.tlb.TlbHierarchy;
 import dev.quire.mmu.x86.EptEntry;
 import java.util.List;
+import java.util.Map;
 
 /**
  * A machine with a guest in it: composition only. The thread that creates it runs and closes it;
@@ -46,7 +47,11 @@ public final class VirtualMachine implements AutoCloseable {
     DeviceBus bus = new DeviceBus();
     GuestHost host =
         new GuestHost(
-            config, plan.ram(), pc ? EptEntry.FOUR_LEVEL : VirtMachine.STAGE2_FORMAT, bus, pc);
+            config,
+            plan.ram(),
+            pc ? EptEntry.FOUR_LEVEL : VirtMachine.stage2Format(config.hostPages().granule()),
+            bus,
+            pc);
     MachineParts parts =
         new MachineParts(
             config,
@@ -76,6 +81,7 @@ public final class VirtualMachine implements AutoCloseable {
         parts.clock().nowNanos(),
         board.vcpus().stream().map(VirtualMachine::resultOf).toList(),
         parts.host().stage2().counters(),
+        parts.host().events() == null ? Map.of() : parts.host().events().counts(),
         parts.outcome().markers(),
         measured());
   }

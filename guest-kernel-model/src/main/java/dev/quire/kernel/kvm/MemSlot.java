@@ -14,16 +14,18 @@ public final class MemSlot {
   private final long pages;
   private final long hva;
   private final int flags;
+  private final int baseOrder;
   private final long[] dirty;
 
-  MemSlot(int id, long baseGfn, long pages, long hva, int flags) {
+  MemSlot(int id, long baseGfn, long pages, long hva, int flags, int baseOrder) {
     this.id = id;
     this.baseGfn = baseGfn;
     this.pages = pages;
     this.hva = hva;
     this.flags = flags;
     boolean logs = (flags & MemSlots.LOG_DIRTY_PAGES) != 0;
-    this.dirty = logs ? new long[(int) (pages + Long.SIZE - 1 >>> 6)] : null;
+    this.baseOrder = baseOrder;
+    this.dirty = logs ? new long[(int) ((pages >>> baseOrder) + Long.SIZE - 1 >>> 6)] : null;
   }
 
   public int id() {
@@ -66,12 +68,12 @@ public final class MemSlot {
   /** Records a write; without effect unless the slot logs dirty pages. */
   void markDirty(long gfn) {
     if (dirty != null) {
-      long page = gfn - baseGfn;
+      long page = gfn - baseGfn >>> baseOrder;
       dirty[(int) (page >>> 6)] |= 1L << page;
     }
   }
 
-  /** The bitmap so far, page n at bit n % 64 of word n / 64; starts a new one. */
+  /** The bitmap so far, the host's base page n at bit n % 64 of word n / 64; starts a new one. */
   long[] takeDirty() {
     long[] taken = dirty.clone();
     Arrays.fill(dirty, 0);

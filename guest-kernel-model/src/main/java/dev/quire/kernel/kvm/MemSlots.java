@@ -35,16 +35,24 @@ public final class MemSlots {
 
   private final int slotLimit;
   private final long gfnLimit;
+  private final int baseOrder;
   private MemSlot[] slots = {};
   private MemSlot recent;
+
+  /** Of a host with base pages of 4 KiB. */
+  public MemSlots(int slotLimit, int physicalBits) {
+    this(slotLimit, physicalBits, 0);
+  }
 
   /**
    * @param slotLimit slot ids are below it (x86: 32764)
    * @param physicalBits width of a guest physical address
+   * @param baseOrder {@link Order} of the host's base page, of which slots are multiples
    */
-  public MemSlots(int slotLimit, int physicalBits) {
+  public MemSlots(int slotLimit, int physicalBits, int baseOrder) {
     this.slotLimit = slotLimit;
     this.gfnLimit = 1L << physicalBits - Order.BASE_PAGE_SHIFT;
+    this.baseOrder = baseOrder;
   }
 
   /**
@@ -54,13 +62,13 @@ public final class MemSlots {
    * @param hva first host address
    */
   public Outcome set(int id, int flags, long gpa, long bytes, long hva) {
-    long mask = Order.offsetMask(0);
+    long mask = Order.offsetMask(baseOrder);
     if ((flags & ~LEGAL_FLAGS) != 0
         || ((gpa | bytes | hva) & mask) != 0
         || id < 0
         || id >= slotLimit
         || Long.compareUnsigned(gpa + bytes, gpa) < 0
-        || Long.compareUnsigned(bytes >>> Order.BASE_PAGE_SHIFT, MAX_SLOT_PAGES) > 0) {
+        || Long.compareUnsigned(bytes >>> Order.shift(baseOrder), MAX_SLOT_PAGES) > 0) {
       return Outcome.INVALID;
     }
     MemSlot old = byId(id);
@@ -87,7 +95,7 @@ public final class MemSlots {
     if (baseGfn > gfnLimit - pages) {
       return Outcome.INVALID;
     }
-    replace(old, new MemSlot(id, baseGfn, pages, hva, flags));
+    replace(old, new MemSlot(id, baseGfn, pages, hva, flags, baseOrder));
     if (old == null) {
       return Outcome.CREATED;
     }
@@ -126,6 +134,11 @@ public final class MemSlots {
       }
     }
     return null;
+  }
+
+  /** {@link Order} of the host's base page. */
+  int baseOrder() {
+    return baseOrder;
   }
 
   /** The first gfn that no guest physical address reaches. */

@@ -88,8 +88,10 @@ public final class Stage2Mmu {
           "gfns up to 0x%x do not fit second-stage tables that cover 0x%x"
               .formatted(slots.gfnLimit(), tables.gfnSpan()));
     }
-    if (format.leafOrder(0) != 0) {
-      throw new IllegalArgumentException("host granules above 4 KiB are not modelled");
+    if (format.leafOrder(0) != slots.baseOrder()) {
+      throw new IllegalArgumentException(
+          "leaves of order %d under slots of pages of order %d"
+              .formatted(format.leafOrder(0), slots.baseOrder()));
     }
     space.addNotifier(new Notifier());
   }
@@ -175,8 +177,8 @@ public final class Stage2Mmu {
   }
 
   /**
-   * KVM_GET_DIRTY_LOG: the slot's bitmap since the last call, page n at bit n % 64 of word n / 64.
-   * Pages in it are write-protected again.
+   * KVM_GET_DIRTY_LOG: the slot's bitmap since the last call, the host's base page n at bit n % 64
+   * of word n / 64. Pages in it are write-protected again.
    *
    * @throws IllegalArgumentException if the slot does not log
    */
@@ -188,8 +190,8 @@ public final class Stage2Mmu {
     long[] bitmap = slot.takeDirty();
     for (int word = 0; word < bitmap.length; word++) {
       for (long rest = bitmap[word]; rest != 0; rest &= rest - 1) {
-        int bit = Long.numberOfTrailingZeros(rest);
-        tables.writeProtect(slot.baseGfn() + 64L * word + bit);
+        long page = 64L * word + Long.numberOfTrailingZeros(rest);
+        tables.writeProtect(slot.baseGfn() + (page << slots.baseOrder()));
       }
     }
     finishRemoval();
@@ -201,7 +203,7 @@ public final class Stage2Mmu {
     if (slot.isReadonly() || slot.logsDirtyPages() && !write) {
       rights &= ~Protection.WRITE;
     }
-    int level = leafLevel(slot, gfn, Translation.order(host));
+    int level = leafLevel(slot, gfn, Translation.stage1Order(host));
     boolean group = contiguousLeaves && level == 0 && mayGroup(slot, gfn, host);
     int outcome =
         group

@@ -5,60 +5,34 @@ import dev.quire.mmu.Order;
 import dev.quire.mmu.Protection;
 import dev.quire.mmu.Translation;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 
 /**
- * A host address space of private anonymous regions filled on first touch, of a {@link
- * HostPagePolicy}. Simpler than Linux in two ways: a first read gets a frame of its own instead of
- * the shared zero page, and a partly unmapped folio keeps its frames until all of it is gone.
+ * A host address space of regions filled on first touch, of a {@link HostPagePolicy}. Simpler than
+ * Linux in three ways: a first read gets a frame of its own instead of the shared zero page, a
+ * partly discarded folio keeps its frames until all of it is gone, and a large folio of which a
+ * base page was copied on write is split at once.
  *
  * <p>Frames are zeroed when they are given back, so that fresh ones need no touch of their storage.
  */
-public final class DemandAddressSpace implements HostAddressSpace {
-  private static final int BLOCK_ORDER = Order.SIZE_2M;
-  private static final int BLOCK_SHIFT = Order.BASE_PAGE_SHIFT + BLOCK_ORDER;
-  private static final int PAGES_PER_BLOCK = 1 << BLOCK_ORDER;
-  private static final long ABSENT = 0;
+public final class DemandAddressSpace implements HostAddressSpace, HostMemoryEvents {
+  private static final long ABSENT = MappedRegion.ABSENT;
+  private static final long UNMAPPED = MappedRegion.UNMAPPED;
+
+  /** What an entry has for the right to write. */
+  private static final long WRITABLE = Translation.of(0, Protection.WRITE, 0, 0);
+
+  /** Folios as large are not moved (Linux v6.18 mm/hugetlb.c, hugepage_movable_supported). */
+  private static final int GIGANTIC = Order.SIZE_1G;
 
   private final FrameStorage storage;
   private final FrameAllocator frames;
   private final HostPagePolicy policy;
   private final Fragmentation fragmentation;
-  private final List<Region> regions = new ArrayList<>();
+  private final int baseOrder;
+  private final List<MappedRegion> regions = new ArrayList<>();
   private final List<MmuNotifier> notifiers = new ArrayList<>();
   private long residentPages;
-
-  /**
-   * One mapping. A page's entry is a {@link Translation} of its folio's order, 0 if absent: in
-   * {@code blocks} for folios of 2 MiB and up, else in {@code pages}.
-   */
-  private static final class Region {
-    final long hva;
-    final long bytes;
-    final long[] blocks;
-    final long[][] pages;
-
-    Region(long hva, long bytes) {
-      this.hva = hva;
-      this.bytes = bytes;
-      int count = (int) ((hva + bytes - 1 >>> BLOCK_SHIFT) - (hva >>> BLOCK_SHIFT)) + 1;
-      this.blocks = new long[count];
-      this.pages = new long[count][];
-    }
-
-    int block(long address) {
-      return (int) ((address >>> BLOCK_SHIFT) - (hva >>> BLOCK_SHIFT));
-    }
-
-    static int page(long address) {
-      return (int) (address >>> Order.BASE_PAGE_SHIFT) & PAGES_PER_BLOCK - 1;
-    }
-
-    boolean covers(long first, long length) {
-      return first >= hva && length <= bytes && first - hva <= bytes - length;
-    }
-  }
 
   /** An address space on a host that is not fragmented. */
   public DemandAddressSpace(FrameStorage storage, FrameAllocator frames, HostPagePolicy policy) {
@@ -66,7 +40,7 @@ public final class DemandAddressSpace implements HostAddressSpace {
   }
 
   /**
-   * @param storage what frames are wiped in when they are given back
+   * @param storage what frames are wiped in when they are given back, and copied in
    * @param fragmentation how often no folio of an order is to be had; without effect on reserved
    *     pages, which were set aside at boot
    */
@@ -79,23 +53,24 @@ public final class DemandAddressSpace implements HostAddressSpace {
     this.frames = frames;
     this.policy = policy;
     this.fragmentation = fragmentation;
+    this.baseOrder = policy.granule().baseOrder();
   }
 
-  /** Maps {@code bytes} of anonymous memory at {@code hva}, absent at first. */
+  /** Maps {@code bytes} of memory at {@code hva}, absent at first. */
   public void map(long hva, long bytes) {
     requirePages(hva, bytes);
-    if (((hva | bytes) & Order.offsetMask(policy.granule().baseOrder())) != 0) {
+    if (((hva | bytes) & Order.offsetMask(baseOrder)) != 0) {
       throw new IllegalArgumentException(
           "hva 0x%x, 0x%x bytes, is not a range of %s pages"
               .formatted(hva, bytes, policy.granule()));
     }
-    for (Region region : regions) {
+    for (MappedRegion region : regions) {
       if (hva < region.hva + region.bytes && region.hva < hva + bytes) {
         throw new IllegalArgumentException(
             "hva 0x%x, 0x%x bytes, overlaps a mapping at 0x%x".formatted(hva, bytes, region.hva));
       }
     }
-    regions.add(new Region(hva, bytes));
+    regions.add(new MappedRegion(hva, bytes));
   }
 
   /**
@@ -104,34 +79,30 @@ public final class DemandAddressSpace implements HostAddressSpace {
    */
   public void discard(long hva, long bytes) {
     requirePages(hva, bytes);
-    for (MmuNotifier notifier : notifiers) {
-      notifier.invalidateStart(hva, bytes);
-    }
-    for (Region region : regions) {
+    invalidateStart(hva, bytes);
+    for (MappedRegion region : regions) {
       long first = Math.max(hva, region.hva);
       long end = Math.min(hva + bytes, region.hva + region.bytes);
       if (first < end) {
         discard(region, first, end);
       }
     }
-    for (MmuNotifier notifier : notifiers) {
-      notifier.invalidateEnd(hva, bytes);
-    }
+    invalidateEnd(hva, bytes);
   }
 
   @Override
   public long fault(long hva, boolean write) {
-    Region region = regionOf(hva);
+    MappedRegion region = regionOf(hva);
     if (region == null) {
       return Translation.failure(NOT_MAPPED);
     }
-    long present = entry(region, hva);
-    if (present != ABSENT) {
-      return present;
-    }
-    int base = policy.granule().baseOrder();
-    for (int order = policy.order(); order > base; order = policy.orderAtMost(order - 1)) {
-      if (mayUse(region, hva, order) && !denied(hva, order)) {
+    long present = region.entry(hva);
+    return present == ABSENT ? firstTouch(region, hva) : touch(region, hva, present, write);
+  }
+
+  private long firstTouch(MappedRegion region, long hva) {
+    for (int order = policy.order(); order > baseOrder; order = policy.orderAtMost(order - 1)) {
+      if (region.isFree(hva, order) && !denied(hva, order)) {
         long pfn = frames.allocate(order);
         if (pfn != FrameAllocator.NONE) {
           return install(region, hva, pfn, order);
@@ -141,10 +112,43 @@ public final class DemandAddressSpace implements HostAddressSpace {
     if (policy.reserved()) {
       return Translation.failure(OUT_OF_MEMORY);
     }
-    long pfn = frames.allocate(base);
+    long pfn = frames.allocate(baseOrder);
     return pfn == FrameAllocator.NONE
         ? Translation.failure(OUT_OF_MEMORY)
-        : install(region, hva, pfn, base);
+        : install(region, hva, pfn, baseOrder);
+  }
+
+  /** A folio that is there: mapped again if it was not, and given the right to write. */
+  private long touch(MappedRegion region, long hva, long present, boolean write) {
+    long entry = present;
+    if ((entry & UNMAPPED) != 0) {
+      entry = change(region, hva, 0, UNMAPPED);
+    }
+    if (write && (Translation.rights(entry) & Protection.WRITE) == 0) {
+      if (policy.memory() == HostMemoryKind.ANONYMOUS) {
+        return copyOnWrite(region, hva);
+      }
+      entry = change(region, hva, WRITABLE, 0);
+    }
+    return entry;
+  }
+
+  private long copyOnWrite(MappedRegion region, long hva) {
+    long pfn = frames.allocate(baseOrder);
+    if (pfn == FrameAllocator.NONE) {
+      return Translation.failure(OUT_OF_MEMORY);
+    }
+    split(hva);
+    long old = region.entry(hva);
+    long first = hva & -Order.bytes(baseOrder);
+    long oldPfn = basePfn(old, baseOrder);
+    invalidateStart(first, Order.bytes(baseOrder));
+    storage.copy(oldPfn, pfn, baseOrder);
+    region.set(first, baseOrder, Translation.of(pfn, Protection.ALL, baseOrder, baseOrder));
+    storage.zero(oldPfn, baseOrder);
+    frames.free(oldPfn, baseOrder);
+    invalidateEnd(first, Order.bytes(baseOrder));
+    return region.entry(hva);
   }
 
   private boolean denied(long hva, int order) {
@@ -153,9 +157,11 @@ public final class DemandAddressSpace implements HostAddressSpace {
 
   @Override
   public long lookup(long hva) {
-    Region region = regionOf(hva);
-    long present = region == null ? ABSENT : entry(region, hva);
-    return present == ABSENT ? Translation.failure(NOT_MAPPED) : present;
+    MappedRegion region = regionOf(hva);
+    long present = region == null ? ABSENT : region.entry(hva);
+    return present == ABSENT || (present & UNMAPPED) != 0
+        ? Translation.failure(NOT_MAPPED)
+        : present;
   }
 
   @Override
@@ -168,9 +174,188 @@ public final class DemandAddressSpace implements HostAddressSpace {
     return residentPages;
   }
 
-  private Region regionOf(long hva) {
+  @Override
+  public boolean unmap(long hva, long bytes) {
+    return policy.memory() != HostMemoryKind.GUEST_MEMFD && changeRange(hva, bytes, UNMAPPED, 0);
+  }
+
+  @Override
+  public boolean writeProtect(long hva, long bytes) {
+    return policy.memory() != HostMemoryKind.GUEST_MEMFD && changeRange(hva, bytes, 0, WRITABLE);
+  }
+
+  @Override
+  public boolean splitMapping(long hva) {
+    MappedRegion region = regionOf(hva);
+    long entry = region == null ? ABSENT : region.entry(hva);
+    if (entry == ABSENT || policy.reserved() || Translation.stage1Order(entry) == baseOrder) {
+      return false;
+    }
+    int order = Translation.order(entry);
+    if (order < policy.granule().pmdOrder()) {
+      return false;
+    }
+    setFolio(region, hva, entry, baseEntry(entry, order));
+    return true;
+  }
+
+  /** The entry of a folio's first page, mapped by base entries; rights and state as they are. */
+  private long baseEntry(long entry, int folioOrder) {
+    return Translation.of(
+            basePfn(entry, Translation.order(entry)),
+            Translation.rights(entry),
+            folioOrder,
+            baseOrder)
+        | entry & UNMAPPED;
+  }
+
+  @Override
+  public boolean split(long hva) {
+    MappedRegion region = regionOf(hva);
+    long entry = region == null ? ABSENT : region.entry(hva);
+    if (entry == ABSENT || policy.reserved() || Translation.order(entry) == baseOrder) {
+      return false;
+    }
+    setFolio(region, hva, entry, baseEntry(entry, baseOrder));
+    return true;
+  }
+
+  @Override
+  public boolean migrate(long hva) {
+    MappedRegion region = regionOf(hva);
+    long entry = region == null ? ABSENT : region.entry(hva);
+    if (entry == ABSENT || policy.memory() == HostMemoryKind.GUEST_MEMFD) {
+      return false;
+    }
+    int order = Translation.order(entry);
+    if (order >= GIGANTIC) {
+      return false;
+    }
+    long pfn = frames.allocate(order);
+    if (pfn == FrameAllocator.NONE) {
+      return false;
+    }
+    long oldPfn = basePfn(entry, order);
+    long first = hva & -Order.bytes(order);
+    invalidateStart(first, Order.bytes(order));
+    storage.copy(oldPfn, pfn, order);
+    region.set(first, order, (entry & ~Translation.PFN_MASK) | pfn);
+    storage.zero(oldPfn, order);
+    frames.free(oldPfn, order);
+    invalidateEnd(first, Order.bytes(order));
+    return true;
+  }
+
+  @Override
+  public boolean collapse(long hva) {
+    int order = policy.granule().pmdOrder();
+    long first = hva & -Order.bytes(order);
+    MappedRegion region = regionOf(hva);
+    if (region == null
+        || !policy.hasPmdFolios()
+        || !region.covers(first, Order.bytes(order))
+        || !isWorthCollapsing(region, first, order)
+        || denied(hva, order)) {
+      return false;
+    }
+    long pfn = frames.allocate(order);
+    if (pfn == FrameAllocator.NONE) {
+      return false;
+    }
+    invalidateStart(first, Order.bytes(order));
+    long end = first + Order.bytes(order);
+    for (long at = first; at < end; ) {
+      long entry = region.entry(at);
+      int folio = entry == ABSENT ? 0 : Translation.order(entry);
+      if (entry != ABSENT) {
+        long oldPfn = Translation.pfn(entry);
+        storage.copy(oldPfn, pfn + (at - first >>> Order.BASE_PAGE_SHIFT), folio);
+        release(oldPfn, folio);
+      }
+      at += Order.bytes(folio);
+    }
+    region.set(first, order, Translation.of(pfn, Protection.ALL, order, order));
+    residentPages += 1L << order;
+    invalidateEnd(first, Order.bytes(order));
+    return true;
+  }
+
+  /** Whether something is there and one entry does not map all of it. */
+  private static boolean isWorthCollapsing(MappedRegion region, long first, int order) {
+    long end = first + Order.bytes(order);
+    for (long at = first; at < end; at += Order.bytes(0)) {
+      long entry = region.entry(at);
+      if (entry != ABSENT) {
+        return Translation.stage1Order(entry) < order;
+      }
+    }
+    return false;
+  }
+
+  /** Changes bits of every folio of a range that has not got them so; tells whether any had not. */
+  private boolean changeRange(long hva, long bytes, long set, long clear) {
+    requirePages(hva, bytes);
+    boolean changed = false;
+    for (MappedRegion region : regions) {
+      long at = Math.max(hva, region.hva);
+      long end = Math.min(hva + bytes, region.hva + region.bytes);
+      while (at < end) {
+        long entry = region.entry(at);
+        int order = entry == ABSENT ? 0 : Translation.order(entry);
+        long first = at & -Order.bytes(order);
+        if (entry != ABSENT && (entry & set) == set && (entry & clear) == 0) {
+          at = first + Order.bytes(order);
+          continue;
+        }
+        if (entry != ABSENT) {
+          invalidateStart(first, Order.bytes(order));
+          change(region, at, set, clear);
+          invalidateEnd(first, Order.bytes(order));
+          changed = true;
+        }
+        at = first + Order.bytes(order);
+      }
+    }
+    return changed;
+  }
+
+  /** Changes bits of the folio at {@code hva} and gives the entry of that page. */
+  private static long change(MappedRegion region, long hva, long set, long clear) {
+    long entry = region.entry(hva);
+    int order = Translation.order(entry);
+    long head = (entry & ~Translation.PFN_MASK) | basePfn(entry, order);
+    region.set(hva & -Order.bytes(order), order, (head | set) & ~clear);
+    return region.entry(hva);
+  }
+
+  /** Gives the folio at {@code hva} other entries, after whoever uses the old ones was told. */
+  private void setFolio(MappedRegion region, long hva, long old, long head) {
+    int order = Translation.order(old);
+    long first = hva & -Order.bytes(order);
+    invalidateStart(first, Order.bytes(order));
+    region.set(first, order, head);
+    invalidateEnd(first, Order.bytes(order));
+  }
+
+  private static long basePfn(long entry, int order) {
+    return Translation.pfn(entry) & -(1L << order);
+  }
+
+  private void invalidateStart(long hva, long bytes) {
+    for (int i = 0; i < notifiers.size(); i++) {
+      notifiers.get(i).invalidateStart(hva, bytes);
+    }
+  }
+
+  private void invalidateEnd(long hva, long bytes) {
+    for (int i = 0; i < notifiers.size(); i++) {
+      notifiers.get(i).invalidateEnd(hva, bytes);
+    }
+  }
+
+  private MappedRegion regionOf(long hva) {
     for (int i = 0; i < regions.size(); i++) {
-      Region region = regions.get(i);
+      MappedRegion region = regions.get(i);
       if (region.covers(hva, 1)) {
         return region;
       }
@@ -178,76 +363,23 @@ public final class DemandAddressSpace implements HostAddressSpace {
     return null;
   }
 
-  private static long entry(Region region, long hva) {
-    int block = region.block(hva);
-    long huge = region.blocks[block];
-    if (huge != ABSENT) {
-      return huge + Region.page(hva);
-    }
-    long[] pages = region.pages[block];
-    return pages == null ? ABSENT : pages[Region.page(hva)];
-  }
-
-  /** Whether a folio of the order fits the region and no part of it is present. */
-  private static boolean mayUse(Region region, long hva, int order) {
-    long first = hva & -Order.bytes(order);
-    if (!region.covers(first, Order.bytes(order))) {
-      return false;
-    }
-    int block = region.block(first);
-    if (order < BLOCK_ORDER) {
-      return isAbsent(region.pages[block], Region.page(first), 1 << order);
-    }
-    for (int i = 0; i < 1 << order - BLOCK_ORDER; i++) {
-      if (region.blocks[block + i] != ABSENT || region.pages[block + i] != null) {
-        return false;
-      }
-    }
-    return true;
-  }
-
-  private static boolean isAbsent(long[] pages, int first, int count) {
-    if (pages != null) {
-      for (int i = first; i < first + count; i++) {
-        if (pages[i] != ABSENT) {
-          return false;
-        }
-      }
-    }
-    return true;
-  }
-
   /** Maps the whole folio, as Linux does, and gives the entry of {@code hva}. */
-  private long install(Region region, long hva, long pfn, int order) {
-    long first = hva & -Order.bytes(order);
-    int block = region.block(first);
-    if (order >= BLOCK_ORDER) {
-      for (int i = 0; i < 1 << order - BLOCK_ORDER; i++) {
-        region.blocks[block + i] =
-            Translation.of(pfn + (long) i * PAGES_PER_BLOCK, Protection.ALL, order, order);
-      }
-    } else {
-      if (region.pages[block] == null) {
-        region.pages[block] = new long[PAGES_PER_BLOCK];
-      }
-      int page = Region.page(first);
-      for (int i = 0; i < 1 << order; i++) {
-        region.pages[block][page + i] = Translation.of(pfn + i, Protection.ALL, order, order);
-      }
-    }
+  private long install(MappedRegion region, long hva, long pfn, int order) {
+    region.set(hva & -Order.bytes(order), order, Translation.of(pfn, Protection.ALL, order, order));
     residentPages += 1L << order;
-    return entry(region, hva);
+    return region.entry(hva);
   }
 
-  private void discard(Region region, long first, long end) {
+  private void discard(MappedRegion region, long first, long end) {
     for (long hva = first; hva < end; ) {
-      long present = entry(region, hva);
+      long present = region.entry(hva);
       int order = present == ABSENT ? 0 : Translation.order(present);
       long start = hva & -Order.bytes(order);
       long next = start + Order.bytes(order);
       if (present != ABSENT) {
         if (start >= first && next <= end) {
-          remove(region, start, order);
+          region.clear(start, order);
+          release(basePfn(present, order), order);
         } else {
           zeroPart(region, hva, Math.min(end, next));
         }
@@ -256,22 +388,10 @@ public final class DemandAddressSpace implements HostAddressSpace {
     }
   }
 
-  private void remove(Region region, long start, int order) {
-    long pfn = Translation.pfn(entry(region, start));
-    int block = region.block(start);
-    if (order >= BLOCK_ORDER) {
-      Arrays.fill(region.blocks, block, block + (1 << order - BLOCK_ORDER), ABSENT);
-    } else {
-      int page = Region.page(start);
-      Arrays.fill(region.pages[block], page, page + (1 << order), ABSENT);
-    }
-    release(pfn, order);
-  }
-
   /** Part of a folio: the bytes go, the frames stay. */
-  private void zeroPart(Region region, long first, long end) {
+  private void zeroPart(MappedRegion region, long first, long end) {
     for (long hva = first; hva < end; hva += Order.bytes(0)) {
-      storage.zero(Translation.pfn(entry(region, hva)), 0);
+      storage.zero(Translation.pfn(region.entry(hva)), 0);
     }
   }
 

@@ -5,8 +5,17 @@ public interface FrameStorage {
   /** Fills the 2^order frames from {@code pfn} with zeros. */
   void zero(long pfn, int order);
 
+  /** Copies the bytes of 2^order frames to others; the two ranges do not overlap. */
+  void copy(long fromPfn, long toPfn, int order);
+
   /** For a model of addresses alone: frames without bytes. */
   static FrameStorage none() {
-    return (pfn, order) -> {};
+    return new FrameStorage() {
+      @Override
+      public void zero(long pfn, int order) {}
+
+      @Override
+      public void copy(long fromPfn, long toPfn, int order) {}
+    };
   }
 }

@@ -15,8 +15,9 @@ public interface HostAddressSpace {
    * Finds the page at {@code hva}, or brings it in.
    *
    * @return a {@link dev.quire.mmu.Translation}: the pfn of the 4 KiB page asked for, the rights of
-   *     the host mapping, and as both orders that of its folio, which is mapped as a whole and
-   *     aligned in hva and pfn; or a failure of a kind above
+   *     the host mapping, as order that of its folio, which is mapped as a whole and aligned in hva
+   *     and pfn, and as stage-1 order the same unless the host maps the folio by smaller entries
+   *     than it could; or a failure of a kind above
    */
   long fault(long hva, boolean write);
 

@@ -151,6 +151,15 @@ public final class HostMemory implements PhysicalMemory, FrameStorage {
     }
   }
 
+  @Override
+  public void copy(long fromPfn, long toPfn, int order) {
+    long bytes = Order.bytes(0);
+    for (long page = 0; page < 1L << order; page++) {
+      MemorySegment.copy(
+          EVERYTHING, storageOf(fromPfn + page), EVERYTHING, storageOf(toPfn + page), bytes);
+    }
+  }
+
   private long address(long pa, long bytes) {
     long address = locate(pa, bytes);
     if (address == 0) {

@@ -16,8 +16,7 @@ import java.util.Map;
  * @param name in full, prefix and suffixes included
  * @param granule the host's base page
  * @param folioOrders bit n: folios of order n ({@link Order}) are tried, the largest first; never 0
- * @param reserved whether only the largest will do (hugetlbfs), so that running out of it is an
- *     error; otherwise smaller folios and base pages are the fallback
+ * @param memory what kind of memory the folios are
  * @param aggregation whether the core that runs the guest coalesces contiguous entries by itself
  * @param contpte a what-if: leaves of the second stage carry the contiguous bit
  */
@@ -25,7 +24,7 @@ public record HostPagePolicy(
     String name,
     HostGranule granule,
     int folioOrders,
-    boolean reserved,
+    HostMemoryKind memory,
     boolean aggregation,
     boolean contpte) {
 
@@ -81,7 +80,6 @@ public record HostPagePolicy(
                       ? "arm64 also with the prefix 16k: or 64k:"
                       : "those of a host with " + granule + " base pages"));
     }
-    boolean reserved = kind.startsWith("hugetlb-");
     if (contpte && !makesGroups(granule, orders)) {
       throw new IllegalArgumentException(
           "host page policy '%s': no folio of %s makes a contiguous group of last-level entries;"
@@ -92,7 +90,15 @@ public record HostPagePolicy(
     String prefix = granule == HostGranule.BASE_4K ? "" : granule + ":";
     String suffixes = (aggregation ? AGGREGATION : "") + (contpte ? CONTPTE : "");
     return new HostPagePolicy(
-        prefix + kind + suffixes, granule, orders, reserved, aggregation, contpte);
+        prefix + kind + suffixes, granule, orders, memoryOf(kind), aggregation, contpte);
+  }
+
+  private static HostMemoryKind memoryOf(String kind) {
+    return switch (kind) {
+      case "gmem" -> HostMemoryKind.GUEST_MEMFD;
+      case "shmem" -> HostMemoryKind.SHMEM;
+      default -> kind.startsWith("hugetlb-") ? HostMemoryKind.HUGETLB : HostMemoryKind.ANONYMOUS;
+    };
   }
 
   /** The names that {@link #parse} accepts of a host with this base page, without suffixes. */
@@ -165,6 +171,19 @@ public record HostPagePolicy(
     return String.join(", ", names(HostGranule.BASE_4K)) + ", each also with " + AGGREGATION;
   }
 
+  /**
+   * Whether only the largest folios will do (hugetlbfs), so that running out of them is an error;
+   * otherwise smaller ones and base pages are the fallback.
+   */
+  public boolean reserved() {
+    return memory == HostMemoryKind.HUGETLB;
+  }
+
+  /** Whether the host makes transparent huge pages of the size of a PMD for this memory. */
+  boolean hasPmdFolios() {
+    return !reserved() && (folioOrders >>> granule.pmdOrder() & 1) != 0;
+  }
+
   /** The order of the largest folio tried. */
   public int order() {
     return Integer.SIZE - 1 - Integer.numberOfLeadingZeros(folioOrders);
@@ -184,7 +203,7 @@ public record HostPagePolicy(
    * @throws IllegalArgumentException with a message for the user
    */
   public void requireMultiple(long memoryBytes) {
-    int order = reserved ? order() : granule.baseOrder();
+    int order = reserved() ? order() : granule.baseOrder();
     if ((memoryBytes & Order.offsetMask(order)) != 0) {
       throw new IllegalArgumentException(
           "memory of %d bytes is not a multiple of the %d-byte pages of host page policy %s"

@@ -20,9 +20,9 @@ import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 
 /**
- * Random faults, slot changes and host discards against maps: what a guest reads is what it (or its
- * alias) wrote last, and a vCPU that caches every translation until told otherwise never holds a
- * stale one.
+ * Random faults, slot changes, discards and other host events against maps: what a guest reads is
+ * what it (or its alias) wrote last, and a vCPU that caches every translation until told otherwise
+ * never holds a stale one.
  */
 class Stage2ModelTest {
   private static final long HVA = 0x7f00_0000_0000L;
@@ -32,7 +32,8 @@ class Stage2ModelTest {
     HostPagePolicy.THP,
     HostPagePolicy.HUGETLB_2M,
     HostPagePolicy.parse("mthp-64k"),
-    HostPagePolicy.parse("mthp-all")
+    HostPagePolicy.parse("mthp-all"),
+    HostPagePolicy.parse("shmem")
   };
 
   private final FakePteFormat format = new FakePteFormat();
@@ -85,12 +86,15 @@ class Stage2ModelTest {
 
   private void step(Random random) {
     int choice = random.nextInt(100);
-    if (choice < 80) {
+    if (choice < 78) {
       access(gfn(random), random.nextBoolean(), random.nextLong());
-    } else if (choice < 88) {
+    } else if (choice < 84) {
       changeSlot(random);
       checkCache();
-    } else if (choice < 94) {
+    } else if (choice < 92) {
+      hostEvent(random);
+      checkCache();
+    } else if (choice < 95) {
       long first = random.nextInt(4096);
       long pages = 1L + random.nextInt(random.nextBoolean() ? 8 : 1024);
       pages = Math.min(pages, 4096 - first);
@@ -99,7 +103,7 @@ class Stage2ModelTest {
         contentByHva.remove(HVA + (page << 12));
       }
       checkCache();
-    } else if (choice < 97) {
+    } else if (choice < 98) {
       stage2.unmap(gfn(random), random.nextInt(600));
       checkCache();
     } else {
@@ -109,6 +113,20 @@ class Stage2ModelTest {
         }
       }
       checkCache();
+    }
+  }
+
+  private void hostEvent(Random random) {
+    long page = random.nextInt(4096);
+    long hva = HVA + (page << 12);
+    long bytes = Math.min(1L + random.nextInt(40), 4096 - page) << 12;
+    switch (random.nextInt(6)) {
+      case 0 -> space.unmap(hva, bytes);
+      case 1 -> space.writeProtect(hva, bytes);
+      case 2 -> space.splitMapping(hva);
+      case 3 -> space.split(hva);
+      case 4 -> space.migrate(hva);
+      default -> space.collapse(hva);
     }
   }
 
@@ -149,6 +167,9 @@ class Stage2ModelTest {
       if (result == Stage2Mmu.OUT_OF_MEMORY) {
         return;
       }
+      if (result == Stage2Mmu.RETRY) {
+        result = stage2.fault(gfn << 12, write ? Access.WRITE : Access.READ);
+      }
       assertThat(Stage2Mmu.code(result)).isEqualTo(Stage2Mmu.MAPPED);
       cached = walk(gfn);
       assertThat(Translation.rights(cached) & right).as("rights after the fault").isNotZero();
@@ -172,6 +193,7 @@ class Stage2ModelTest {
           long host = space.lookup(slot.hvaOf(gfn));
           assertThat(Translation.failed(host)).isFalse();
           assertThat(Translation.pfn(cached)).isEqualTo(Translation.pfn(host));
+          assertThat(Translation.rights(cached) & ~Translation.rights(host)).isZero();
           if (slot.isReadonly()) {
             assertThat(Translation.rights(cached) & Protection.WRITE).isZero();
           }

@@ -4,6 +4,7 @@ import dev.quire.emulator.boot.BootLoader;
 import dev.quire.emulator.boot.BootRequest;
 import dev.quire.emulator.boot.GuestArchitecture;
 import dev.quire.emulator.boot.GuestFile;
+import dev.quire.kernel.kvm.HostEventPlan;
 import dev.quire.kernel.mm.HostPagePolicy;
 import dev.quire.lab.cli.GuestRunner.GuestRun;
 import dev.quire.lab.preset.Preset;
@@ -75,8 +76,28 @@ public final class BootCommand implements Callable<Integer> {
       converter = PolicyConverter.class,
       description =
           "How the host backs guest memory: 4k, thp, mthp-16k to mthp-1024k, mthp-all, hugetlb-2m,"
-              + " hugetlb-1g, gmem, shmem; arm64 also with +contpte (default: ${DEFAULT-VALUE}).")
+              + " hugetlb-1g, gmem, shmem; arm64 also behind 16k: or 64k:, and with +contpte"
+              + " (default: ${DEFAULT-VALUE}).")
   HostPagePolicy hostPages;
+
+  @Option(
+      names = "--fragmentation",
+      paramLabel = "F",
+      defaultValue = "0",
+      description =
+          "Probability that the host has no folio of an order and takes smaller ones, 0 to 1"
+              + " (default: ${DEFAULT-VALUE}).")
+  double fragmentation;
+
+  @Option(
+      names = "--host-events",
+      paramLabel = "SEED[:RATE[:KINDS]]",
+      converter = HostEventsConverter.class,
+      description =
+          "The host disturbs guest memory while it runs, at RATE random moments in a million"
+              + " instructions (default: 100): unmap, write-protect, split-pmd, split, migrate,"
+              + " collapse, zap, joined by + (default: all). The guest must not notice.")
+  HostEventPlan hostEvents;
 
   @Option(
       names = "--measure",
@@ -118,7 +139,14 @@ public final class BootCommand implements Callable<Integer> {
     List<TlbGeometry> tlbs =
         presets.stream().map(preset -> TlbCommand.geometry(preset, hostPages)).toList();
     RunSettings settings =
-        new RunSettings(hostPages, common.seed, instructionLimit(), timeout(), tlbs);
+        new RunSettings(
+            hostPages,
+            common.seed,
+            instructionLimit(),
+            timeout(),
+            tlbs,
+            checkedFragmentation(),
+            hostEvents);
     try (JsonLines json = common.openJson(invocation)) {
       if (json != null) {
         json.manifest(Build.manifest(invocation, common.seed, config(request, choice, presets)));
@@ -221,6 +249,13 @@ public final class BootCommand implements Callable<Integer> {
     return maxInstructions;
   }
 
+  private double checkedFragmentation() {
+    if (!(fragmentation >= 0 && fragmentation <= 1)) {
+      throw CommandFailure.usage("--fragmentation " + fragmentation + " is out of range: 0 to 1");
+    }
+    return fragmentation;
+  }
+
   private Duration timeout() {
     if (timeoutSeconds == null) {
       return null;
@@ -264,11 +299,25 @@ public final class BootCommand implements Callable<Integer> {
     config.put("initrd", initrd);
     config.put("command_line", request.commandLine());
     config.put("host_pages", hostPages.name());
+    config.put("fragmentation", fragmentation);
+    config.put("host_events", hostEvents == null ? null : hostEvents.toString());
     config.put("measure", measure);
     config.put("tlb", presets.stream().map(Preset::name).toList());
     config.put("max_instructions", maxInstructions);
     config.put("timeout_seconds", timeoutSeconds);
     return config;
+  }
+
+  /** Lets picocli parse a plan of host events. */
+  static final class HostEventsConverter implements ITypeConverter<HostEventPlan> {
+    @Override
+    public HostEventPlan convert(String text) {
+      try {
+        return HostEventPlan.parse(text);
+      } catch (IllegalArgumentException e) {
+        throw new TypeConversionException(e.getMessage());
+      }
+    }
   }
 
   /** Lets picocli parse a policy by its name. */

@@ -11,7 +11,6 @@ import dev.quire.emulator.machine.RunStatus;
 import dev.quire.emulator.machine.VirtualMachine;
 import dev.quire.emulator.measure.MeasureConfig;
 import dev.quire.kernel.mm.HostArchitecture;
-import dev.quire.kernel.mm.HostGranule;
 import dev.quire.kernel.mm.HostPagePolicy;
 import dev.quire.lab.report.RunOutcome;
 import java.time.Duration;
@@ -33,7 +32,9 @@ final class MachineRunner implements GuestRunner {
               settings.seed(),
               settings.maxInstructions(),
               console,
-              measureConfig(settings));
+              measureConfig(settings),
+              settings.fragmentation(),
+              settings.hostEvents());
       return new MachineRun(VirtualMachine.create(config, plan), settings.timeout());
     } catch (OutOfMemoryError e) {
       throw CommandFailure.usage(
@@ -56,16 +57,6 @@ final class MachineRunner implements GuestRunner {
           guest == GuestArchitecture.ARM64 ? HostArchitecture.ARM64 : HostArchitecture.X86_64);
     } catch (IllegalArgumentException e) {
       throw CommandFailure.usage(e.getMessage(), e);
-    }
-    requireGranule(policy);
-  }
-
-  /** Refuses a host that is modelled behind streams only. */
-  static void requireGranule(HostPagePolicy policy) {
-    if (policy.granule() != HostGranule.BASE_4K) {
-      throw CommandFailure.usage(
-          "host page policy '%s': behind a guest only hosts with 4k base pages are modelled; %s"
-              .formatted(policy, "quire tlb --stream knows the others"));
     }
   }
 

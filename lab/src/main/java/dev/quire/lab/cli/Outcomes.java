@@ -41,7 +41,7 @@ final class Outcomes {
         vcpus,
         total(vcpus),
         pagesTouched(result.stage2()),
-        kernel(result.stage2()),
+        kernel(result),
         result.virtualNanos(),
         wallNanos,
         measured(result.measured()));
@@ -91,13 +91,15 @@ final class Outcomes {
     return bytes >= 1L << 20 ? (bytes >> 20) + "m" : (bytes >> 10) + "k";
   }
 
-  private static Map<String, Long> kernel(Stage2Counters.Snapshot stage2) {
+  private static Map<String, Long> kernel(RunResult result) {
+    Stage2Counters.Snapshot stage2 = result.stage2();
     Map<String, Long> kernel = new LinkedHashMap<>();
     kernel.put("resident_pages", stage2.residentPages());
     kernel.put("stage2_table_pages", stage2.tablePages());
     kernel.put("stage2_leaves_removed", stage2.leavesRemoved());
     kernel.put("stage2_readonly_exits", stage2.readonlyExits());
     kernel.put("stage2_invalidations", stage2.invalidations());
+    result.hostEvents().forEach((kind, times) -> kernel.put("host_events_" + kind, times));
     return kernel;
   }
 

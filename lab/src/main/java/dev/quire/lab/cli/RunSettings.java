@@ -1,5 +1,6 @@
 package dev.quire.lab.cli;
 
+import dev.quire.kernel.kvm.HostEventPlan;
 import dev.quire.kernel.mm.HostPagePolicy;
 import dev.quire.mmu.tlb.TlbGeometry;
 import java.time.Duration;
@@ -13,10 +14,14 @@ import java.util.List;
  * @param maxInstructions {@link Long#MAX_VALUE} if unbounded
  * @param timeout wall-clock time, null if unbounded
  * @param tlbs geometries to measure; none in a functional run
+ * @param fragmentation probability that the host has no folio of an order that it wants, 0 to 1
+ * @param hostEvents how the host disturbs the guest; null if it does not
  */
 public record RunSettings(
     HostPagePolicy hostPages,
     long seed,
     long maxInstructions,
     Duration timeout,
-    List<TlbGeometry> tlbs) {}
+    List<TlbGeometry> tlbs,
+    double fragmentation,
+    HostEventPlan hostEvents) {}

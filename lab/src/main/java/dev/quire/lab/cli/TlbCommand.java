@@ -3,6 +3,7 @@ package dev.quire.lab.cli;
 import dev.quire.emulator.boot.BootLoader;
 import dev.quire.emulator.boot.BootRequest;
 import dev.quire.emulator.boot.GuestArchitecture;
+import dev.quire.kernel.kvm.HostEventPlan;
 import dev.quire.kernel.mm.HostArchitecture;
 import dev.quire.kernel.mm.HostPagePolicy;
 import dev.quire.lab.preset.Preset;
@@ -92,6 +93,15 @@ public final class TlbCommand implements Callable<Integer> {
   double fragmentation;
 
   @Option(
+      names = "--host-events",
+      paramLabel = "SEED[:RATE[:KINDS]]",
+      converter = BootCommand.HostEventsConverter.class,
+      description =
+          "The host disturbs the guest's memory while it runs, as boot --host-events does;"
+              + " docs/HOST-PAGES.md.")
+  HostEventPlan hostEvents;
+
+  @Option(
       names = "--warm-up",
       paramLabel = "N",
       defaultValue = "0",
@@ -132,8 +142,9 @@ public final class TlbCommand implements Callable<Integer> {
     if (guest != null) {
       return runGuest();
     }
-    if (memory != null || vcpus != null) {
-      throw CommandFailure.usage("--memory and --smp are for a guest: a stream has neither");
+    if (memory != null || vcpus != null || hostEvents != null) {
+      throw CommandFailure.usage(
+          "--memory, --smp and --host-events are for a guest: a stream has none of them");
     }
     try {
       StreamSpec spec = StreamSpec.parse(stream);
@@ -217,7 +228,8 @@ public final class TlbCommand implements Callable<Integer> {
     CellProgress progress = new CellProgress(invocation, common.quiet, cells.size());
     CellRunner runner =
         spec == null
-            ? new GuestCellRunner(subject.request(), fragmentation, common.seed, progress::accesses)
+            ? new GuestCellRunner(
+                subject.request(), fragmentation, hostEvents, common.seed, progress::accesses)
             : new StreamCellRunner(
                 spec, architecture, fragmentation, warmUp, common.seed, progress::accesses);
     try (progress;
@@ -303,6 +315,7 @@ public final class TlbCommand implements Callable<Integer> {
     config.put("host_pages", grid.hostPages);
     config.put("tlb", presets.stream().map(Preset::name).toList());
     config.put("fragmentation", fragmentation);
+    config.put("host_events", hostEvents == null ? null : hostEvents.toString());
     config.put("warm_up", warmUp);
     return config;
   }

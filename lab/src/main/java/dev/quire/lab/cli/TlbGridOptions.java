@@ -99,7 +99,6 @@ final class TlbGridOptions {
           policy.requireArchitecture(architecture);
           if (request != null) {
             policy.requireMultiple(request.memoryBytes());
-            MachineRunner.requireGranule(policy);
           }
           if (hostProcess && policy.contpte()) {
             throw CommandFailure.usage(

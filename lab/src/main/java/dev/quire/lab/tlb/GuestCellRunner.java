@@ -11,6 +11,7 @@ import dev.quire.emulator.measure.MeasureConfig;
 import dev.quire.emulator.measure.MeasuredVcpu;
 import dev.quire.emulator.measure.Measurement;
 import dev.quire.emulator.vcpu.Vcpu;
+import dev.quire.kernel.kvm.HostEventPlan;
 import dev.quire.mmu.tlb.TlbCounters;
 import dev.quire.mmu.tlb.TlbGeometry;
 import java.util.ArrayList;
@@ -31,6 +32,7 @@ public final class GuestCellRunner implements CellRunner {
 
   private final BootRequest request;
   private final double fragmentation;
+  private final HostEventPlan hostEvents;
   private final long seed;
   private final LongConsumer progress;
   private volatile VirtualMachine running;
@@ -38,12 +40,18 @@ public final class GuestCellRunner implements CellRunner {
 
   /**
    * @param fragmentation share of folios that the host does not have, 0 to 1
+   * @param hostEvents how the host disturbs the guest; null if it does not
    * @param seed of the host's layout and of random replacement
    * @param progress hears of accesses done in the cell, now and then
    */
   public GuestCellRunner(
-      BootRequest request, double fragmentation, long seed, LongConsumer progress) {
+      BootRequest request,
+      double fragmentation,
+      HostEventPlan hostEvents,
+      long seed,
+      LongConsumer progress) {
     this.fragmentation = fragmentation;
+    this.hostEvents = hostEvents;
     this.progress = progress;
     this.request = request;
     this.seed = seed;
@@ -80,7 +88,8 @@ public final class GuestCellRunner implements CellRunner {
             Long.MAX_VALUE,
             console::accept,
             new MeasureConfig(geometries, seed),
-            fragmentation);
+            fragmentation,
+            hostEvents);
     try (VirtualMachine machine =
         VirtualMachine.create(
             config,

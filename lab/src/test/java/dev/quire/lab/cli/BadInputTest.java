@@ -25,8 +25,17 @@ class BadInputTest {
       value = {
         "bot hello-x86_64                             | unknown command 'bot', did you mean boot?",
         "tlb hello-x86_64 --stream chase              | give a guest or --stream, not both",
-        "tlb hello-arm64 --host-pages 16k:thp          | only hosts with 4k base pages are"
-            + " modelled",
+        "tlb hello-arm64 --host-pages 16k:mthp-32k     | unknown host page policy '16k:mthp-32k'",
+        "tlb hello-x86_64 --host-pages 16k:thp         | 16k base pages are arm64's; for x86_64",
+        "tlb --stream chase --host-events 1            | --host-events are for a guest: a stream"
+            + " has",
+        "boot hello-x86_64 --fragmentation 2           | --fragmentation 2.0 is out of range: 0 to"
+            + " 1",
+        "boot hello-x86_64 --host-events 1:0           | host events a million instructions: above",
+        "boot hello-x86_64 --host-events x             | SEED is a whole number",
+        "boot hello-x86_64 --host-events 1:2:3:4       | are not SEED[:RATE[:KIND+KIND..]]",
+        "boot hello-x86_64 --host-events 1:2:merge     | unknown host event 'merge'; choose of"
+            + " unmap",
         "tlb hello-arm64 --host-pages hugetlb-1g       | not a multiple of the 1073741824-byte",
         "tlb                                          | name a guest, or accesses to replay",
         "tlb --stream walk                            | unknown stream 'walk': choose one of"

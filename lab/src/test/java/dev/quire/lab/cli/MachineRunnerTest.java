@@ -84,7 +84,9 @@ class MachineRunnerTest {
     assertThat(run("boot", "paging-arm64", "--host-pages", "mthp-64k+contpte")).isZero();
     assertThat(run("boot", "hello-x86_64", "--host-pages", "mthp-64k+contpte")).isEqualTo(2);
     assertThat(err.toString()).contains("the contiguous bit is arm64's; for x86_64 choose one of");
-    assertThat(run("boot", "hello-arm64", "--host-pages", "16k:thp")).isEqualTo(2);
-    assertThat(err.toString()).contains("only hosts with 4k base pages are modelled");
+    assertThat(run("boot", "hello-arm64", "--host-pages", "16k:thp")).isZero();
+    assertThat(run("boot", "hello-arm64", "--host-pages", "64k:mthp-256k")).isZero();
+    assertThat(run("boot", "hello-x86_64", "--host-pages", "16k:thp")).isEqualTo(2);
+    assertThat(err.toString()).contains("16k base pages are arm64's");
   }
 }
