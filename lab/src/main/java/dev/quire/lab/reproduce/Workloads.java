@@ -5,6 +5,9 @@ import java.util.Map;
 
 /** All workloads, by the first part of the names of their scenarios. */
 public final class Workloads {
+  /** 64 MiB stand for 1 GiB: but for the fixed part of a call, counts are linear in memory. */
+  private static final long FOLIO_SCALE = 16;
+
   private Workloads() {}
 
   /** At the size at which {@code quire reproduce} runs them. */
@@ -14,6 +17,11 @@ public final class Workloads {
     for (String name : new String[] {"selftest", "firecracker", "counts"}) {
       workloads.put(name, population);
     }
+    Workload folios = new FolioBench(FOLIO_SCALE);
+    for (String name : new String[] {"fork", "munmap", "dontneed", "cow", "remap"}) {
+      workloads.put(name, folios);
+    }
+    workloads.put("build", new KernelBuild(seed));
     return workloads;
   }
 }
