@@ -21,7 +21,7 @@ public final class CostFiles {
   private static final List<String> MACHINES = List.of("icelake", "xeon-4210r", "altra", "m2-vm");
 
   /** Machines without a price of their own for most operations: those of another hold. */
-  private static final Map<String, String> LIKE = Map.of("m2-vm", "altra");
+  private static final Map<String, String> LIKE = Map.of("m2-vm", "altra", "altra", "xeon-4210r");
 
   private CostFiles() {}
 
@@ -32,24 +32,33 @@ public final class CostFiles {
 
   /** All prices of a machine. */
   public static MachineCosts load(String machine) {
-    MachineCosts taken = taken(machine);
-    Map<String, Price> fitted = fitted(machine);
+    return load(machine, Map.of());
+  }
+
+  private static MachineCosts load(String machine, Map<String, Map<String, Price>> newlyFitted) {
+    Map<String, Price> fitted = newlyFitted.getOrDefault(machine, fitted(machine));
+    MachineCosts own = ownPrices(machine);
     for (String name : fitted.keySet()) {
-      if (ownPrices(machine).prices().containsKey(name)) {
+      if (own.prices().containsKey(name)) {
         throw new BadCostException(
             "%s: %s is taken in one file and fitted in the other".formatted(machine, name));
       }
     }
-    return taken.with(fitted);
+    return taken(machine, newlyFitted).with(fitted);
   }
 
-  /** What was taken alone, prices of a machine it is like included. */
-  public static MachineCosts taken(String machine) {
+  /**
+   * What was taken alone, with all prices of the machine it is like.
+   *
+   * @param newlyFitted fitted prices by machine, where those that ship are not to be used
+   */
+  public static MachineCosts taken(String machine, Map<String, Map<String, Price>> newlyFitted) {
     MachineCosts own = ownPrices(machine);
     String like = LIKE.get(machine);
     return like == null
         ? own
-        : new MachineCosts(machine, own.about(), load(like).prices()).with(own.prices());
+        : new MachineCosts(machine, own.about(), load(like, newlyFitted).prices())
+            .with(own.prices());
   }
 
   private static MachineCosts ownPrices(String machine) {

@@ -1,8 +1,10 @@
 package dev.quire.lab.reproduce;
 
+import dev.quire.kernel.cost.Price;
 import dev.quire.lab.cost.Amounts;
 import dev.quire.lab.cost.CostFiles;
 import dev.quire.lab.cost.MachineCosts;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -46,9 +48,19 @@ public final class Experiments {
       Published published = Published.load(name);
       plans.put(published, Plan.load(published));
     }
-    return names.stream()
-        .map(machine -> Fit.of(machine, plans, scenarios::of, CostFiles.taken(machine)))
-        .filter(found -> found != null)
-        .toList();
+    List<Fit.Found> all = new ArrayList<>();
+    Map<String, Map<String, Price>> prices = new HashMap<>();
+    // In the order of the list: a machine may take over what was fitted for one before it.
+    for (String machine : CostFiles.machines()) {
+      if (names.contains(machine)) {
+        MachineCosts taken = CostFiles.taken(machine, prices);
+        Fit.Found found = Fit.of(machine, plans, scenarios::of, taken);
+        if (found != null) {
+          all.add(found);
+          prices.put(machine, found.prices());
+        }
+      }
+    }
+    return all;
   }
 }
