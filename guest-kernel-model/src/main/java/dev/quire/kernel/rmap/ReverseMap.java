@@ -104,7 +104,7 @@ public final class ReverseMap {
 
   /** Adds PTE mappings of a run of an anonymous folio (folio_add_anon_rmap_ptes). */
   public void addAnonPtes(long folio, long first, int nr, int mm, boolean exclusive) {
-    countCalls(nr);
+    countCalls(folio, nr);
     addPtes(folio, first, nr, mm);
     if (exclusive) {
       for (long page = first; page < first + nr; page++) {
@@ -115,7 +115,7 @@ public final class ReverseMap {
 
   /** Adds a PMD mapping of an anonymous folio (folio_add_anon_rmap_pmd). */
   public void addAnonPmd(long folio, int mm, boolean exclusive) {
-    countCalls(1);
+    countCalls(folio, 1);
     addPmd(folio, mm);
     if (exclusive) {
       frames.set(folio, PageFlag.ANON_EXCLUSIVE);
@@ -177,7 +177,7 @@ public final class ReverseMap {
    *     copy (EBUSY)
    */
   public boolean tryDupAnonPtes(long folio, long first, int nr, int mm, boolean needsCowForDma) {
-    countCalls(nr);
+    countCalls(folio, nr);
     if (needsCowForDma && anyExclusive(first, nr)) {
       return false;
     }
@@ -199,7 +199,7 @@ public final class ReverseMap {
 
   /** {@link #tryDupAnonPtes} for the PMD mapping of a folio. */
   public boolean tryDupAnonPmd(long folio, int mm, boolean needsCowForDma) {
-    countCalls(1);
+    countCalls(folio, 1);
     if (needsCowForDma && frames.is(folio, PageFlag.ANON_EXCLUSIVE)) {
       return false;
     }
@@ -215,7 +215,7 @@ public final class ReverseMap {
    * @return false where the page may be pinned (EBUSY)
    */
   public boolean tryShareAnon(long page, boolean maybePinned) {
-    countCalls(1);
+    countCalls(page, 1);
     if (maybePinned) {
       return false;
     }
@@ -225,7 +225,7 @@ public final class ReverseMap {
 
   /** Duplicates PTE mappings of a run of a file folio for a child (folio_dup_file_rmap_ptes). */
   public void dupFilePtes(long folio, long first, int nr, int mm) {
-    countCalls(nr);
+    countCalls(folio, nr);
     dupPtes(folio, first, nr, mm);
   }
 
@@ -242,7 +242,7 @@ public final class ReverseMap {
 
   /** {@link #dupFilePtes} for a PMD mapping. */
   public void dupFilePmd(long folio, int mm) {
-    countCalls(1);
+    countCalls(folio, 1);
     dupPmd(folio, mm);
   }
 
@@ -254,7 +254,7 @@ public final class ReverseMap {
 
   /** Removes PTE mappings of a run of a folio (folio_remove_rmap_ptes). */
   public void removePtes(long folio, long first, int nr, int mm) {
-    countCalls(nr);
+    countCalls(folio, nr);
     if (design.ranged()) {
       removeRun(folio, first, nr, mm, design.minimizesNrPagesMapped());
     } else {
@@ -301,7 +301,7 @@ public final class ReverseMap {
 
   /** Removes a PMD mapping (folio_remove_rmap_pmd). */
   public void removePmd(long folio, int mm) {
-    countCalls(1);
+    countCalls(folio, 1);
     changeLarge(folio, -1, mm);
     counters.count(ENTIRE_MAPCOUNT_ATOMIC);
     int unmapped = 0;
@@ -328,12 +328,13 @@ public final class ReverseMap {
   }
 
   /** Calls of a run of pages: one a page where the design knows no runs. */
-  private void countCalls(int nr) {
+  private void countCalls(long folio, int nr) {
     if (design.ranged()) {
       counters.count(RMAP_CALL);
     } else {
       counters.count(RMAP_CALL, nr);
-      counters.count(FOLIO_LOOKUP, nr);
+      // A small folio's page tells in the word that was read anyway that it is one.
+      counters.count(FOLIO_LOOKUP, frames.is(frames.folioOf(folio), PageFlag.HEAD) ? nr : 0);
     }
   }
 

@@ -71,7 +71,7 @@ public enum Primitive {
   LARGE_MAPCOUNT_ATOMIC,
   /** Calls of the rmap interface, whatever number of pages each covers. */
   RMAP_CALL,
-  /** Searches for the folio of a page inside an rmap call (compound_head). */
+  /** Searches for the large folio of a page inside an rmap call (compound_head). */
   FOLIO_LOOKUP,
   /** Counter updates of a process (add_mm_counter). */
   MM_COUNTER_UPDATE,
