@@ -183,19 +183,22 @@ final class PerCpuLists {
   private void drain(int pages, int order) {
     int left = Math.min(pages, count);
     int list = order <= COSTLY_ORDER ? order : COSTLY_ORDER + 1;
-    int locked = 0;
+    int underLock = 0;
     while (left > 0) {
       FrameRing ring = lists[list];
       int size = orderOf(list);
       while (left > 0 && !ring.isEmpty()) {
+        // The lock is dropped every batch of pages, and covers one folio at least.
+        if (underLock <= 0) {
+          counters.count(Primitive.ZONE_LOCK);
+          underLock = batch;
+        }
         buddy.free(ring.removeLast(), size);
         left -= 1 << size;
         count -= 1 << size;
-        locked += 1 << size;
+        underLock -= 1 << size;
       }
       list = list == LISTS - 1 ? 0 : list + 1;
     }
-    // The lock is dropped every batch of pages.
-    counters.count(Primitive.ZONE_LOCK, (locked + batch - 1) / batch);
   }
 }

@@ -27,14 +27,14 @@ final class FolioBench implements Workload {
   private static final int PMD_ORDER = 9;
   private static final int READ_WRITE = Mman.PROT_READ | Mman.PROT_WRITE;
 
-  private final long bytes;
+  private final long measured;
 
   /**
-   * @param scale by which the memory is smaller than published; counts are multiplied by it. All
-   *     but the fixed part of a call is linear in it.
+   * @param measured bytes that are run, and half of them once more: what both differ in is linear
+   *     in memory and is continued to 1 GiB, what they share is the fixed part of a call
    */
-  FolioBench(long scale) {
-    bytes = GIB / scale;
+  FolioBench(long measured) {
+    this.measured = measured;
   }
 
   @Override
@@ -42,15 +42,25 @@ final class FolioBench implements Workload {
     if (scenario.size() != 3) {
       throw new IllegalArgumentException("no such scenario: " + scenario);
     }
+    Amounts all = run(scenario, measured);
+    if (measured == GIB) {
+      return all;
+    }
+    Amounts half = run(scenario, measured / 2);
+    double halves = (GIB - measured) / (measured / 2.0);
+    return all.plus(all.plus(half.times(-1)).times(halves));
+  }
+
+  private static Amounts run(List<String> scenario, long bytes) {
     String operation = scenario.getFirst();
     int order = order(scenario.get(1));
     KernelVersion version = KernelVersion.of(scenario.get(2));
     if (version == null) {
       throw new IllegalArgumentException("no such kernel: " + scenario);
     }
-    Kernel kernel = kernel(version, order);
+    Kernel kernel = version.kernel(4 * bytes >>> PAGE_SHIFT, ModelledMachine.folios(order));
     Process process = kernel.spawn();
-    populate(process, order, operation.equals("remap"));
+    populate(process, bytes, order, operation.equals("remap"));
     KernelCounters counters = kernel.counters();
     if (operation.equals("cow")) {
       process.fork();
@@ -69,10 +79,10 @@ final class FolioBench implements Workload {
           require(process.touch(at, true));
         }
       }
-      case "remap" -> splitPmds(process);
+      case "remap" -> splitPmds(process, bytes);
       default -> throw new IllegalArgumentException("no such operation: " + scenario);
     }
-    return Amounts.of(counters.snapshot().minus(before)).times((double) GIB / bytes);
+    return Amounts.of(counters.snapshot().minus(before));
   }
 
   private static int order(String size) {
@@ -81,11 +91,7 @@ final class FolioBench implements Workload {
     return Long.numberOfTrailingZeros(pages);
   }
 
-  private Kernel kernel(KernelVersion version, int order) {
-    return version.kernel(4 * bytes >>> PAGE_SHIFT, ModelledMachine.folios(order));
-  }
-
-  private void populate(Process process, int order, boolean keepPmds) {
+  private static void populate(Process process, long bytes, int order, boolean keepPmds) {
     int flags = Mman.MAP_PRIVATE | Mman.MAP_ANONYMOUS | Mman.MAP_FIXED;
     if (process.mmap(BASE, bytes, READ_WRITE, flags, null, 0) != BASE) {
       throw new IllegalStateException("no memory mapped");
@@ -94,13 +100,13 @@ final class FolioBench implements Workload {
       require(process.touch(at, true));
     }
     if (order == PMD_ORDER && !keepPmds) {
-      splitPmds(process);
+      splitPmds(process, bytes);
       require(process.mprotect(BASE, bytes, READ_WRITE));
     }
   }
 
   /** Takes write access from the first page of each PMD. */
-  private void splitPmds(Process process) {
+  private static void splitPmds(Process process, long bytes) {
     for (long at = BASE; at < BASE + bytes; at += PMD_BYTES) {
       require(process.mprotect(at, PAGE, Mman.PROT_READ));
     }

@@ -5,8 +5,8 @@ import java.util.Map;
 
 /** All workloads, by the first part of the names of their scenarios. */
 public final class Workloads {
-  /** 64 MiB stand for 1 GiB: but for the fixed part of a call, counts are linear in memory. */
-  private static final long FOLIO_SCALE = 16;
+  /** What of 1 GiB is run. */
+  private static final long FOLIO_BYTES = 64L << 20;
 
   private Workloads() {}
 
@@ -17,7 +17,7 @@ public final class Workloads {
     for (String name : new String[] {"selftest", "firecracker", "counts"}) {
       workloads.put(name, population);
     }
-    Workload folios = new FolioBench(FOLIO_SCALE);
+    Workload folios = new FolioBench(FOLIO_BYTES);
     for (String name : new String[] {"fork", "munmap", "dontneed", "cow", "remap"}) {
       workloads.put(name, folios);
     }
