@@ -120,6 +120,7 @@ final class BuddyZone {
       add(block, order - 1, false);
       return DENIED;
     }
+    frames.reset(block, 0, order);
     freePages -= 1L << order;
     counters.count(Primitive.BUDDY_ALLOC);
     return block;
