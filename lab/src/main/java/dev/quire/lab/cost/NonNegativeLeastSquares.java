@@ -1,5 +1,7 @@
 package dev.quire.lab.cost;
 
+import java.util.Arrays;
+
 /**
  * Finds x of no negative part with the least sum of squares of (A x - b): the active-set method of
  * Lawson and Hanson (Solving Least Squares Problems, 1974, chapter 23), for small dense problems.
@@ -43,8 +45,12 @@ public final class NonNegativeLeastSquares {
         scaled[i][j] = a[i][j] / scale[j];
       }
     }
-    double[] x = new double[columns];
     boolean[] free = new boolean[columns];
+    Arrays.fill(free, true);
+    // Refuses columns that depend on each other, of which the search would leave one out unsaid.
+    leastSquares(scaled, free);
+    Arrays.fill(free, false);
+    double[] x = new double[columns];
     for (int step = 0; step < 3 * columns + 10; step++) {
       int best = steepest(scaled, x, free);
       if (best < 0) {
