@@ -5,19 +5,40 @@ package dev.quire.kernel.mm;
  * it. Used on the kernel's thread.
  */
 public final class FaultContext {
+  private final FileFault fileFault;
   private Vma vma;
   private long address;
   private long pgoff;
   private boolean write;
   private boolean major;
 
-  FaultContext() {}
+  /** The level-1 table of the address and the entry's place in it. */
+  private PageTable pmd;
+
+  private int pmdIndex;
+
+  /** What the PTE was when the fault began. */
+  private long originalPte;
+
+  FaultContext(FileFault fileFault) {
+    this.fileFault = fileFault;
+  }
+
+  void start(Vma faultVma, long faultAddress, boolean isWrite) {
+    vma = faultVma;
+    address = faultAddress & -1L << faultVma.mm().pageShift();
+    pgoff = faultVma.pgoff(faultAddress);
+    write = isWrite;
+    major = false;
+    pmd = null;
+    originalPte = 0;
+  }
 
   public Vma vma() {
     return vma;
   }
 
-  /** The faulting address, in bytes. */
+  /** The faulting page, in bytes. */
   public long address() {
     return address;
   }
@@ -40,6 +61,35 @@ public final class FaultContext {
     return major;
   }
 
+  MmStruct mm() {
+    return vma.mm();
+  }
+
+  PageTables tables() {
+    return vma.mm().tables();
+  }
+
+  void setPmd(PageTable table, int index) {
+    pmd = table;
+    pmdIndex = index;
+  }
+
+  PageTable pmd() {
+    return pmd;
+  }
+
+  int pmdIndex() {
+    return pmdIndex;
+  }
+
+  void setOriginalPte(long entry) {
+    originalPte = entry;
+  }
+
+  long originalPte() {
+    return originalPte;
+  }
+
   /**
    * Maps pages of one folio that are not mapped here yet (filemap_map_folio_range): read-only,
    * taking a reference and a mapping for each page it sets.
@@ -49,7 +99,7 @@ public final class FaultContext {
    * @return pages mapped
    */
   public int mapRange(long folio, long firstPfn, long firstPgoff, int pages) {
-    throw new UnsupportedOperationException("file faults");
+    return fileFault.mapRange(this, folio, firstPfn, firstPgoff, pages);
   }
 
   /**
@@ -59,6 +109,6 @@ public final class FaultContext {
    * @return whether it is mapped
    */
   public boolean mapPmd(long folio) {
-    throw new UnsupportedOperationException("file faults");
+    return fileFault.mapPmd(this, folio);
   }
 }

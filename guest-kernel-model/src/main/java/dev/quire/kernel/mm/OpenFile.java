@@ -14,6 +14,11 @@ public interface OpenFile {
   /** Whether the file may be mapped writable and shared (FMODE_WRITE). */
   boolean writable();
 
+  /** Whether its mappings can never be executed (a noexec mount). */
+  default boolean noExec() {
+    return false;
+  }
+
   /** Where its mappings are listed (i_mmap): mm adds and removes VMAs, truncation unmaps them. */
   FileMappings mappings();
 

@@ -7,7 +7,7 @@ package dev.quire.kernel.mm;
  * @param pfn of the page itself, in base pages; -1 if not present
  * @param order of the folio
  * @param index of the page in its folio
- * @param exclusive bit 56 of pagemap: mapped once only
+ * @param exclusive bit 56 of pagemap: mapped once only; under a PMD, that of the first page
  * @param mapCount as in kpagecount; -1 for zero pages
  * @param dirty of the folio or of the entry, as kpageflags reports it
  * @param huge mapped by a PMD

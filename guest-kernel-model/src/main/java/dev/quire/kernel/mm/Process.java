@@ -1,5 +1,6 @@
 package dev.quire.kernel.mm;
 
+import dev.quire.kernel.stat.Primitive;
 import java.util.List;
 
 /**
@@ -9,15 +10,26 @@ import java.util.List;
  */
 public final class Process {
   private final Kernel kernel;
+  private final MmStruct mm;
   private long minorFaults;
   private long majorFaults;
 
-  Process(Kernel kernel) {
+  Process(Kernel kernel, MmStruct mm) {
     this.kernel = kernel;
+    this.mm = mm;
   }
 
   public Kernel kernel() {
     return kernel;
+  }
+
+  MmStruct mm() {
+    return mm;
+  }
+
+  private MmCalls call() {
+    kernel.counters().count(Primitive.SYSCALL);
+    return kernel.calls();
   }
 
   /**
@@ -29,33 +41,33 @@ public final class Process {
    * @return the address
    */
   public long mmap(long address, long bytes, int prot, int flags, OpenFile file, long offset) {
-    throw new UnsupportedOperationException("mmap");
+    return call().map.mmap(this, address, bytes, prot, flags, file, offset);
   }
 
   public long munmap(long address, long bytes) {
-    throw new UnsupportedOperationException("munmap");
+    return call().map.munmap(mm, address, bytes);
   }
 
   public long mprotect(long address, long bytes, int prot) {
-    throw new UnsupportedOperationException("mprotect");
+    return call().protect.mprotect(this, address, bytes, prot);
   }
 
   /** mremap(2): {@code newAddress} counts with MREMAP_FIXED or MREMAP_DONTUNMAP only. */
   public long mremap(long address, long oldBytes, long newBytes, int flags, long newAddress) {
-    throw new UnsupportedOperationException("mremap");
+    return call().remap.mremap(this, address, oldBytes, newBytes, flags, newAddress);
   }
 
   /** madvise(2), {@code advice} one of MADV_ of {@link Mman}. */
   public long madvise(long address, long bytes, int advice) {
-    throw new UnsupportedOperationException("madvise");
+    return call().madvise.madvise(this, address, bytes, advice);
   }
 
   public long mlock(long address, long bytes) {
-    throw new UnsupportedOperationException("mlock");
+    return call().lock.mlock(this, address, bytes);
   }
 
   public long munlock(long address, long bytes) {
-    throw new UnsupportedOperationException("munlock");
+    return call().lock.munlock(this, address, bytes);
   }
 
   /**
@@ -64,17 +76,18 @@ public final class Process {
    * @param vector one byte for each page; filled as far as the call gets
    */
   public long mincore(long address, long bytes, byte[] vector) {
-    throw new UnsupportedOperationException("mincore");
+    return call().pageReports.mincore(mm, address, bytes, vector);
   }
 
-  /** fork(2): the child. */
+  /** fork(2): the child, or null if memory is out (ENOMEM). */
   public Process fork() {
-    throw new UnsupportedOperationException("fork");
+    MmStruct child = call().forkExit.fork(mm);
+    return child == null ? null : new Process(kernel, child);
   }
 
   /** _exit(2): the address space goes; nothing may be called on the process afterwards. */
   public void exit() {
-    throw new UnsupportedOperationException("exit");
+    call().forkExit.exit(mm);
   }
 
   /** One access of user space to one byte; a write leaves a byte that is not zero. */
@@ -85,11 +98,20 @@ public final class Process {
   /**
    * One access of user space to one byte.
    *
-   * @param value what a write stores: the model knows of a page whether it holds anything but zeros
+   * @param value what a write stores: the model knows of a page whether it holds anything but
+   *     zeros, and takes it that all stores to a page go to the same byte
    * @return {@link UserSignal}: 0 if the access went through
    */
   public int touch(long address, boolean write, int value) {
-    throw new UnsupportedOperationException("touch");
+    return kernel.userAccess().touch(this, address, write, value);
+  }
+
+  void countFault(boolean major) {
+    if (major) {
+      majorFaults++;
+    } else {
+      minorFaults++;
+    }
   }
 
   /** ru_minflt. */
@@ -115,11 +137,40 @@ public final class Process {
 
   /** What /proc says of the pages of a range. */
   public void pagemap(long address, long bytes, PageVisitor visitor) {
-    throw new UnsupportedOperationException("pagemap");
+    kernel.calls().pageReports.pagemap(mm, address, bytes, visitor);
   }
 
   /** /proc/PID/smaps. */
   public List<VmaReport> smaps() {
-    throw new UnsupportedOperationException("smaps");
+    return kernel.calls().smaps.report(mm);
+  }
+
+  /** Resident anonymous pages (RssAnon), in base pages. */
+  public long anonPages() {
+    return mm.anonPages();
+  }
+
+  /** Resident pages of files (RssFile), in base pages. */
+  public long filePages() {
+    return mm.filePages();
+  }
+
+  /** Resident pages of shmem (RssShmem), in base pages. */
+  public long shmemPages() {
+    return mm.shmemPages();
+  }
+
+  /** Pages of page tables, the root included. */
+  public int tablePages() {
+    return mm.tables().tables();
+  }
+
+  /** Tells {@code notifier} of every mapping that goes from now on. */
+  public void addNotifier(MmuNotifier notifier) {
+    mm.addNotifier(notifier);
+  }
+
+  public void removeNotifier(MmuNotifier notifier) {
+    mm.removeNotifier(notifier);
   }
 }

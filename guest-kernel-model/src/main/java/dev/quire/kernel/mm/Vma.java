@@ -1,24 +1,45 @@
 package dev.quire.kernel.mm;
 
+import dev.quire.mmu.Protection;
+import java.util.ArrayList;
+import java.util.List;
+
 /**
  * One mapping of a process (struct vm_area_struct). Addresses in bytes, {@link #end} exclusive;
  * {@link #pgoff} in base pages. Changed by mm alone, on the kernel's thread.
  */
 public final class Vma {
+  private final MmStruct mm;
+  private final int pageShift;
+  private final OpenFile file;
+  private final VmOps ops;
   private long start;
   private long end;
   private long flags;
   private long pgoff;
-  private final OpenFile file;
-  private final VmOps ops;
+  private AnonVma anonVma;
 
-  Vma(long start, long end, long flags, long pgoff, OpenFile file, VmOps ops) {
+  /** From the oldest ancestor's to this VMA's own. */
+  private final List<AnonVma> anonChain = new ArrayList<>(1);
+
+  Vma(MmStruct mm, long start, long end, long flags, long pgoff, OpenFile file, VmOps ops) {
+    this.mm = mm;
+    this.pageShift = mm.pageShift();
     this.start = start;
     this.end = end;
     this.flags = flags;
     this.pgoff = pgoff;
     this.file = file;
     this.ops = ops;
+  }
+
+  /** A VMA of {@code mm} like this one over other addresses, with no anon_vma. */
+  Vma copy(MmStruct owner, long from, long to, long firstPgoff) {
+    return new Vma(owner, from, to, flags, firstPgoff, file, ops);
+  }
+
+  MmStruct mm() {
+    return mm;
   }
 
   public long start() {
@@ -29,9 +50,23 @@ public final class Vma {
     return end;
   }
 
+  public long bytes() {
+    return end - start;
+  }
+
+  void setRange(long from, long to, long firstPgoff) {
+    start = from;
+    end = to;
+    pgoff = firstPgoff;
+  }
+
   /** {@link VmFlags}. */
   public long flags() {
     return flags;
+  }
+
+  void setFlags(long value) {
+    flags = value;
   }
 
   /** Whether all of {@code bits} are set. */
@@ -42,6 +77,16 @@ public final class Vma {
   /** Of the first page, in the file or in the linear numbering of an anonymous mapping. */
   public long pgoff() {
     return pgoff;
+  }
+
+  /** The page number of an address, as {@link #pgoff} counts (linear_page_index). */
+  public long pgoff(long address) {
+    return pgoff + (address - start >> pageShift);
+  }
+
+  /** The address of a page number; it may lie outside. */
+  public long address(long index) {
+    return start + (index - pgoff << pageShift);
   }
 
   /** The file mapped, or null. */
@@ -57,5 +102,45 @@ public final class Vma {
   /** vma_is_anonymous: private memory with no file behind it. */
   public boolean isAnonymous() {
     return ops == null;
+  }
+
+  /** Whether writes of this mapping make private copies (is_cow_mapping). */
+  boolean isCow() {
+    return (flags & (VmFlags.SHARED | VmFlags.MAYWRITE)) == VmFlags.MAYWRITE;
+  }
+
+  boolean isAccessible() {
+    return (flags & VmFlags.ACCESS) != 0;
+  }
+
+  AnonVma anonVma() {
+    return anonVma;
+  }
+
+  void setAnonVma(AnonVma value) {
+    anonVma = value;
+  }
+
+  List<AnonVma> anonChain() {
+    return anonChain;
+  }
+
+  /**
+   * The rights of a new entry (vm_page_prot): a private page is read-only until it is known to be
+   * the process's own, a shared one while the file tracks writes.
+   */
+  int entryRights() {
+    if (!isAccessible()) {
+      return 0;
+    }
+    boolean writable = (flags & VmFlags.SHARED) != 0 && is(VmFlags.WRITE) && !tracksWrites();
+    return Protection.READ
+        | (writable ? Protection.WRITE : 0)
+        | (is(VmFlags.EXEC) ? Protection.EXEC : 0);
+  }
+
+  /** vma_wants_writenotify, apart from the protection. */
+  boolean tracksWrites() {
+    return ops != null && ops.tracksWrites() || (flags & VmFlags.UFFD_WP) != 0;
   }
 }

@@ -174,7 +174,7 @@ public final class FrameTable {
           "pfn 0x%x of order %d, mapped entirely %d times, does not split to order %d"
               .formatted(folio, order, entireMapCount(folio), newOrder));
     }
-    int shared = flags(folio) & ~(PageFlag.HEAD | PageFlag.ANON_EXCLUSIVE | PageFlag.HWPOISON);
+    int shared = flags(folio) & ~(PageFlag.HEAD | PageFlag.OF_PAGE);
     FolioMapping mapping = mapping(folio);
     long index = index(folio);
     int step = 1 << newOrder;
@@ -185,14 +185,14 @@ public final class FrameTable {
       for (int i = 0; i < step; i++) {
         Section section = section(head + i);
         int slot = slot(head + i);
-        int own = section.flags[slot] & (PageFlag.ANON_EXCLUSIVE | PageFlag.HWPOISON);
+        int own = section.flags[slot] & PageFlag.OF_PAGE;
         section.flags[slot] = own | PageFlag.TAIL | newOrder << ORDER_SHIFT;
         section.refCount[slot] = 0;
         section.index[slot] = 0;
         mapped += section.mapCount[slot] > 0 ? 1 : 0;
         mappings += section.mapCount[slot];
       }
-      int own = flags(head) & (PageFlag.ANON_EXCLUSIVE | PageFlag.HWPOISON);
+      int own = flags(head) & PageFlag.OF_PAGE;
       reset(head, own | shared | (newOrder > 0 ? PageFlag.HEAD : 0), newOrder);
       setRefCount(head, references);
       setMapping(head, mapping, index + first);

@@ -2,8 +2,8 @@ package dev.quire.kernel.page;
 
 /**
  * Flags of a page as bits of an int (Linux v6.18 include/linux/page-flags.h). Those of a folio
- * stand at its first page; {@link #ANON_EXCLUSIVE}, {@link #HWPOISON} and {@link #TAIL} belong to
- * single pages.
+ * stand at its first page; {@link #ANON_EXCLUSIVE}, {@link #HWPOISON}, {@link #NONZERO} and {@link
+ * #TAIL} belong to single pages.
  */
 public final class PageFlag {
   /** The first page of a folio of order 1 or more. */
@@ -50,6 +50,12 @@ public final class PageFlag {
 
   /** More than one process may map the large folio (FOLIO_MM_IDS_SHARED). */
   public static final int MAYBE_MAPPED_SHARED = 1 << 23;
+
+  /** The page holds something but zeros, as far as the model was told. */
+  public static final int NONZERO = 1 << 24;
+
+  /** Flags that belong to a page, not to its folio. */
+  static final int OF_PAGE = ANON_EXCLUSIVE | HWPOISON | NONZERO;
 
   private PageFlag() {}
 }

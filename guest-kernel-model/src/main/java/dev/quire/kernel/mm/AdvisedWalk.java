@@ -1,0 +1,182 @@
+package dev.quire.kernel.mm;
+
+import dev.quire.kernel.page.Folios;
+import dev.quire.kernel.page.FrameTable;
+import dev.quire.kernel.page.Lru;
+import dev.quire.kernel.page.PageFlag;
+import dev.quire.kernel.rmap.ReverseMap;
+import dev.quire.kernel.stat.MthpStat;
+import dev.quire.kernel.stat.Primitive;
+import dev.quire.mmu.KernelPteFormat;
+
+/**
+ * MADV_FREE, MADV_COLD and MADV_PAGEOUT on mapped pages (Linux v6.18 mm/madvise.c,
+ * madvise_free_pte_range, madvise_cold_or_pageout_pte_range). A large folio of which the range
+ * covers a part is split first. There is no swap and no write-back: paging out frees pages that
+ * MADV_FREE made worthless, and splits the large folios it cannot swap. Used on the kernel's
+ * thread.
+ */
+final class AdvisedWalk {
+  /** What is done to the pages. */
+  enum Kind {
+    FREE,
+    COLD,
+    PAGEOUT
+  }
+
+  private final Kernel kernel;
+  private final KernelPteFormat format;
+  private final FrameTable frames;
+  private final Folios folios;
+  private final Lru lru;
+  private final ReverseMap rmap;
+  private final Ptes ptes;
+  private final HugePmd hugePmd;
+  private final FolioSplit folioSplit;
+
+  AdvisedWalk(Kernel kernel, HugePmd hugePmd, FolioSplit folioSplit) {
+    this.kernel = kernel;
+    this.format = kernel.format();
+    this.frames = kernel.frames();
+    this.folios = kernel.folios();
+    this.lru = kernel.folios().lru();
+    this.rmap = kernel.rmap();
+    this.ptes = kernel.ptes();
+    this.hugePmd = hugePmd;
+    this.folioSplit = folioSplit;
+  }
+
+  void walk(Vma vma, long start, long end, Kind kind) {
+    lru.drain();
+    PageTables tables = vma.mm().tables();
+    if (kind == Kind.FREE) {
+      vma.mm().invalidateStart(start, end - start);
+    }
+    long at = tables.skipEmpty(start, end);
+    while (at < end) {
+      long next = Math.min(end, (at & -kernel.pmdBytes()) + kernel.pmdBytes());
+      PageTable pmd = tables.pmd(at);
+      int index = tables.pmdIndex(at);
+      if (pmd.entries[index] != 0 && tables.isHuge(pmd, index)) {
+        hugePage(vma, pmd, index, at, next, kind);
+      }
+      if (pmd.entries[index] != 0 && tables.isTable(pmd, index)) {
+        table(vma, pmd.below[index], at, next, kind);
+      }
+      at = tables.skipEmpty(next, end);
+    }
+    if (kind == Kind.FREE) {
+      vma.mm().invalidateEnd(start, end - start);
+    }
+  }
+
+  private void hugePage(Vma vma, PageTable pmd, int index, long start, long end, Kind kind) {
+    long entry = pmd.entries[index];
+    if (kernel.isHugeZero(entry)) {
+      return;
+    }
+    long folio = vma.mm().tables().frame(entry, 1);
+    if (rmap.maybeMappedShared(folio)) {
+      return;
+    }
+    if (end - start != kernel.pmdBytes()) {
+      if (frames.is(folio, PageFlag.ANON)) {
+        split(folio);
+      } else {
+        hugePmd.split(vma, start);
+      }
+      return;
+    }
+    if (kind == Kind.FREE) {
+      frames.clear(folio, PageFlag.DIRTY);
+      pmd.entries[index] = format.clean(format.old(entry));
+      lru.markLazyFree(folio);
+    } else {
+      pmd.entries[index] = kind == Kind.COLD ? format.old(entry) : entry;
+      pushOut(folio, kind);
+    }
+    kernel.counters().count(Primitive.PMD_SET);
+    kernel.flushHuge(vma.mm(), start);
+  }
+
+  /** With a reference of its own, as its callers in Linux have. */
+  private boolean split(long folio) {
+    folios.get(folio, 1);
+    boolean done = folioSplit.split(folio) == 0;
+    folios.put(folio, 1);
+    return done;
+  }
+
+  private void table(Vma vma, PageTable table, long start, long end, Kind kind) {
+    kernel.counters().count(Primitive.TABLE_LOCK);
+    int index = vma.mm().tables().pteIndex(start);
+    int limit = index + (int) (end - start >>> kernel.pageShift());
+    boolean flush = false;
+    while (index < limit) {
+      long entry = ptes.get(table, index);
+      int nr = 1;
+      if (format.isMapped(entry) && !format.isSpecial(entry)) {
+        long folio = frames.folioOf(ptes.frame(entry));
+        int pages = frames.pages(folio);
+        nr = ptes.batch(folio, table, index, limit - index, false, false);
+        if (nr == pages) {
+          flush |= whole(table, index, nr, folio, kind);
+        } else if (!rmap.maybeMappedShared(folio)
+            && frames.is(folio, PageFlag.ANON)
+            && split(folio)) {
+          nr = 0;
+        }
+      } else if (kind == Kind.FREE && PteNote.isPoisoned(format, entry)) {
+        ptes.clear(table, index);
+      }
+      index += nr;
+    }
+    if (flush) {
+      kernel.flushRange(vma.mm(), start, end);
+    }
+  }
+
+  /** All pages of a folio are mapped here, one after another. */
+  private boolean whole(PageTable table, int index, int nr, long folio, Kind kind) {
+    boolean alone = rmap.mapCount(folio) == nr;
+    if (kind == Kind.FREE) {
+      if (frames.is(folio, PageFlag.DIRTY)) {
+        if (!alone) {
+          return false;
+        }
+        frames.clear(folio, PageFlag.DIRTY);
+      }
+      for (int i = index; i < index + nr; i++) {
+        ptes.protect(table, i, format.clean(format.old(table.entries[i])));
+      }
+      lru.markLazyFree(folio);
+      return true;
+    }
+    if (!frames.is(folio, PageFlag.LRU) || !alone) {
+      return false;
+    }
+    if (kind == Kind.COLD) {
+      for (int i = index; i < index + nr; i++) {
+        ptes.protect(table, i, format.old(table.entries[i]));
+      }
+    }
+    return pushOut(folio, kind);
+  }
+
+  /** Deactivates a folio, or tries to reclaim it (shrink_folio_list with no swap). */
+  private boolean pushOut(long folio, Kind kind) {
+    frames.clear(folio, PageFlag.REFERENCED);
+    if (kind == Kind.COLD) {
+      lru.deactivate(folio);
+      return true;
+    }
+    if (frames.is(folio, PageFlag.UNEVICTABLE) || !frames.is(folio, PageFlag.ANON)) {
+      return false;
+    }
+    int order = frames.order(folio);
+    if (frames.is(folio, PageFlag.SWAPBACKED) && order > 0 && split(folio)) {
+      kernel.counters().mthp(order, MthpStat.SWPOUT_FALLBACK, 1);
+    }
+    return true;
+  }
+}

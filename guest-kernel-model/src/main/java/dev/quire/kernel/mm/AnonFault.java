@@ -1,0 +1,96 @@
+package dev.quire.kernel.mm;
+
+import dev.quire.kernel.page.Folios;
+import dev.quire.kernel.page.FrameTable;
+import dev.quire.kernel.rmap.ReverseMap;
+import dev.quire.kernel.stat.KernelCounters;
+import dev.quire.kernel.stat.MthpStat;
+import dev.quire.kernel.stat.Primitive;
+import dev.quire.mmu.KernelPteFormat;
+
+/**
+ * The first touch of private anonymous memory below the size of a PMD (Linux v6.18 mm/memory.c,
+ * do_anonymous_page): the zero page for a read, a folio of {@link AnonOrders}' size for a write.
+ * Used on the kernel's thread.
+ */
+final class AnonFault {
+  private final Kernel kernel;
+  private final KernelPteFormat format;
+  private final KernelCounters counters;
+  private final Folios folios;
+  private final ReverseMap rmap;
+  private final Ptes ptes;
+  private final AnonOrders orders;
+
+  AnonFault(Kernel kernel, AnonOrders orders) {
+    this.kernel = kernel;
+    this.format = kernel.format();
+    this.counters = kernel.counters();
+    this.folios = kernel.folios();
+    this.rmap = kernel.rmap();
+    this.ptes = kernel.ptes();
+    this.orders = orders;
+  }
+
+  int handle(FaultContext fault) {
+    Vma vma = fault.vma();
+    if (vma.is(VmFlags.SHARED)) {
+      return VmFault.SIGBUS;
+    }
+    PageTables tables = fault.tables();
+    PageTable table = tables.makePte(fault.address());
+    if (table == null) {
+      return VmFault.OOM;
+    }
+    if (!fault.isWrite()) {
+      counters.count(Primitive.TABLE_LOCK);
+      long zero = format.special(tables.leaf(kernel.zeroPage(), 0, vma.entryRights()));
+      ptes.set(table, tables.pteIndex(fault.address()), zero, 1);
+      return 0;
+    }
+    vma.mm().prepareAnon(vma);
+    long folio = allocate(fault, table);
+    if (folio == FrameTable.NONE) {
+      return VmFault.OOM;
+    }
+    map(fault, table, folio);
+    return 0;
+  }
+
+  /** A cleared folio of the largest size that suits and can be had (alloc_anon_folio). */
+  private long allocate(FaultContext fault, PageTable table) {
+    int left = orders.candidates(fault, table);
+    while (left != 0) {
+      int order = ThpPolicy.highest(left);
+      long folio = kernel.allocateUser(order);
+      if (folio != FrameTable.NONE) {
+        return folio;
+      }
+      counters.mthp(order, MthpStat.ANON_FAULT_FALLBACK, 1);
+      left &= ~(1 << order);
+    }
+    return kernel.allocateUser(0);
+  }
+
+  private void map(FaultContext fault, PageTable table, long folio) {
+    Vma vma = fault.vma();
+    PageTables tables = fault.tables();
+    int order = kernel.frames().order(folio);
+    int nr = 1 << order;
+    long address = fault.address() & -1L << order + kernel.pageShift();
+    long entry = tables.leaf(folio, 0, vma.entryRights());
+    if (vma.is(VmFlags.WRITE)) {
+      entry = format.writable(format.dirty(entry));
+    }
+    counters.count(Primitive.TABLE_LOCK);
+    int index = tables.pteIndex(address);
+    if (nr > 1) {
+      folios.get(folio, nr - 1);
+      counters.mthp(order, MthpStat.ANON_FAULT_ALLOC, 1);
+    }
+    vma.mm().addAnon(nr);
+    rmap.addNewAnon(folio, vma.anonVma(), vma.pgoff(address), vma.mm().id(), true);
+    kernel.addAnonToLru(folio, vma);
+    ptes.set(table, index, entry, nr);
+  }
+}

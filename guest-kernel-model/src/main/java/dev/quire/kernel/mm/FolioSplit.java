@@ -1,0 +1,177 @@
+package dev.quire.kernel.mm;
+
+import dev.quire.kernel.page.Folios;
+import dev.quire.kernel.page.FrameTable;
+import dev.quire.kernel.page.PageFlag;
+import dev.quire.kernel.rmap.ReverseMap;
+import dev.quire.kernel.stat.KernelCounters;
+import dev.quire.kernel.stat.MthpStat;
+import dev.quire.kernel.stat.VmEvent;
+import dev.quire.mmu.KernelPteFormat;
+
+/**
+ * Splits a large anonymous folio to base pages (Linux v6.18 mm/huge_memory.c, __folio_split): its
+ * mappings become migration notes, page by page, the folio is taken apart, and the notes become
+ * mappings of the pages; pages that hold only zeros are mapped to the zero page instead and freed.
+ * Used on the kernel's thread.
+ */
+final class FolioSplit {
+  private static final long YOUNG = 1L << 38;
+  private static final long DIRTY = 1L << 39;
+
+  private final Kernel kernel;
+  private final KernelPteFormat format;
+  private final KernelCounters counters;
+  private final FrameTable frames;
+  private final Folios folios;
+  private final ReverseMap rmap;
+  private final Ptes ptes;
+  private final ReverseLookup lookup;
+  private final HugePmd hugePmd;
+
+  FolioSplit(Kernel kernel, ReverseLookup lookup, HugePmd hugePmd) {
+    this.kernel = kernel;
+    this.format = kernel.format();
+    this.counters = kernel.counters();
+    this.frames = kernel.frames();
+    this.folios = kernel.folios();
+    this.rmap = kernel.rmap();
+    this.ptes = kernel.ptes();
+    this.lookup = lookup;
+    this.hugePmd = hugePmd;
+  }
+
+  /**
+   * Splits a folio; the caller holds one reference, which is the first page's afterwards.
+   *
+   * @return 0; or -EAGAIN if somebody else holds references; -EBUSY if nobody maps it
+   */
+  int split(long folio) {
+    int order = frames.order(folio);
+    int result = trySplit(folio, order);
+    if (order == kernel.config().pmdOrder()) {
+      counters.event(result == 0 ? VmEvent.THP_SPLIT_PAGE : VmEvent.THP_SPLIT_PAGE_FAILED);
+    }
+    counters.mthp(order, result == 0 ? MthpStat.SPLIT : MthpStat.SPLIT_FAILED, 1);
+    return result;
+  }
+
+  private int trySplit(long folio, int order) {
+    if (!rmap.mapped(folio)) {
+      return -Errno.EBUSY;
+    }
+    if (rmap.mapCount(folio) != frames.refCount(folio) - 1) {
+      return -Errno.EAGAIN;
+    }
+    lookup.anon(folio, (vma, page, address, pages) -> unmap(folio, vma, page, address, pages));
+    folios.split(folio, 0, 1);
+    for (int i = 0; i < 1 << order; i++) {
+      long page = folio + i;
+      lookup.anon(page, (vma, first, address, pages) -> remap(page, vma, address));
+    }
+    for (int i = 1; i < 1 << order; i++) {
+      folios.put(folio + i, 1);
+    }
+    return 0;
+  }
+
+  /** try_to_migrate_one. */
+  private void unmap(long folio, Vma vma, long firstPage, long address, int pages) {
+    PageTables tables = vma.mm().tables();
+    long bytes = (long) pages << kernel.pageShift();
+    vma.mm().invalidateStart(address, bytes);
+    for (int i = 0; i < pages; i++) {
+      long at = address + ((long) i << kernel.pageShift());
+      PageTable pmd = tables.pmd(at);
+      if (pmd != null && mapsHuge(tables, pmd, at, folio)) {
+        hugePmd.split(vma, at);
+      }
+      PageTable table = tables.pte(at);
+      if (table != null) {
+        unmapOne(folio, vma, firstPage + i, table, tables.pteIndex(at));
+      }
+    }
+    vma.mm().invalidateEnd(address, bytes);
+    kernel.flushRange(vma.mm(), address, address + bytes);
+  }
+
+  private boolean mapsHuge(PageTables tables, PageTable pmd, long at, long folio) {
+    long entry = pmd.entries[tables.pmdIndex(at)];
+    return entry != 0 && tables.isHuge(pmd, tables.pmdIndex(at)) && tables.frame(entry, 1) == folio;
+  }
+
+  private void unmapOne(long folio, Vma vma, long page, PageTable table, int index) {
+    long entry = table.entries[index];
+    if (entry == 0
+        || !format.isMapped(entry)
+        || format.isSpecial(entry)
+        || ptes.frame(entry) != page) {
+      return;
+    }
+    ptes.clear(table, index);
+    if (format.isDirty(entry)) {
+      frames.set(folio, PageFlag.DIRTY);
+    }
+    boolean exclusive = frames.is(page, PageFlag.ANON_EXCLUSIVE);
+    if (exclusive) {
+      rmap.tryShareAnon(page, false);
+    }
+    int type =
+        format.isWritable(entry)
+            ? PteNote.MIGRATION_WRITE
+            : exclusive ? PteNote.MIGRATION_READ_EXCLUSIVE : PteNote.MIGRATION_READ;
+    long value = page;
+    value |= format.isYoung(entry) ? YOUNG : 0;
+    value |= format.isDirty(entry) ? DIRTY : 0;
+    long note = format.note(type, value);
+    if (format.isUffdWriteProtected(entry)) {
+      note = format.uffdWriteProtected(note);
+    }
+    ptes.replace(table, index, note);
+    rmap.removePtes(folio, page, 1, vma.mm().id());
+    folios.put(folio, 1);
+  }
+
+  /** remove_migration_pte. */
+  private void remap(long page, Vma vma, long address) {
+    PageTables tables = vma.mm().tables();
+    PageTable table = tables.pte(address);
+    if (table == null) {
+      return;
+    }
+    int index = tables.pteIndex(address);
+    long note = table.entries[index];
+    if (!PteNote.isMigration(format, note) || (format.noteValue(note) & ~(YOUNG | DIRTY)) != page) {
+      return;
+    }
+    boolean protectedByUffd = format.isUffdWriteProtected(note);
+    if (isUnused(page, vma)) {
+      long zero = format.special(tables.leaf(kernel.zeroPage(), 0, vma.entryRights()));
+      ptes.replace(table, index, protectedByUffd ? format.uffdWriteProtected(zero) : zero);
+      vma.mm().addAnon(-1);
+      return;
+    }
+    int type = format.noteType(note);
+    long entry = tables.leaf(page, 0, vma.entryRights());
+    entry = (format.noteValue(note) & YOUNG) != 0 ? entry : format.old(entry);
+    entry =
+        (format.noteValue(note) & DIRTY) != 0 && frames.is(page, PageFlag.DIRTY)
+            ? format.dirty(entry)
+            : entry;
+    entry = type == PteNote.MIGRATION_WRITE ? format.writable(entry) : entry;
+    entry = protectedByUffd ? format.uffdWriteProtected(entry) : entry;
+    folios.get(page, 1);
+    rmap.addAnonPtes(page, page, 1, vma.mm().id(), type != PteNote.MIGRATION_READ);
+    ptes.replace(table, index, entry);
+    if (Mlock.locks(vma)) {
+      kernel.mlock().lock(page);
+    }
+  }
+
+  /** try_to_map_unused_to_zeropage. */
+  private boolean isUnused(long page, Vma vma) {
+    return !frames.is(page, PageFlag.NONZERO)
+        && !frames.is(page, PageFlag.MLOCKED)
+        && !vma.is(VmFlags.LOCKED);
+  }
+}

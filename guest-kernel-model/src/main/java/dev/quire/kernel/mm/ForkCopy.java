@@ -1,0 +1,181 @@
+package dev.quire.kernel.mm;
+
+import dev.quire.kernel.page.Folios;
+import dev.quire.kernel.page.FrameTable;
+import dev.quire.kernel.page.PageFlag;
+import dev.quire.kernel.rmap.ReverseMap;
+import dev.quire.kernel.stat.KernelCounters;
+import dev.quire.kernel.stat.Primitive;
+import dev.quire.mmu.KernelPteFormat;
+
+/**
+ * Copies a mapping's page-table entries to a child (Linux v6.18 mm/memory.c, copy_page_range to
+ * copy_present_ptes): pages become shared, and read-only in both where writes make copies. Works a
+ * table at a time and allocates nothing but tables. Used on the kernel's thread.
+ */
+final class ForkCopy {
+  /** Mappings whose tables a fault could not fill again (VM_COPY_ON_FORK). */
+  private static final long COPY_ON_FORK =
+      VmFlags.PFNMAP | VmFlags.MIXEDMAP | VmFlags.UFFD_WP | VmFlags.MAYBE_GUARD;
+
+  private final Kernel kernel;
+  private final KernelPteFormat format;
+  private final KernelCounters counters;
+  private final FrameTable frames;
+  private final Folios folios;
+  private final ReverseMap rmap;
+  private final Ptes ptes;
+  private final HugePmd hugePmd;
+  private final boolean batches;
+
+  private int anonCopied;
+  private int fileCopied;
+  private int shmemCopied;
+
+  ForkCopy(Kernel kernel, HugePmd hugePmd) {
+    this.kernel = kernel;
+    this.format = kernel.format();
+    this.counters = kernel.counters();
+    this.frames = kernel.frames();
+    this.folios = kernel.folios();
+    this.rmap = kernel.rmap();
+    this.ptes = kernel.ptes();
+    this.hugePmd = hugePmd;
+    this.batches = kernel.rmap().design().batchesFork();
+  }
+
+  /**
+   * Copies what must be copied of a mapping.
+   *
+   * @return 0, or -ENOMEM with the child in any state
+   */
+  int copy(Vma child, Vma parent) {
+    if ((child.flags() & COPY_ON_FORK) == 0 && parent.anonVma() == null) {
+      return 0;
+    }
+    boolean cow = parent.isCow();
+    if (cow) {
+      parent.mm().invalidateStart(parent.start(), parent.bytes());
+    }
+    int error = copyTables(child, parent);
+    if (cow) {
+      parent.mm().invalidateEnd(parent.start(), parent.bytes());
+    }
+    return error;
+  }
+
+  private int copyTables(Vma child, Vma parent) {
+    PageTables tables = parent.mm().tables();
+    long pmdBytes = kernel.pmdBytes();
+    long end = parent.end();
+    long at = tables.skipEmpty(parent.start(), end);
+    while (at < end) {
+      long next = Math.min(end, (at & -pmdBytes) + pmdBytes);
+      PageTable pmd = tables.pmd(at);
+      int index = tables.pmdIndex(at);
+      int error = 0;
+      if (tables.isHuge(pmd, index)) {
+        error = hugePmd.copy(child, parent, pmd, index, at);
+      } else if (pmd.entries[index] != 0) {
+        error = copyTable(child, parent, pmd.below[index], at, next);
+      }
+      if (error != 0) {
+        return error;
+      }
+      at = tables.skipEmpty(next, end);
+    }
+    return 0;
+  }
+
+  private int copyTable(Vma child, Vma parent, PageTable from, long start, long end) {
+    PageTable to = child.mm().tables().makePte(start);
+    if (to == null) {
+      return -Errno.ENOMEM;
+    }
+    counters.count(Primitive.TABLE_LOCK, 2);
+    anonCopied = 0;
+    fileCopied = 0;
+    shmemCopied = 0;
+    int index = parent.mm().tables().pteIndex(start);
+    int limit = index + (int) (end - start >>> kernel.pageShift());
+    counters.count(Primitive.PTE_READ, limit - index);
+    long[] entries = from.entries;
+    while (index < limit) {
+      long entry = entries[index];
+      if (entry == 0) {
+        index++;
+      } else if (format.isMapped(entry)) {
+        index += copyPresent(child, parent, from, to, index, limit - index);
+      } else {
+        copyNote(child, to, index++, entry);
+      }
+    }
+    settle(child.mm());
+    return 0;
+  }
+
+  private void settle(MmStruct mm) {
+    if (anonCopied != 0) {
+      mm.addAnon(anonCopied);
+    }
+    if (fileCopied != 0) {
+      mm.addFile(fileCopied, false);
+    }
+    if (shmemCopied != 0) {
+      mm.addFile(shmemCopied, true);
+    }
+  }
+
+  private void copyNote(Vma child, PageTable to, int index, long entry) {
+    if (PteNote.isMarker(format, entry)) {
+      long kept = PteNote.MARKER_GUARD | PteNote.MARKER_POISONED;
+      kept |= child.is(VmFlags.UFFD_WP) ? PteNote.MARKER_UFFD_WP : 0;
+      long marker = format.noteValue(entry) & kept;
+      if (marker != 0) {
+        ptes.set(to, index, format.note(PteNote.MARKER, marker), 1);
+      }
+    } else {
+      ptes.set(to, index, entry, 1);
+    }
+  }
+
+  /** copy_present_ptes: returns how many entries it copied. */
+  private int copyPresent(Vma child, Vma parent, PageTable from, PageTable to, int index, int max) {
+    long entry = from.entries[index];
+    int nr = 1;
+    if (!format.isSpecial(entry)) {
+      long page = ptes.frame(entry);
+      long folio = frames.folioOf(page);
+      boolean shared = parent.is(VmFlags.SHARED);
+      if (batches && max > 1 && frames.order(folio) > 0) {
+        nr = ptes.batch(folio, from, index, max, shared, false);
+        entry = ptes.anyWritable() ? format.writable(entry) : entry;
+      }
+      folios.get(folio, nr);
+      int mm = child.mm().id();
+      if (frames.is(folio, PageFlag.ANON)) {
+        rmap.tryDupAnonPtes(folio, page, nr, mm, false);
+        anonCopied += nr;
+      } else {
+        rmap.dupFilePtes(folio, page, nr, mm);
+        if (frames.is(folio, PageFlag.SWAPBACKED)) {
+          shmemCopied += nr;
+        } else {
+          fileCopied += nr;
+        }
+      }
+    }
+    if (format.isWritable(entry) && parent.isCow()) {
+      ptes.writeProtect(from, index, nr);
+      entry = format.writeProtected(entry);
+    }
+    if (parent.is(VmFlags.SHARED)) {
+      entry = format.clean(entry);
+    }
+    if (!child.is(VmFlags.UFFD_WP)) {
+      entry = format.uffdWritable(entry);
+    }
+    ptes.set(to, index, format.old(entry), nr);
+    return nr;
+  }
+}

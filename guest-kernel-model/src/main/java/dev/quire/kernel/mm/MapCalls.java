@@ -1,0 +1,284 @@
+package dev.quire.kernel.mm;
+
+import dev.quire.kernel.gather.MmuGather;
+
+/**
+ * mmap(2) and munmap(2) (Linux v6.18 mm/mmap.c, mm/vma.c). Results are addresses or -errno. Used on
+ * the kernel's thread.
+ */
+final class MapCalls {
+  /** vm.max_map_count. */
+  static final int MAX_MAPPINGS = 65530;
+
+  private static final long MMAP_GAP = 128L << 20;
+
+  private final Kernel kernel;
+  private final VmaEdits edits;
+  private final ZapRange zap;
+  private final Populate populate;
+
+  MapCalls(Kernel kernel, VmaEdits edits, ZapRange zap, Populate populate) {
+    this.kernel = kernel;
+    this.edits = edits;
+    this.zap = zap;
+    this.populate = populate;
+  }
+
+  /** {@code bytes} rounded up to pages; 0 if that overflows. */
+  long align(long bytes) {
+    return bytes + kernel.pageBytes() - 1 & -kernel.pageBytes();
+  }
+
+  boolean isAligned(long address) {
+    return (address & kernel.pageBytes() - 1) == 0;
+  }
+
+  long mmap(Process task, long hint, long bytes, int prot, int flags, OpenFile file, long offset) {
+    MmStruct mm = task.mm();
+    boolean anonymous = (flags & Mman.MAP_ANONYMOUS) != 0;
+    if (!isAligned(offset)) {
+      return -Errno.EINVAL;
+    }
+    if (!anonymous && file == null) {
+      return -Errno.EBADF;
+    }
+    if (bytes == 0) {
+      return -Errno.EINVAL;
+    }
+    long length = align(bytes);
+    if (length == 0 || Long.compareUnsigned(length, kernel.taskSize()) > 0) {
+      return -Errno.ENOMEM;
+    }
+    if ((offset >>> kernel.pageShift()) + (length >>> kernel.pageShift())
+        < offset >>> kernel.pageShift()) {
+      return -Errno.EOVERFLOW;
+    }
+    if (mm.vmas().size() > MAX_MAPPINGS) {
+      return -Errno.ENOMEM;
+    }
+    boolean fixedNoReplace = (flags & Mman.MAP_FIXED_NOREPLACE) != 0;
+    boolean fixed = fixedNoReplace || (flags & Mman.MAP_FIXED) != 0;
+    long address = place(mm, hint, length, fixed, anonymous);
+    if (address < 0) {
+      return address;
+    }
+    if (fixedNoReplace && !mm.vmas().isFree(address, address + length)) {
+      return -Errno.EEXIST;
+    }
+    long vmFlags = vmFlags(prot, flags, anonymous ? null : file);
+    if (vmFlags < 0) {
+      return vmFlags;
+    }
+    long mapped = map(mm, address, length, vmFlags, anonymous ? null : file, offset);
+    if (mapped >= 0
+        && ((vmFlags & VmFlags.LOCKED) != 0
+            || (flags & (Mman.MAP_POPULATE | Mman.MAP_NONBLOCK)) == Mman.MAP_POPULATE)) {
+      populate.range(task, mapped, mapped + length, true);
+    }
+    return mapped;
+  }
+
+  /** Flags of the new VMA, or -errno: the access checks of do_mmap. */
+  private long vmFlags(int prot, int flags, OpenFile file) {
+    long vmFlags =
+        (prot & (Mman.PROT_READ | Mman.PROT_WRITE | Mman.PROT_EXEC))
+            | VmFlags.MAYREAD
+            | VmFlags.MAYWRITE
+            | VmFlags.MAYEXEC;
+    if ((flags & Mman.MAP_LOCKED) != 0) {
+      vmFlags |= VmFlags.LOCKED;
+    }
+    int type = flags & Mman.MAP_TYPE;
+    boolean shared = type == Mman.MAP_SHARED || file != null && type == Mman.MAP_SHARED_VALIDATE;
+    if (!shared && type != Mman.MAP_PRIVATE) {
+      return -Errno.EINVAL;
+    }
+    if (shared) {
+      if (file != null && !file.writable() && (prot & Mman.PROT_WRITE) != 0) {
+        return -Errno.EACCES;
+      }
+      vmFlags |= VmFlags.SHARED | VmFlags.MAYSHARE;
+      if (file != null && !file.writable()) {
+        vmFlags &= ~(VmFlags.MAYWRITE | VmFlags.SHARED);
+      }
+    }
+    if (file != null && file.noExec()) {
+      if ((vmFlags & VmFlags.EXEC) != 0) {
+        return -Errno.EPERM;
+      }
+      vmFlags &= ~VmFlags.MAYEXEC;
+    }
+    if ((flags & Mman.MAP_NORESERVE) != 0) {
+      vmFlags |= VmFlags.NORESERVE;
+    }
+    return vmFlags;
+  }
+
+  /** Where a mapping goes (get_unmapped_area), or -errno. */
+  long place(MmStruct mm, long hint, long length, boolean fixed, boolean mayAlignHuge) {
+    if (Long.compareUnsigned(length, kernel.taskSize()) > 0) {
+      return -Errno.ENOMEM;
+    }
+    if (fixed) {
+      if (Long.compareUnsigned(hint, kernel.taskSize() - length) > 0) {
+        return -Errno.ENOMEM;
+      }
+      return isAligned(hint) ? hint : -Errno.EINVAL;
+    }
+    long wanted = align(hint);
+    if (wanted != 0
+        && Long.compareUnsigned(wanted, kernel.taskSize() - length) <= 0
+        && mm.vmas().isFree(wanted, wanted + length)) {
+      return wanted;
+    }
+    long pmd = kernel.pmdBytes();
+    if (mayAlignHuge && hint == 0 && (length & pmd - 1) == 0) {
+      long roomy = topDown(mm, length + pmd);
+      if (roomy >= 0) {
+        return roomy + pmd - 1 & -pmd;
+      }
+    }
+    return topDown(mm, length);
+  }
+
+  private long topDown(MmStruct mm, long length) {
+    long limit = kernel.taskSize() - MMAP_GAP & -kernel.pageBytes();
+    VmaTree tree = mm.vmas();
+    for (int i = tree.size() - 1; i >= -1; i--) {
+      long floor = i < 0 ? kernel.pmdBytes() : tree.get(i).end();
+      if (limit - length >= floor) {
+        return limit - length;
+      }
+      if (i >= 0) {
+        limit = Math.min(limit, tree.get(i).start());
+      }
+    }
+    return -Errno.ENOMEM;
+  }
+
+  private long map(MmStruct mm, long address, long length, long flags, OpenFile file, long offset) {
+    long vmFlags = flags;
+    OpenFile backing = file;
+    long pgoff = file == null ? address >>> kernel.pageShift() : offset >>> kernel.pageShift();
+    boolean shared = (flags & VmFlags.MAYSHARE) != 0;
+    if (file == null && shared) {
+      FileSystems files = kernel.fileSystems();
+      backing =
+          files == null
+              ? null
+              : files.open(FileKind.SHARED_ANONYMOUS, length >>> kernel.pageShift());
+      pgoff = 0;
+      if (backing == null) {
+        return -Errno.ENODEV;
+      }
+    }
+    if (backing != null) {
+      long error = backing.mmapError(vmFlags, offset, length);
+      if (error != 0) {
+        return error;
+      }
+    }
+    long error = munmapRange(mm, address, address + length);
+    if (error != 0) {
+      return error;
+    }
+    // accountable_mapping
+    if ((vmFlags & (VmFlags.NORESERVE | VmFlags.SHARED | VmFlags.WRITE)) == VmFlags.WRITE) {
+      vmFlags |= VmFlags.ACCOUNT;
+    }
+    VmOps ops = backing == null ? null : backing.operations(vmFlags);
+    if (edits.mergeNew(mm, address, address + length, vmFlags, pgoff, backing, ops, null) == null) {
+      mm.vmas().insert(new Vma(mm, address, address + length, vmFlags, pgoff, backing, ops));
+    }
+    if ((vmFlags & VmFlags.LOCKED) != 0) {
+      mm.addLocked(length >>> kernel.pageShift());
+    }
+    if (file == null && backing != null) {
+      // The mapping holds the unnamed file from now on.
+      backing.put();
+    }
+    return address;
+  }
+
+  long munmap(MmStruct mm, long address, long bytes) {
+    long limit = kernel.taskSize();
+    if (!isAligned(address)
+        || Long.compareUnsigned(address, limit) > 0
+        || Long.compareUnsigned(bytes, limit - address) > 0) {
+      return -Errno.EINVAL;
+    }
+    long end = address + align(bytes);
+    if (end == address) {
+      return -Errno.EINVAL;
+    }
+    return munmapRange(mm, address, end);
+  }
+
+  /** Unmaps a page-aligned range (do_vmi_munmap): 0 or -errno. */
+  long munmapRange(MmStruct mm, long start, long end) {
+    VmaTree tree = mm.vmas();
+    Vma first = tree.findAfter(start);
+    if (first == null || first.start() >= end) {
+      return 0;
+    }
+    if (start > first.start()) {
+      if (end < first.end() && tree.size() >= MAX_MAPPINGS) {
+        return -Errno.ENOMEM;
+      }
+      edits.splitAbove(first, start);
+    }
+    Vma last = tree.find(end - 1);
+    if (last != null && last.end() > end) {
+      edits.splitAbove(last, end);
+    }
+    MmuGather gather = kernel.gather();
+    gather.start(mm.id(), false);
+    mm.invalidateStart(start, end - start);
+    int index = tree.indexAfter(start);
+    for (int i = index; i < tree.size() && tree.get(i).start() < end; i++) {
+      zap.zapUnmapped(gather, tree.get(i), tree.get(i).start(), tree.get(i).end());
+    }
+    while (index < tree.size() && tree.get(index).start() < end) {
+      Vma vma = tree.get(index);
+      if (vma.is(VmFlags.LOCKED)) {
+        mm.addLocked(-(vma.bytes() >>> kernel.pageShift()));
+      }
+      tree.remove(vma);
+    }
+    freeTables(mm, gather, start, end);
+    mm.invalidateEnd(start, end - start);
+    gather.finish();
+    return 0;
+  }
+
+  /** free_pgtables: those of the hole that a range is now part of. */
+  private static void freeTables(MmStruct mm, MmuGather gather, long start, long end) {
+    long floor = start == 0 ? 0 : mm.vmas().endBefore(start);
+    long ceiling = mm.vmas().startAfter(end, Long.MAX_VALUE >>> 1);
+    PageTables tables = mm.tables();
+    tables.freeHole(
+        floor,
+        ceiling,
+        start,
+        end,
+        (table, address, bytes) -> gather.addTable(table.frame, address, bytes, table.level));
+  }
+
+  /** exit_mmap: everything goes at once. */
+  void unmapAll(MmStruct mm) {
+    MmuGather gather = kernel.gather();
+    gather.start(mm.id(), true);
+    VmaTree tree = mm.vmas();
+    mm.invalidateStart(0, Long.MAX_VALUE);
+    for (int i = 0; i < tree.size(); i++) {
+      zap.zapUnmapped(gather, tree.get(i), tree.get(i).start(), tree.get(i).end());
+    }
+    while (tree.size() > 0) {
+      tree.remove(tree.get(tree.size() - 1));
+    }
+    freeTables(mm, gather, 0, kernel.taskSize());
+    mm.invalidateEnd(0, Long.MAX_VALUE);
+    gather.finish();
+    mm.tables().freeRoot();
+  }
+}

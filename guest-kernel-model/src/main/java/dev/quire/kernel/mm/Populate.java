@@ -1,0 +1,133 @@
+package dev.quire.kernel.mm;
+
+import dev.quire.kernel.stat.Primitive;
+import dev.quire.mmu.KernelPteFormat;
+
+/**
+ * Faults pages in on behalf of a system call (Linux v6.18 mm/gup.c: populate_vma_page_range,
+ * faultin_page_range). Used on the kernel's thread.
+ */
+final class Populate {
+  private final Kernel kernel;
+  private final KernelPteFormat format;
+  private final FaultHandler faults;
+
+  Populate(Kernel kernel, FaultHandler faults) {
+    this.kernel = kernel;
+    this.format = kernel.format();
+    this.faults = faults;
+  }
+
+  /**
+   * Faults in all mappings of a range (__mm_populate): written to where writes make copies.
+   *
+   * @param ignoreErrors go on with the next mapping after an error
+   * @return 0 or -errno
+   */
+  int range(Process task, long start, long end, boolean ignoreErrors) {
+    VmaTree tree = task.mm().vmas();
+    for (int i = tree.indexAfter(start); i < tree.size(); i++) {
+      Vma vma = tree.get(i);
+      if (vma.start() >= end) {
+        break;
+      }
+      if ((vma.flags() & (VmFlags.IO | VmFlags.PFNMAP | VmFlags.LOCKONFAULT)) != 0) {
+        continue;
+      }
+      int error = vma(task, vma, Math.max(start, vma.start()), Math.min(end, vma.end()));
+      if (error != 0 && !ignoreErrors) {
+        return error;
+      }
+    }
+    return 0;
+  }
+
+  /** populate_vma_page_range. */
+  int vma(Process task, Vma vma, long start, long end) {
+    boolean write = (vma.flags() & (VmFlags.WRITE | VmFlags.SHARED)) == VmFlags.WRITE;
+    if (write ? !mayWrite(vma) : !vma.is(VmFlags.MAYREAD)) {
+      return -Errno.EFAULT;
+    }
+    return pages(task, vma, start, end, write);
+  }
+
+  private static boolean mayWrite(Vma vma) {
+    return vma.is(VmFlags.WRITE);
+  }
+
+  /** madvise_populate: MADV_POPULATE_READ or MADV_POPULATE_WRITE of a range: 0 or -errno. */
+  int advised(Process task, long start, long end, boolean write) {
+    long at = start;
+    while (at < end) {
+      Vma vma = task.mm().vmas().find(at);
+      if (vma == null) {
+        return -Errno.ENOMEM;
+      }
+      boolean special = (vma.flags() & (VmFlags.IO | VmFlags.PFNMAP)) != 0;
+      if (special || !vma.is(write ? VmFlags.WRITE : VmFlags.READ)) {
+        return -Errno.EINVAL;
+      }
+      long stop = Math.min(end, vma.end());
+      int error = pages(task, vma, at, stop, write);
+      if (error != 0) {
+        return error;
+      }
+      at = stop;
+    }
+    return 0;
+  }
+
+  private int pages(Process task, Vma vma, long start, long end, boolean write) {
+    long at = start;
+    while (at < end) {
+      long next = follow(vma, at, write);
+      if (next == 0) {
+        int result = faults.handle(task, vma, at, write);
+        if (result != 0) {
+          return error(result);
+        }
+      } else {
+        at = next;
+      }
+    }
+    return 0;
+  }
+
+  private static int error(int result) {
+    return switch (result) {
+      case VmFault.OOM -> -Errno.ENOMEM;
+      case VmFault.HWPOISON -> -Errno.EHWPOISON;
+      default -> -Errno.EFAULT;
+    };
+  }
+
+  /** follow_page_mask: where the next entry begins if this one serves the access, else 0. */
+  private long follow(Vma vma, long address, boolean write) {
+    PageTables tables = vma.mm().tables();
+    PageTable table = tables.pte(address);
+    if (table == null) {
+      PageTable pmd = tables.pmd(address);
+      int index = tables.pmdIndex(address);
+      if (pmd == null
+          || pmd.entries[index] == 0
+          || write && !format.isWritable(pmd.entries[index])) {
+        return 0;
+      }
+      pmd.entries[index] = touched(pmd.entries[index], write);
+      return (address & -kernel.pmdBytes()) + kernel.pmdBytes();
+    }
+    int index = tables.pteIndex(address);
+    kernel.counters().count(Primitive.PTE_READ);
+    long entry = table.entries[index];
+    if (entry == 0 || !format.isMapped(entry) || write && !format.isWritable(entry)) {
+      return 0;
+    }
+    table.entries[index] = touched(entry, write);
+    return address + kernel.pageBytes();
+  }
+
+  private long touched(long entry, boolean write) {
+    long young = format.young(entry);
+    return write ? format.dirty(young) : young;
+  }
+}

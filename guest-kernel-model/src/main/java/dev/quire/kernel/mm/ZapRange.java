@@ -1,0 +1,250 @@
+package dev.quire.kernel.mm;
+
+import dev.quire.kernel.gather.MmuGather;
+import dev.quire.kernel.page.Folios;
+import dev.quire.kernel.page.FrameTable;
+import dev.quire.kernel.page.PageFlag;
+import dev.quire.kernel.rmap.ReverseMap;
+import dev.quire.kernel.stat.KernelCounters;
+import dev.quire.kernel.stat.Primitive;
+import dev.quire.mmu.KernelPteFormat;
+
+/**
+ * Takes pages out of a process's tables (Linux v6.18 mm/memory.c, unmap_page_range to
+ * zap_present_ptes). Works a table at a time and allocates nothing. Used on the kernel's thread.
+ */
+final class ZapRange {
+  private final Kernel kernel;
+  private final KernelPteFormat format;
+  private final KernelCounters counters;
+  private final FrameTable frames;
+  private final Folios folios;
+  private final ReverseMap rmap;
+  private final Ptes ptes;
+  private final HugePmd hugePmd;
+  private final boolean batches;
+
+  private MmuGather gather;
+  private boolean dropsMarkers;
+  private boolean sparesPrivate;
+  private boolean reclaimsTables;
+
+  /** Of the table being zapped: pages taken out by kind, and what is to be done about it. */
+  private int anonZapped;
+
+  private int fileZapped;
+  private int shmemZapped;
+  private boolean rmapDelayed;
+  private boolean full;
+
+  ZapRange(Kernel kernel, HugePmd hugePmd) {
+    this.kernel = kernel;
+    this.format = kernel.format();
+    this.counters = kernel.counters();
+    this.frames = kernel.frames();
+    this.folios = kernel.folios();
+    this.rmap = kernel.rmap();
+    this.ptes = kernel.ptes();
+    this.hugePmd = hugePmd;
+    this.batches = kernel.config().gather().batchesZap();
+  }
+
+  /**
+   * Zaps a range of one VMA by itself (zap_page_range_single), with its own gather.
+   *
+   * @param privateToo private copies of file pages too; anonymous memory always goes
+   */
+  void zapSingle(Vma vma, long start, long end, boolean privateToo) {
+    MmStruct mm = vma.mm();
+    MmuGather own = kernel.gather();
+    own.start(mm.id(), false);
+    mm.invalidateStart(start, end - start);
+    reclaimsTables = false;
+    zap(own, vma, start, end, false, !privateToo);
+    mm.invalidateEnd(start, end - start);
+    own.finish();
+  }
+
+  /** MADV_DONTNEED: {@link #zapSingle}, and tables that become empty go on x86-64 (PT_RECLAIM). */
+  void discard(Vma vma, long start, long end) {
+    MmStruct mm = vma.mm();
+    MmuGather own = kernel.gather();
+    own.start(mm.id(), false);
+    mm.invalidateStart(start, end - start);
+    reclaimsTables = kernel.config().architecture() == HostArchitecture.X86_64;
+    zap(own, vma, start, end, false, false);
+    mm.invalidateEnd(start, end - start);
+    own.finish();
+  }
+
+  /** Zaps a range of a VMA that is going away: markers too. */
+  void zapUnmapped(MmuGather into, Vma vma, long start, long end) {
+    reclaimsTables = false;
+    zap(into, vma, start, end, true, false);
+  }
+
+  private void zap(
+      MmuGather into, Vma vma, long start, long end, boolean markersToo, boolean sparePrivate) {
+    gather = into;
+    dropsMarkers = markersToo;
+    sparesPrivate = sparePrivate;
+    PageTables tables = vma.mm().tables();
+    long pmdBytes = kernel.pmdBytes();
+    long at = tables.skipEmpty(start, end);
+    while (at < end) {
+      long next = Math.min(end, (at & -pmdBytes) + pmdBytes);
+      PageTable pmd = tables.pmd(at);
+      int index = tables.pmdIndex(at);
+      if (pmd.entries[index] != 0) {
+        zapPmd(vma, pmd, index, at, next);
+      }
+      at = tables.skipEmpty(next, end);
+    }
+  }
+
+  private void zapPmd(Vma vma, PageTable pmd, int index, long start, long end) {
+    PageTables tables = vma.mm().tables();
+    if (tables.isHuge(pmd, index)) {
+      if (end - start == kernel.pmdBytes()) {
+        if (hugePmd.zap(gather, vma, pmd, index, start)) {
+          gather.flush();
+        }
+        return;
+      }
+      hugePmd.split(vma, start);
+      if (pmd.entries[index] == 0) {
+        return;
+      }
+    }
+    PageTable table = pmd.below[index];
+    zapTable(vma, table, start, end);
+    if (reclaimsTables && end - start == kernel.pmdBytes() && isEmpty(table)) {
+      tables.unlink(pmd, index);
+      tables.forgetTable();
+      gather.addTable(table.frame, start, kernel.pmdBytes(), 0);
+    }
+  }
+
+  private static boolean isEmpty(PageTable table) {
+    for (long entry : table.entries) {
+      if (entry != 0) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private void zapTable(Vma vma, PageTable table, long start, long end) {
+    PageTables tables = vma.mm().tables();
+    int shift = kernel.pageShift();
+    int index = tables.pteIndex(start);
+    int limit = index + (int) (end - start >>> shift);
+    long base = start - ((long) index << shift);
+    long[] entries = table.entries;
+    while (index < limit) {
+      counters.count(Primitive.TABLE_LOCK);
+      anonZapped = 0;
+      fileZapped = 0;
+      shmemZapped = 0;
+      rmapDelayed = false;
+      full = false;
+      int read = index;
+      while (index < limit && !full) {
+        long entry = entries[index];
+        if (entry == 0) {
+          index++;
+        } else if (format.isMapped(entry)) {
+          index += zapPresent(vma, table, index, limit - index, base + ((long) index << shift));
+        } else {
+          zapNote(vma, table, index++, entry);
+        }
+      }
+      counters.count(Primitive.PTE_READ, index - read);
+      settle(vma.mm());
+    }
+  }
+
+  private void settle(MmStruct mm) {
+    if (anonZapped != 0) {
+      mm.addAnon(-anonZapped);
+    }
+    if (fileZapped != 0) {
+      mm.addFile(-fileZapped, false);
+    }
+    if (shmemZapped != 0) {
+      mm.addFile(-shmemZapped, true);
+    }
+    if (rmapDelayed || full) {
+      gather.flushTlb();
+      gather.flushRmaps();
+    }
+    if (full) {
+      gather.flush();
+    }
+  }
+
+  /** zap_nonpresent_ptes: ordinary zapping leaves guards, and write protection of file pages. */
+  private void zapNote(Vma vma, PageTable table, int index, long entry) {
+    boolean guard = PteNote.isGuard(format, entry);
+    boolean poison = PteNote.isPoisoned(format, entry);
+    boolean stays =
+        PteNote.isMarker(format, entry)
+            && (guard || poison && sparesPrivate || !poison && !vma.isAnonymous());
+    if (dropsMarkers || !stays) {
+      ptes.clear(table, index);
+    }
+  }
+
+  /** zap_present_ptes: returns how many entries it dealt with. */
+  private int zapPresent(Vma vma, PageTable table, int index, int max, long address) {
+    long entry = table.entries[index];
+    if (format.isSpecial(entry)) {
+      ptes.clear(table, index);
+      gather.cleared(address, kernel.pageBytes(), 0);
+      return 1;
+    }
+    long page = ptes.frame(entry);
+    long folio = frames.folioOf(page);
+    boolean anon = frames.is(folio, PageFlag.ANON);
+    if (anon && sparesPrivate) {
+      return 1;
+    }
+    int nr = 1;
+    if (batches && max > 1 && frames.order(folio) > 0) {
+      nr = ptes.batch(folio, table, index, max, false, false);
+    }
+    boolean dirty = false;
+    if (anon) {
+      anonZapped += nr;
+    } else {
+      dirty = zapFile(vma, folio, entry, nr);
+    }
+    ptes.clear(table, index, nr);
+    gather.cleared(address, (long) nr << kernel.pageShift(), 0);
+    boolean delay = gather.delaysRmap(!anon && dirty);
+    rmapDelayed |= delay;
+    if (!delay) {
+      rmap.removePtes(folio, page, nr, vma.mm().id());
+    }
+    kernel.mlock().leave(vma, folio);
+    full = gather.add(page, nr, delay);
+    return nr;
+  }
+
+  private boolean zapFile(Vma vma, long folio, long entry, int nr) {
+    boolean dirty = nr > 1 ? ptes.anyDirty() : format.isDirty(entry);
+    boolean young = nr > 1 ? ptes.anyYoung() : format.isYoung(entry);
+    if (dirty) {
+      frames.set(folio, PageFlag.DIRTY);
+    }
+    if (young && (vma.flags() & (VmFlags.SEQ_READ | VmFlags.RAND_READ)) == 0) {
+      folios.lru().markAccessed(folio);
+    }
+    if (frames.is(folio, PageFlag.SWAPBACKED)) {
+      shmemZapped += nr;
+    } else {
+      fileZapped += nr;
+    }
+    return dirty;
+  }
+}
