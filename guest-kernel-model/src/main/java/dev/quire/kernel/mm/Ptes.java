@@ -133,6 +133,7 @@ final class Ptes {
       anyYoung |= format.isYoung(entry);
       nr++;
     }
+    counters.count(Primitive.PTE_BATCH);
     counters.count(Primitive.PTE_READ, nr);
     return nr;
   }
