@@ -57,7 +57,8 @@ final class Collapse {
     long pmd = kernel.pmdBytes();
     long first = start + pmd - 1 & -pmd;
     long last = end & -pmd;
-    int error = 0;
+    // Within one PMD the count of whole ones is negative, which no number of successes equals.
+    int error = first > last ? -Errno.EINVAL : 0;
     for (long at = first; at < last; at += pmd) {
       if (!vma.isAnonymous()) {
         int result = (int) vma.file().collapse(vma.pgoff(at));

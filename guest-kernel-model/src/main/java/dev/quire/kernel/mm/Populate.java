@@ -45,14 +45,11 @@ final class Populate {
   /** populate_vma_page_range. */
   int vma(Process task, Vma vma, long start, long end) {
     boolean write = (vma.flags() & (VmFlags.WRITE | VmFlags.SHARED)) == VmFlags.WRITE;
-    if (write ? !mayWrite(vma) : !vma.is(VmFlags.MAYREAD)) {
+    // FOLL_FORCE, without which PROT_NONE cannot be read, goes with any permission.
+    if ((vma.flags() & (VmFlags.READ | VmFlags.WRITE | VmFlags.EXEC)) == 0) {
       return -Errno.EFAULT;
     }
     return pages(task, vma, start, end, write);
-  }
-
-  private static boolean mayWrite(Vma vma) {
-    return vma.is(VmFlags.WRITE);
   }
 
   /** madvise_populate: MADV_POPULATE_READ or MADV_POPULATE_WRITE of a range: 0 or -errno. */
