@@ -6,12 +6,14 @@ import dev.quire.emulator.boot.BootLoader;
 import dev.quire.emulator.boot.BootPlan;
 import dev.quire.emulator.boot.BootRequest;
 import dev.quire.emulator.boot.ElfBuilder;
+import dev.quire.kernel.kvm.HostEventPlan;
 import dev.quire.kernel.mm.HostPagePolicy;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.HexFormat;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * Two functions in one page are run, both are changed, and both are run again, over and over. The
@@ -100,6 +102,23 @@ class SelfModifyingCodeTest {
       assertThat(result.status()).as(result.reason()).isEqualTo(RunStatus.PASS);
       assertThat(result.instructions())
           .isEqualTo(INSTRUCTIONS_BEFORE + rounds * INSTRUCTIONS_PER_ROUND + INSTRUCTIONS_AFTER);
+    }
+  }
+
+  /** A frame that held the code before comes to hold it again, changed meanwhile. */
+  @ParameterizedTest
+  @ValueSource(longs = {1, 2, 3, 4})
+  void storesTakeEffectWhileTheHostMovesTheCode(long seed) {
+    int rounds = 120;
+    MachineConfig config =
+        new MachineConfig(HostPagePolicy.BASE, 0, 1_000_000, value -> {})
+            .withHostEvents(HostEventPlan.parse(seed + ":50000:migrate"));
+    try (VirtualMachine machine = VirtualMachine.create(config, plan(0, 0, rounds, false))) {
+      RunResult result = machine.run();
+      assertThat(result.status()).as(result.reason()).isEqualTo(RunStatus.PASS);
+      assertThat(result.instructions())
+          .isEqualTo(INSTRUCTIONS_BEFORE + rounds * INSTRUCTIONS_PER_ROUND + INSTRUCTIONS_AFTER);
+      assertThat(result.hostEvents().get("migrate")).isGreaterThan(20);
     }
   }
 }

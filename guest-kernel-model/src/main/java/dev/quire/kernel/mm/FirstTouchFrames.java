@@ -5,8 +5,8 @@ import java.util.BitSet;
 import java.util.Random;
 
 /**
- * A simple deterministic allocator: free blocks by order, larger ones split on demand, none merged
- * again. The same calls give the same frames, whatever happens elsewhere.
+ * A simple deterministic allocator: free blocks by order, larger ones split on demand and merged
+ * when all of them is back. The same calls give the same frames, whatever happens elsewhere.
  *
  * <p>{@link Layout#SEQUENTIAL} hands out rising frame numbers, so memory touched in order is
  * contiguous. {@link Layout#SHUFFLED} takes blocks at random and the base pages of a 2 MiB block in
@@ -32,6 +32,9 @@ public final class FirstTouchFrames implements FrameAllocator {
   private final BitSet allocated = new BitSet();
   private long freePages;
 
+  /** Whether anything was freed: until then there is nothing to merge, and no list is indexed. */
+  private boolean merges;
+
   /** Frames from here on were never given out and are in no list (sequential layout only). */
   private long untouched;
 
@@ -49,7 +52,7 @@ public final class FirstTouchFrames implements FrameAllocator {
     this.random = new Random(seed);
     this.freePages = totalPages;
     for (int order = 0; order <= MAX_ORDER; order++) {
-      free[order] = new FreeList();
+      free[order] = new FreeList(order);
     }
     if (layout == Layout.SHUFFLED) {
       pushBlocks(totalPages);
@@ -132,8 +135,20 @@ public final class FirstTouchFrames implements FrameAllocator {
           "pfn 0x%x, order %d, is not allocated".formatted(pfn, order));
     }
     allocated.clear((int) pfn, (int) (pfn + pages));
-    free[order].push(pfn);
     freePages += pages;
+    if (!merges) {
+      merges = true;
+      for (FreeList list : free) {
+        list.index(totalPages);
+      }
+    }
+    long block = pfn;
+    int merged = order;
+    while (merged < MAX_ORDER && free[merged].remove(block ^ 1L << merged)) {
+      block &= -(2L << merged);
+      merged++;
+    }
+    free[merged].push(block);
   }
 
   @Override
@@ -162,30 +177,72 @@ public final class FirstTouchFrames implements FrameAllocator {
     }
   }
 
-  /** A stack of pfns. */
+  /** A stack of pfns, of blocks of one order. */
   private static final class FreeList {
+    private final int order;
     private long[] pfns = {};
     private int length;
 
+    /** By block number, where it is in the stack plus one, 0 if it is not; null until needed. */
+    private int[] places;
+
+    FreeList(int order) {
+      this.order = order;
+    }
+
     boolean isEmpty() {
       return length == 0;
+    }
+
+    /** From now on blocks can be taken from the middle. */
+    void index(long totalPages) {
+      places = new int[(int) (totalPages >>> order) + 1];
+      for (int i = 0; i < length; i++) {
+        note(i);
+      }
+    }
+
+    private void note(int place) {
+      if (places != null) {
+        places[(int) (pfns[place] >>> order)] = place + 1;
+      }
     }
 
     void push(long pfn) {
       if (length == pfns.length) {
         pfns = Arrays.copyOf(pfns, Math.max(16, 2 * length));
       }
-      pfns[length++] = pfn;
+      pfns[length] = pfn;
+      note(length++);
     }
 
     long pop() {
-      return pfns[--length];
+      return take(length - 1);
     }
 
     long swapOut(Random random) {
-      int chosen = random.nextInt(length);
-      long pfn = pfns[chosen];
-      pfns[chosen] = pfns[--length];
+      return take(random.nextInt(length));
+    }
+
+    /** Takes out a block if it is here. */
+    boolean remove(long pfn) {
+      int block = (int) (pfn >>> order);
+      if (block >= places.length || places[block] == 0) {
+        return false;
+      }
+      take(places[block] - 1);
+      return true;
+    }
+
+    private long take(int place) {
+      long pfn = pfns[place];
+      pfns[place] = pfns[--length];
+      if (places != null) {
+        if (place < length) {
+          note(place);
+        }
+        places[(int) (pfn >>> order)] = 0;
+      }
       return pfn;
     }
   }

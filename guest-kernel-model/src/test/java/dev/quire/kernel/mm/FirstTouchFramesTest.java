@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.quire.kernel.mm.FirstTouchFrames.Layout;
 import java.util.ArrayList;
 import java.util.BitSet;
+import java.util.Collections;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
@@ -80,6 +81,17 @@ class FirstTouchFramesTest {
       }
       assertThat(frames.freePages()).isEqualTo(total - used.cardinality());
     }
+  }
+
+  @ParameterizedTest
+  @EnumSource(Layout.class)
+  void whatIsFreedInPartsCanBeHadWholeAgain(Layout layout) {
+    FirstTouchFrames frames = new FirstTouchFrames(4096, layout, 5);
+    List<Long> pages = take(frames, 4096);
+    assertThat(frames.allocate(0)).isEqualTo(FrameAllocator.NONE);
+    Collections.shuffle(pages, new Random(1));
+    pages.forEach(pfn -> frames.free(pfn, 0));
+    assertThat(frames.allocate(12)).isZero();
   }
 
   @Test
