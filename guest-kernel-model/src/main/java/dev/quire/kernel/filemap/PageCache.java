@@ -33,6 +33,7 @@ public final class PageCache implements FolioMapping {
   private final XArray tree;
   private final XaState inserting;
   private final XaState walking;
+  private final XaState looking;
   private long pages;
 
   /** What other threads do between the look-up and the insertion of a batch; null for nothing. */
@@ -46,6 +47,7 @@ public final class PageCache implements FolioMapping {
     this.tree = new XArray(counters);
     this.inserting = new XaState(tree);
     this.walking = new XaState(tree);
+    this.looking = XaState.unlocked(tree);
   }
 
   @Override
@@ -128,14 +130,19 @@ public final class PageCache implements FolioMapping {
    * change between calls.
    */
   public long first(long from, long last) {
-    walking.set(from);
-    return walking.find(last);
+    looking.set(from);
+    return looking.find(last);
+  }
+
+  /** The folio behind that of the last {@link #first} or {@code following}; none changed since. */
+  public long following(long last) {
+    return looking.find(last);
   }
 
   /** As {@link #first}, of folios that wait for writeback (PAGECACHE_TAG_DIRTY). */
   public long firstDirty(long from, long last) {
-    walking.set(from);
-    return walking.findMarked(last);
+    looking.set(from);
+    return looking.findMarked(last);
   }
 
   /** Tags a folio dirty in the tree, or clean again. */
@@ -153,9 +160,9 @@ public final class PageCache implements FolioMapping {
 
   /** The first index from {@code from} without a page, or {@code from + most} (next_miss). */
   public long nextMiss(long from, long most) {
-    walking.set(from);
+    looking.set(from);
     for (long i = 0; i < most; i++) {
-      if ((i == 0 ? walking.load() : walking.next()) == XArray.NONE) {
+      if ((i == 0 ? looking.load() : looking.next()) == XArray.NONE) {
         return from + i;
       }
     }
@@ -296,11 +303,10 @@ public final class PageCache implements FolioMapping {
     presentHigh = 0;
     if (oneDescent) {
       // One search for all that is there, as filemap_get_folios: missing pages cost no step.
-      counters.count(Primitive.XARRAY_QUERY);
-      walking.set(index);
+      looking.set(index);
       long last = index + count - 1;
-      for (int folio = walking.find(last); folio != XArray.NONE; folio = walking.find(last)) {
-        found(folio, (int) (walking.index() - index), grabbed, at);
+      for (int folio = looking.find(last); folio != XArray.NONE; folio = looking.find(last)) {
+        found(folio, (int) (looking.index() - index), grabbed, at);
       }
       return;
     }

@@ -35,8 +35,22 @@ public final class XaState {
   /** Past what the tree covers: {@link #node} is null, and {@link #next} need not look. */
   private boolean outOfBounds;
 
+  /** What a walk down from the root counts as. */
+  private final Primitive walk;
+
+  /** For use under the tree's lock. */
   public XaState(XArray tree) {
+    this(tree, Primitive.XARRAY_DESCENT);
+  }
+
+  private XaState(XArray tree, Primitive walk) {
     this.tree = tree;
+    this.walk = walk;
+  }
+
+  /** For looking without the lock: walks down count as {@link Primitive#XARRAY_QUERY}. */
+  static XaState unlocked(XArray tree) {
+    return new XaState(tree, Primitive.XARRAY_QUERY);
   }
 
   public long index() {
@@ -74,7 +88,7 @@ public final class XaState {
       outOfBounds = true;
       return NONE;
     }
-    tree.counters.count(Primitive.XARRAY_DESCENT);
+    tree.counters.count(walk);
     int slot = descend(head, index);
     while (slot == NODE && node.shift > shift) {
       slot = descend(node.children[offset], index);
@@ -106,7 +120,7 @@ public final class XaState {
         outOfBounds = true;
         return NONE;
       }
-      tree.counters.count(Primitive.XARRAY_DESCENT);
+      tree.counters.count(walk);
       int slot = descend(head, index);
       while (slot == NODE) {
         slot = descend(node.children[offset], index);
@@ -192,7 +206,7 @@ public final class XaState {
   /** Makes the nodes down to the state's order (xas_create). */
   private void create() {
     if (node == null) {
-      tree.counters.count(Primitive.XARRAY_DESCENT);
+      tree.counters.count(walk);
       descend(expand(), index);
     }
     while (node.shift > shift) {
@@ -314,7 +328,7 @@ public final class XaState {
       }
     }
     boolean near = node == from && node.shift == 0;
-    tree.counters.count(near ? Primitive.XARRAY_STEP : Primitive.XARRAY_DESCENT);
+    tree.counters.count(near ? Primitive.XARRAY_STEP : walk);
     int slot = descend(node, index);
     while (slot == NODE) {
       slot = descend(node.children[offset], index);

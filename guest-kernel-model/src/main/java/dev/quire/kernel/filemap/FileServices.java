@@ -1,0 +1,13 @@
+package dev.quire.kernel.filemap;
+
+import dev.quire.kernel.page.Folios;
+import dev.quire.kernel.page.FrameTable;
+import dev.quire.kernel.stat.KernelCounters;
+
+/** The parts of a kernel that files are built on. */
+public record FileServices(
+    Folios folios, KernelCounters counters, FileSettings settings, MappingUpdates mappings) {
+  public FrameTable frames() {
+    return folios.frames();
+  }
+}
