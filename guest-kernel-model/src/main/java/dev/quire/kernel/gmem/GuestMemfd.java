@@ -1,0 +1,204 @@
+package dev.quire.kernel.gmem;
+
+import dev.quire.kernel.filemap.FileServices;
+import dev.quire.kernel.filemap.GrabDesign;
+import dev.quire.kernel.filemap.ModelledFile;
+import dev.quire.kernel.filemap.PageCache;
+import dev.quire.kernel.mm.Errno;
+import dev.quire.kernel.mm.FaultContext;
+import dev.quire.kernel.mm.FileKind;
+import dev.quire.kernel.mm.VmFault;
+import dev.quire.kernel.mm.VmFlags;
+import dev.quire.kernel.mm.VmOps;
+import dev.quire.kernel.page.PageFlag;
+import dev.quire.kernel.stat.Primitive;
+
+/**
+ * A guest_memfd: single pages that are up to date from their first use on, no reading, no changing
+ * of its size, nothing mapped round a fault.
+ *
+ * <p>write(2) is what Linux v6.18 does not have; with a {@link GrabDesign} it populates as the
+ * series do: mail 20250303130838.28812-2-kalyazin@amazon.com one page at a time, mail
+ * 20250110154659.95464-3-kalyazin@amazon.com in batches. Source: Linux v6.18
+ * virt/kvm/guest_memfd.c.
+ */
+public final class GuestMemfd extends ModelledFile implements VmOps {
+  /** GUEST_MEMFD_FLAG_MMAP: user space may map it. */
+  public static final int MMAP = 1;
+
+  /** GUEST_MEMFD_FLAG_INIT_SHARED: and touch what it mapped. */
+  public static final int INIT_SHARED = 2;
+
+  private final int flags;
+  private final GrabDesign writeDesign;
+  private final long[] batch = new long[PageCache.BATCH];
+
+  /**
+   * @param writeDesign how write populates, or null where there is no write
+   */
+  public GuestMemfd(FileServices services, long pages, int flags, GrabDesign writeDesign) {
+    super(FileKind.GUEST_MEMFD, services, pages);
+    this.flags = flags;
+    this.writeDesign = writeDesign;
+  }
+
+  @Override
+  public long mmapError(long vmFlags, long offset, long bytes) {
+    if ((vmFlags & VmFlags.EXEC) != 0) {
+      // Its mount is noexec, which mmap looks at before it asks the file.
+      return -Errno.EPERM;
+    }
+    if ((flags & MMAP) == 0) {
+      return -Errno.ENODEV;
+    }
+    return (vmFlags & VmFlags.SHARED) == 0 ? -Errno.EINVAL : 0;
+  }
+
+  @Override
+  public VmOps operations(long vmFlags) {
+    return (flags & MMAP) == 0 ? null : this;
+  }
+
+  @Override
+  public long fault(FaultContext fault) {
+    if (fault.pgoff() >= sizeInPages() || (flags & INIT_SHARED) == 0) {
+      return VmFault.SIGBUS;
+    }
+    long folio = cache().grab(fault.pgoff());
+    if (folio == PageCache.NONE) {
+      return VmFault.OOM;
+    }
+    if (!frames().is(folio, PageFlag.UPTODATE)) {
+      services().counters().count(Primitive.PAGE_CLEAR);
+      frames().set(folio, PageFlag.UPTODATE);
+    }
+    return folio;
+  }
+
+  @Override
+  public long read(long offset, long bytes) {
+    return -Errno.EINVAL;
+  }
+
+  @Override
+  public long truncate(long bytes) {
+    return -Errno.EINVAL;
+  }
+
+  @Override
+  public long fsync() {
+    return -Errno.EINVAL;
+  }
+
+  @Override
+  public long fallocate(int mode, long offset, long bytes) {
+    long error = allocationError(offset, bytes);
+    if (error != 0) {
+      return error;
+    }
+    if ((mode & KEEP_SIZE) == 0 || (mode & ~(KEEP_SIZE | PUNCH_HOLE)) != 0) {
+      return -Errno.EOPNOTSUPP;
+    }
+    if (!pageAligned(offset | bytes)) {
+      return -Errno.EINVAL;
+    }
+    services().counters().count(Primitive.SYSCALL);
+    if ((mode & PUNCH_HOLE) != 0) {
+      punch(offset, bytes);
+      return 0;
+    }
+    if (offset + bytes > size()) {
+      return -Errno.EINVAL;
+    }
+    long end = offset + bytes >>> pageShift();
+    for (long index = offset >>> pageShift(); index < end; index++) {
+      long folio = cache().grab(index);
+      if (folio == PageCache.NONE) {
+        return -Errno.ENOMEM;
+      }
+      services().folios().put(folio, 1);
+    }
+    return 0;
+  }
+
+  private boolean pageAligned(long bytes) {
+    return (bytes & (1L << pageShift()) - 1) == 0;
+  }
+
+  /**
+   * Populates a range: whole pages within the file, none of which may be populated already.
+   *
+   * @return the bytes written up to the first page that could not be; -errno if that was the first
+   */
+  @Override
+  public long write(long offset, long bytes) {
+    if (writeDesign == null
+        || offset < 0
+        || bytes < 0
+        || !pageAligned(offset | bytes)
+        || offset + bytes < 0
+        || offset + bytes > size()) {
+      return -Errno.EINVAL;
+    }
+    services().counters().count(Primitive.SYSCALL);
+    long start = offset >>> pageShift();
+    long end = start + (bytes >>> pageShift());
+    long index = start;
+    long error = 0;
+    if (writeDesign != GrabDesign.ONE_BY_ONE) {
+      while (index + PageCache.BATCH <= end && error == 0) {
+        int written = writeBatch(index);
+        error = Math.min(written, 0);
+        index += Math.max(written, 0);
+        if (written < PageCache.BATCH) {
+          break;
+        }
+      }
+    }
+    while (index < end && error == 0) {
+      error = writeOne(index);
+      index += error == 0 ? 1 : 0;
+    }
+    return index > start ? index - start << pageShift() : error;
+  }
+
+  private int writeBatch(long index) {
+    int count = cache().grabAll(index, PageCache.BATCH, batch, writeDesign);
+    if (count <= 0) {
+      return count == PageCache.EXISTS ? -Errno.EEXIST : -Errno.ENOMEM;
+    }
+    int written = 0;
+    int error = 0;
+    while (written < count && error == 0) {
+      error = populate(batch[written]);
+      written += error == 0 ? 1 : 0;
+    }
+    for (int i = 0; i < count; i++) {
+      services().folios().put(batch[i], 1);
+    }
+    return written > 0 ? written : error;
+  }
+
+  private long writeOne(long index) {
+    long folio = cache().grab(index);
+    if (folio == PageCache.NONE) {
+      return -Errno.EFAULT;
+    }
+    int error = populate(folio);
+    services().folios().put(folio, 1);
+    return error;
+  }
+
+  /** Copies a page from the caller unless it holds something, or is broken. */
+  private int populate(long folio) {
+    if (frames().is(folio, PageFlag.HWPOISON)) {
+      return -Errno.EFAULT;
+    }
+    if (frames().is(folio, PageFlag.UPTODATE)) {
+      return -Errno.ENOSPC;
+    }
+    services().counters().count(Primitive.USER_COPY);
+    frames().set(folio, PageFlag.UPTODATE);
+    return 0;
+  }
+}
