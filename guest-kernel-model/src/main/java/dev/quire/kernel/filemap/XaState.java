@@ -85,6 +85,10 @@ public final class XaState {
     }
     XArray.Node head = tree.head();
     if (head == null || index > XArray.maxIndex(head)) {
+      if (walk == Primitive.XARRAY_QUERY) {
+        // Under the lock the store that follows makes the walk.
+        tree.counters.count(walk);
+      }
       outOfBounds = true;
       return NONE;
     }
