@@ -42,6 +42,12 @@ public final class GuestMemfd extends ModelledFile implements VmOps {
     this.writeDesign = writeDesign;
   }
 
+  /** Its mount is noexec. */
+  @Override
+  public boolean noExec() {
+    return true;
+  }
+
   @Override
   public long mmapError(long vmFlags, long offset, long bytes) {
     if ((vmFlags & VmFlags.EXEC) != 0) {
