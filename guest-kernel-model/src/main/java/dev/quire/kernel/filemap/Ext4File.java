@@ -3,12 +3,13 @@ package dev.quire.kernel.filemap;
 import dev.quire.kernel.mm.Errno;
 import dev.quire.kernel.mm.FaultContext;
 import dev.quire.kernel.mm.FileKind;
-import dev.quire.kernel.mm.Vma;
 import dev.quire.kernel.mm.VmFault;
 import dev.quire.kernel.mm.VmOps;
+import dev.quire.kernel.mm.Vma;
 import dev.quire.kernel.page.FrameTable;
 import dev.quire.kernel.page.PageFlag;
 import dev.quire.kernel.stat.Primitive;
+import dev.quire.kernel.stat.VmEvent;
 
 /**
  * A regular file of an ext4 with large folios: read through readahead, written back by fsync, its
@@ -74,17 +75,18 @@ public final class Ext4File extends ModelledFile implements VmOps {
         readahead.faultHit(vma, folio, index);
         if (marker && !frames().is(folio, PageFlag.READAHEAD)) {
           services().folios().put(folio, 1);
-          return VmFault.RETRY;
+          return VmFault.AGAIN;
         }
       }
       return cache().page(folio, index);
     }
+    services().counters().event(VmEvent.PGMAJFAULT);
     fault.setMajor();
     readahead.faultMissed(vma, index);
     if (cache().get(index) == PageCache.NONE && !readOne(index)) {
       return VmFault.OOM;
     }
-    return VmFault.RETRY;
+    return VmFault.AGAIN;
   }
 
   private boolean readOne(long index) {

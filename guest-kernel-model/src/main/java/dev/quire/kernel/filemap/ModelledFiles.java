@@ -2,7 +2,10 @@ package dev.quire.kernel.filemap;
 
 import dev.quire.kernel.gmem.GuestMemfd;
 import dev.quire.kernel.mm.FileKind;
+import dev.quire.kernel.mm.FileMappings;
 import dev.quire.kernel.mm.FileSystems;
+import dev.quire.kernel.mm.Kernel;
+import dev.quire.kernel.mm.KernelConfig;
 import dev.quire.kernel.mm.OpenFile;
 
 /**
@@ -10,6 +13,11 @@ import dev.quire.kernel.mm.OpenFile;
  * mapped and touched. Used on the kernel's thread.
  */
 public final class ModelledFiles implements FileSystems {
+  private static final long READAHEAD_BYTES = 8 << 20;
+
+  /** Executable text is preferred in 64 KiB (arm64's exec_folio_order). */
+  private static final int EXECUTABLE_SHIFT = 16;
+
   private final FileServices services;
   private final GrabDesign guestMemfdWrite;
 
@@ -24,6 +32,41 @@ public final class ModelledFiles implements FileSystems {
   public ModelledFiles(FileServices services, GrabDesign guestMemfdWrite) {
     this.services = services;
     this.guestMemfdWrite = guestMemfdWrite;
+  }
+
+  /** The files of a kernel, on a disk with 8 MiB of readahead. */
+  public static ModelledFiles of(Kernel kernel) {
+    return of(kernel, (int) Math.max(1, READAHEAD_BYTES >>> kernel.pageShift()), null);
+  }
+
+  /**
+   * The files of a kernel.
+   *
+   * @param readaheadPages of the disk; Linux's default are 128 KiB
+   * @param guestMemfdWrite how write(2) populates a guest_memfd, or null where it may not
+   */
+  public static ModelledFiles of(Kernel kernel, int readaheadPages, GrabDesign guestMemfdWrite) {
+    KernelConfig config = kernel.config();
+    int executableOrder =
+        config.executableFolios() ? Math.max(0, EXECUTABLE_SHIFT - kernel.pageShift()) : 0;
+    FileSettings settings =
+        new FileSettings(
+            kernel.pageShift(), config.pmdOrder(), readaheadPages, executableOrder, config.thp());
+    return new ModelledFiles(
+        new FileServices(kernel.folios(), kernel.counters(), settings, new KernelMappings(kernel)),
+        guestMemfdWrite);
+  }
+
+  private record KernelMappings(Kernel kernel) implements MappingUpdates {
+    @Override
+    public void unmap(FileMappings mappings, long firstPgoff, long pages, boolean privateCopies) {
+      kernel.unmapMappingRange(mappings, firstPgoff, pages, privateCopies);
+    }
+
+    @Override
+    public void clean(FileMappings mappings, long firstPgoff, long pages) {
+      kernel.cleanMappingRange(mappings, firstPgoff, pages);
+    }
   }
 
   @Override

@@ -3,9 +3,9 @@ package dev.quire.kernel.filemap;
 import dev.quire.kernel.mm.Errno;
 import dev.quire.kernel.mm.FaultContext;
 import dev.quire.kernel.mm.FileKind;
-import dev.quire.kernel.mm.Vma;
 import dev.quire.kernel.mm.VmFault;
 import dev.quire.kernel.mm.VmOps;
+import dev.quire.kernel.mm.Vma;
 import dev.quire.kernel.page.FrameTable;
 import dev.quire.kernel.page.PageFlag;
 import dev.quire.kernel.stat.MthpStat;
@@ -104,8 +104,7 @@ public final class ShmemFile extends ModelledFile implements VmOps {
   }
 
   private long makeLarge(long index, FaultContext fault, int allowed) {
-    int left =
-        fault == null ? allowed : orders.fitting(fault.vma(), fault.address(), allowed);
+    int left = fault == null ? allowed : orders.fitting(fault.vma(), fault.address(), allowed);
     while (left != 0) {
       int order = ShmemOrders.highest(left);
       long first = index >>> order << order;

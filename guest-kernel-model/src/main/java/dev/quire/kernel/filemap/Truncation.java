@@ -93,9 +93,7 @@ final class Truncation {
 
   private void unmap(long folio) {
     if (frames.folioMapCount(folio) > 0) {
-      services
-          .mappings()
-          .unmap(file.mappings(), frames.index(folio), frames.pages(folio), false);
+      services.mappings().unmap(file.mappings(), frames.index(folio), frames.pages(folio), false);
     }
   }
 
@@ -110,8 +108,7 @@ final class Truncation {
     long position = index << pageShift;
     long size = (long) pages << pageShift;
     long offset = Math.max(0, firstByte - position);
-    long length =
-        lastByte - position >= size ? size - offset : lastByte - position + 1 - offset;
+    long length = lastByte - position >= size ? size - offset : lastByte - position + 1 - offset;
     if (length == size) {
       removeFolio(folio);
       return true;

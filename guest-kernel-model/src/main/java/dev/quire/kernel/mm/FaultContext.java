@@ -57,7 +57,8 @@ public final class FaultContext {
     major = true;
   }
 
-  boolean isMajor() {
+  /** Whether the fault waited for a disk, and so is handled for the second time. */
+  public boolean isMajor() {
     return major;
   }
 
@@ -67,6 +68,11 @@ public final class FaultContext {
 
   PageTables tables() {
     return vma.mm().tables();
+  }
+
+  /** Whether neither a page table nor a huge page is there yet. */
+  public boolean isPmdNone() {
+    return pmd.entries[pmdIndex] == 0;
   }
 
   void setPmd(PageTable table, int index) {

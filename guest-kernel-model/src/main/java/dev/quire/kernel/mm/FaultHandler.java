@@ -40,24 +40,39 @@ final class FaultHandler {
     this.context = new FaultContext(fileFault);
   }
 
+  /** On whose behalf a fault is handled: what a fault that waited for a disk counts as. */
+  enum Cause {
+    /** Major if it had to read. */
+    ACCESS,
+    /** mlock and MAP_POPULATE begin anew and find the page: never major. */
+    POPULATE,
+    /** madvise says that it tried before: major even if it only waited. */
+    ADVICE
+  }
+
   /**
    * Handles a fault in a VMA whose flags allow the access.
    *
    * @param task whose faults are counted
    */
-  int handle(Process task, Vma vma, long address, boolean write) {
+  int handle(Process task, Vma vma, long address, boolean write, Cause cause) {
     FaultContext fault = context;
     fault.start(vma, address, write);
     int result = dispatch(fault);
+    while (result == VmFault.AGAIN) {
+      if (cause == Cause.POPULATE) {
+        fault.start(vma, address, write);
+      } else if (cause == Cause.ADVICE) {
+        fault.setMajor();
+      }
+      result = dispatch(fault);
+    }
     if (result == VmFault.RETRY) {
       return result;
     }
     kernel.counters().event(VmEvent.PGFAULT);
     if (isError(result)) {
       return result;
-    }
-    if (fault.isMajor()) {
-      kernel.counters().event(VmEvent.PGMAJFAULT);
     }
     task.countFault(fault.isMajor());
     return 0;

@@ -148,7 +148,6 @@ final class FileFault {
     int before = (int) (page - folio);
     int nr = frames.pages(folio);
     if (nr > 1
-        && shmem
         && !single
         && fitsTable(fault, index, before, nr)
         && ptes.rangeNone(table, index - before, nr)) {

@@ -36,6 +36,7 @@ public final class Kernel {
   private final MmCalls calls;
   private final UserAccess userAccess;
   private final ZapRange zapRange;
+  private final FileClean fileClean;
   private final ReverseLookup reverseLookup;
   private final FolioSplit folioSplit;
   private final long zeroPage;
@@ -82,6 +83,7 @@ public final class Kernel {
             new HugeFault(this, hugePmd));
     userAccess = new UserAccess(this, faults);
     zapRange = new ZapRange(this, hugePmd);
+    fileClean = new FileClean(this);
     reverseLookup = new ReverseLookup(this);
     folioSplit = new FolioSplit(this, reverseLookup, hugePmd);
     calls = new MmCalls(this, faults, zapRange, hugePmd, folioSplit);
@@ -203,6 +205,24 @@ public final class Kernel {
       long last = Math.min(past, vma.pgoff(vma.end()));
       if (last > vma.pgoff() && vma.address(last) > start) {
         zapRange.zapSingle(vma, start, vma.address(last), evenCows);
+      }
+    }
+  }
+
+  /**
+   * Makes entries of shared mappings of a file clean and read-only, so that the next write asks the
+   * file again (folio_mkclean).
+   *
+   * @param firstPgoff in base pages
+   * @param pages how many
+   */
+  public void cleanMappingRange(FileMappings mappings, long firstPgoff, long pages) {
+    for (int i = 0; i < mappings.size(); i++) {
+      Vma vma = mappings.get(i);
+      long first = Math.max(firstPgoff, vma.pgoff());
+      long last = Math.min(firstPgoff + pages, vma.pgoff(vma.end()));
+      if (first < last && vma.is(VmFlags.SHARED)) {
+        fileClean.clean(vma, vma.address(first), vma.address(last));
       }
     }
   }

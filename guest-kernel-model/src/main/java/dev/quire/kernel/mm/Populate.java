@@ -1,5 +1,8 @@
 package dev.quire.kernel.mm;
 
+import dev.quire.kernel.mm.FaultHandler.Cause;
+import dev.quire.kernel.page.FrameTable;
+import dev.quire.kernel.page.PageFlag;
 import dev.quire.kernel.stat.Primitive;
 import dev.quire.mmu.KernelPteFormat;
 
@@ -49,7 +52,7 @@ final class Populate {
     if ((vma.flags() & (VmFlags.READ | VmFlags.WRITE | VmFlags.EXEC)) == 0) {
       return -Errno.EFAULT;
     }
-    return pages(task, vma, start, end, write);
+    return pages(task, vma, start, end, write, Cause.POPULATE);
   }
 
   /** madvise_populate: MADV_POPULATE_READ or MADV_POPULATE_WRITE of a range: 0 or -errno. */
@@ -65,7 +68,7 @@ final class Populate {
         return -Errno.EINVAL;
       }
       long stop = Math.min(end, vma.end());
-      int error = pages(task, vma, at, stop, write);
+      int error = pages(task, vma, at, stop, write, Cause.ADVICE);
       if (error != 0) {
         return error;
       }
@@ -74,12 +77,12 @@ final class Populate {
     return 0;
   }
 
-  private int pages(Process task, Vma vma, long start, long end, boolean write) {
+  private int pages(Process task, Vma vma, long start, long end, boolean write, Cause cause) {
     long at = start;
     while (at < end) {
       long next = follow(vma, at, write);
       if (next == 0) {
-        int result = faults.handle(task, vma, at, write);
+        int result = faults.handle(task, vma, at, write, cause);
         if (result != 0) {
           return error(result);
         }
@@ -119,12 +122,25 @@ final class Populate {
     if (entry == 0 || !format.isMapped(entry) || write && !format.isWritable(entry)) {
       return 0;
     }
-    table.entries[index] = touched(entry, write);
+    touchPage(tables.frame(entry, 0), entry, write);
     return address + kernel.pageBytes();
   }
 
+  /** touch_pmd. */
   private long touched(long entry, boolean write) {
     long young = format.young(entry);
     return write ? format.dirty(young) : young;
+  }
+
+  /** FOLL_TOUCH marks the folio of a PTE, and leaves the entry alone. */
+  private void touchPage(long page, long entry, boolean write) {
+    FrameTable frames = kernel.frames();
+    long folio = frames.folioOf(page);
+    if (write && !format.isDirty(entry)) {
+      frames.set(folio, PageFlag.DIRTY);
+    }
+    if (!frames.is(folio, PageFlag.RESERVED)) {
+      kernel.folios().lru().markAccessed(folio);
+    }
   }
 }

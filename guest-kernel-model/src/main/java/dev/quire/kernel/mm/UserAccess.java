@@ -1,5 +1,6 @@
 package dev.quire.kernel.mm;
 
+import dev.quire.kernel.mm.FaultHandler.Cause;
 import dev.quire.kernel.page.FrameTable;
 import dev.quire.kernel.page.PageFlag;
 import dev.quire.kernel.stat.Primitive;
@@ -104,7 +105,7 @@ final class UserAccess {
     if (!vma.is(write ? VmFlags.WRITE : 0) || !vma.isAccessible()) {
       return UserSignal.SEGV_ACCERR;
     }
-    return switch (faults.handle(task, vma, address, write)) {
+    return switch (faults.handle(task, vma, address, write, Cause.ACCESS)) {
       case VmFault.OOM -> UserSignal.OOM_KILLED;
       case VmFault.SIGBUS -> UserSignal.BUS_ADRERR;
       case VmFault.SIGSEGV -> UserSignal.SEGV_MAPERR;

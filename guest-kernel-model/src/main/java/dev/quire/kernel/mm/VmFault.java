@@ -25,5 +25,8 @@ public final class VmFault {
 
   public static final int HWPOISON = -7;
 
+  /** The handler read the disk meanwhile: the fault is to be handled once more (VM_FAULT_RETRY). */
+  public static final int AGAIN = -8;
+
   private VmFault() {}
 }

@@ -26,8 +26,7 @@ public final class FileMachine implements MappingUpdates {
   }
 
   public FileMachine(ThpSettings thp) {
-    services =
-        new FileServices(folios, counters, new FileSettings(12, 9, 2048, 0, thp), this);
+    services = new FileServices(folios, counters, new FileSettings(12, 9, 2048, 0, thp), this);
   }
 
   public FileServices services() {
@@ -53,8 +52,7 @@ public final class FileMachine implements MappingUpdates {
   }
 
   @Override
-  public void unmap(
-      FileMappings mappings, long firstPgoff, long pages, boolean privateCopies) {
+  public void unmap(FileMappings mappings, long firstPgoff, long pages, boolean privateCopies) {
     throw new IllegalStateException("nothing is mapped");
   }
 

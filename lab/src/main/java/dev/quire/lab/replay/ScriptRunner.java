@@ -1,5 +1,6 @@
 package dev.quire.lab.replay;
 
+import dev.quire.kernel.filemap.ModelledFiles;
 import dev.quire.kernel.mm.FileKind;
 import dev.quire.kernel.mm.HostArchitecture;
 import dev.quire.kernel.mm.HostGranule;
@@ -62,6 +63,7 @@ final class ScriptRunner {
 
   ScriptRunner(ReplayConfig config) {
     kernel = new Kernel(kernelConfig(config), new LinuxX86Pte(Ia32ePte.FOUR_LEVEL));
+    kernel.setFileSystems(ModelledFiles.of(kernel));
     parent = new Actor(kernel.spawn());
   }
 
@@ -145,12 +147,20 @@ final class ScriptRunner {
     for (int order = 1; order <= PMD_ORDER; order++) {
       for (MthpStat stat : MthpStat.values()) {
         long times = counted.of(order, stat);
-        if (times != 0) {
+        if (times != 0 && hasFile(order, stat)) {
           thp.put((SMALLEST_KIB << order) + "kB." + stat.fileName(), times);
         }
       }
     }
     return thp;
+  }
+
+  /** Sizes that anonymous memory cannot have show what concerns shmem only. */
+  private static boolean hasFile(int order, MthpStat stat) {
+    return order > 1
+        || stat == MthpStat.SHMEM_ALLOC
+        || stat == MthpStat.SHMEM_FALLBACK
+        || stat == MthpStat.SHMEM_FALLBACK_CHARGE;
   }
 
   private static Map<String, Object> vmstat(KernelCounters.Snapshot counted) {

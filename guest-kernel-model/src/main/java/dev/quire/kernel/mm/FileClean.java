@@ -1,0 +1,59 @@
+package dev.quire.kernel.mm;
+
+import dev.quire.kernel.stat.Primitive;
+import dev.quire.mmu.KernelPteFormat;
+
+/**
+ * Takes dirty and the right to write from the entries that map a file's pages, before these are
+ * written back (Linux v6.18 mm/rmap.c, page_vma_mkclean_one). Used on the kernel's thread.
+ */
+final class FileClean {
+  private final Kernel kernel;
+  private final KernelPteFormat format;
+  private final Ptes ptes;
+
+  FileClean(Kernel kernel) {
+    this.kernel = kernel;
+    this.format = kernel.format();
+    this.ptes = kernel.ptes();
+  }
+
+  void clean(Vma vma, long start, long end) {
+    MmStruct mm = vma.mm();
+    PageTables tables = mm.tables();
+    mm.invalidateStart(start, end - start);
+    long at = start;
+    while (at < end) {
+      PageTable table = tables.pte(at);
+      if (table == null) {
+        cleanHuge(tables, at);
+        at = (at & -kernel.pmdBytes()) + kernel.pmdBytes();
+        continue;
+      }
+      int index = tables.pteIndex(at);
+      long entry = ptes.get(table, index);
+      if (format.isMapped(entry) && (format.isWritable(entry) || format.isDirty(entry))) {
+        ptes.protect(table, index, format.clean(format.writeProtected(entry)));
+        kernel.counters().count(Primitive.TLB_FLUSH);
+        kernel.counters().count(Primitive.TLB_FLUSH_PAGE);
+      }
+      at += kernel.pageBytes();
+    }
+    mm.invalidateEnd(start, end - start);
+  }
+
+  private void cleanHuge(PageTables tables, long address) {
+    PageTable pmd = tables.pmd(address);
+    int index = tables.pmdIndex(address);
+    if (pmd == null || !tables.isHuge(pmd, index)) {
+      return;
+    }
+    long entry = pmd.entries[index];
+    if (format.isWritable(entry) || format.isDirty(entry)) {
+      pmd.entries[index] = format.clean(format.writeProtected(entry));
+      kernel.counters().count(Primitive.PMD_SET);
+      kernel.counters().count(Primitive.TLB_FLUSH);
+      kernel.counters().count(Primitive.TLB_FLUSH_PAGE);
+    }
+  }
+}
