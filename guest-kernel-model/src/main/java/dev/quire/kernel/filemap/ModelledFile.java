@@ -21,7 +21,7 @@ public abstract class ModelledFile implements OpenFile {
   private final FileServices services;
   private final PageCache cache;
   private final FileMappings mappings = new FileMappings();
-  private final Truncation truncation;
+  private Truncation truncation;
   private long size;
   private int users = 1;
 
@@ -30,7 +30,6 @@ public abstract class ModelledFile implements OpenFile {
     this.services = services;
     this.cache = new PageCache(services.folios(), services.counters());
     this.size = pages << services.settings().pageShift();
-    this.truncation = new Truncation(this);
   }
 
   protected final FileServices services() {
@@ -106,6 +105,13 @@ public abstract class ModelledFile implements OpenFile {
     return offset + bytes < 0 ? -Errno.EFBIG : 0;
   }
 
+  private Truncation truncation() {
+    if (truncation == null) {
+      truncation = new Truncation(this);
+    }
+    return truncation;
+  }
+
   /** Unmaps the whole pages of a range and takes it out of the cache. */
   protected final void punch(long offset, long bytes) {
     long first = services.settings().pagesUp(offset);
@@ -113,7 +119,7 @@ public abstract class ModelledFile implements OpenFile {
     if (end > first && !mappings.isEmpty()) {
       services.mappings().unmap(mappings, first, end - first, false);
     }
-    truncation.remove(offset, offset + bytes - 1);
+    truncation().remove(offset, offset + bytes - 1);
   }
 
   /** Unmaps what lies behind {@code bytes}, private copies too, and takes it out of the cache. */
@@ -122,7 +128,7 @@ public abstract class ModelledFile implements OpenFile {
     if (!mappings.isEmpty()) {
       services.mappings().unmap(mappings, first, Long.MAX_VALUE - first, true);
     }
-    truncation.remove(bytes, Long.MAX_VALUE);
+    truncation().remove(bytes, Long.MAX_VALUE);
   }
 
   /** Whether a folio's private data can be dropped, so that it may be split. */
@@ -167,7 +173,7 @@ public abstract class ModelledFile implements OpenFile {
   public final void put() {
     users--;
     if (users == 0) {
-      truncation.remove(0, Long.MAX_VALUE);
+      truncation().remove(0, Long.MAX_VALUE);
     } else if (users < 0) {
       throw new IllegalStateException("file closed more often than opened");
     }
