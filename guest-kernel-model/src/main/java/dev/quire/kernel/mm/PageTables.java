@@ -52,13 +52,15 @@ final class PageTables {
   }
 
   private static PageTable make(Kernel kernel, int level) {
-    long frame = kernel.folios().allocator().allocate(0);
+    PteFormat geometry = kernel.format().hardware();
+    int order = Math.max(0, geometry.tableOrder(level) - geometry.leafOrder(0));
+    long frame = kernel.folios().allocator().allocate(order);
     if (frame == FrameTable.NONE) {
       return null;
     }
     kernel.frames().set(frame, PageFlag.TABLE);
     kernel.counters().count(Primitive.TABLE_ALLOC);
-    return new PageTable(level, kernel.format().hardware().entries(level), frame);
+    return new PageTable(level, geometry.entries(level), frame);
   }
 
   /** An empty table of PTEs that is linked nowhere, or null. */

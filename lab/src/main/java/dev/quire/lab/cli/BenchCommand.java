@@ -1,6 +1,7 @@
 package dev.quire.lab.cli;
 
 import dev.quire.lab.bench.FillBench;
+import dev.quire.lab.bench.KernelBench;
 import dev.quire.lab.bench.MeasureBench;
 import dev.quire.lab.bench.Ratio;
 import dev.quire.lab.bench.SpeedBench;
@@ -27,11 +28,12 @@ import picocli.CommandLine.Parameters;
             + " a full nested walk, time and allocation%nspeed: alu, stream, btree against bare"
             + " Unicorn, and against QEMU if it is installed%nmeasure: measured runs against an"
             + " empty memory hook, and four geometries against one%ntlb: the TLB model against a"
-            + " plain LRU scan, four presets against one, walks%nsweep: 48 cells in parallel"
-            + " processes against one process at a time (ten minutes)")
+            + " plain LRU scan, four presets against one, walks%nkernel: the kernel model's faults,"
+            + " fork, munmap and page cache, memory of a page, what the time goes to%nsweep: 48"
+            + " cells in parallel processes against one process at a time (ten minutes)")
 public final class BenchCommand implements Callable<Integer> {
   private static final List<String> NAMES =
-      List.of("start", "fill", "speed", "measure", "tlb", "sweep");
+      List.of("start", "fill", "speed", "measure", "tlb", "kernel", "sweep");
 
   private final Invocation invocation;
 
@@ -39,7 +41,7 @@ public final class BenchCommand implements Callable<Integer> {
 
   @Parameters(
       paramLabel = "NAME",
-      description = "start, fill, speed, measure, tlb, sweep (default: all).")
+      description = "start, fill, speed, measure, tlb, kernel, sweep (default: all).")
   List<String> names = NAMES;
 
   @Option(
@@ -102,6 +104,7 @@ public final class BenchCommand implements Callable<Integer> {
       case "speed" -> speed();
       case "measure" -> measure();
       case "tlb" -> new TlbBench(rounds).run();
+      case "kernel" -> new KernelBench(rounds).run();
       case "sweep" ->
           new SweepBench(ChildCommand.prefix(), Runtime.getRuntime().availableProcessors()).run();
       default -> throw new IllegalStateException(name);
