@@ -6,6 +6,7 @@ import dev.quire.kernel.page.PageFlag;
 import dev.quire.kernel.rmap.ReverseMap;
 import dev.quire.kernel.stat.KernelCounters;
 import dev.quire.kernel.stat.MthpStat;
+import dev.quire.kernel.stat.Primitive;
 import dev.quire.kernel.stat.VmEvent;
 import dev.quire.mmu.KernelPteFormat;
 
@@ -27,9 +28,8 @@ final class FolioSplit {
   private final ReverseMap rmap;
   private final Ptes ptes;
   private final ReverseLookup lookup;
-  private final HugePmd hugePmd;
 
-  FolioSplit(Kernel kernel, ReverseLookup lookup, HugePmd hugePmd) {
+  FolioSplit(Kernel kernel, ReverseLookup lookup) {
     this.kernel = kernel;
     this.format = kernel.format();
     this.counters = kernel.counters();
@@ -38,7 +38,6 @@ final class FolioSplit {
     this.rmap = kernel.rmap();
     this.ptes = kernel.ptes();
     this.lookup = lookup;
-    this.hugePmd = hugePmd;
   }
 
   /**
@@ -84,7 +83,7 @@ final class FolioSplit {
       long at = address + ((long) i << kernel.pageShift());
       PageTable pmd = tables.pmd(at);
       if (pmd != null && mapsHuge(tables, pmd, at, folio)) {
-        hugePmd.split(vma, at);
+        freeze(vma, pmd, at & -kernel.pmdBytes());
       }
       PageTable table = tables.pte(at);
       if (table != null) {
@@ -98,6 +97,48 @@ final class FolioSplit {
   private boolean mapsHuge(PageTables tables, PageTable pmd, long at, long folio) {
     long entry = pmd.entries[tables.pmdIndex(at)];
     return entry != 0 && tables.isHuge(pmd, tables.pmdIndex(at)) && tables.frame(entry, 1) == folio;
+  }
+
+  /**
+   * __split_huge_pmd_locked with freeze: notes take the place of the huge page at once, so that it
+   * is never mapped in part.
+   */
+  private void freeze(Vma vma, PageTable pmd, long start) {
+    PageTables tables = vma.mm().tables();
+    int index = tables.pmdIndex(start);
+    long entry = pmd.entries[index];
+    counters.event(VmEvent.THP_SPLIT_PMD);
+    counters.count(Primitive.TABLE_LOCK);
+    PageTable table = tables.clearHuge(pmd, index);
+    kernel.flushHuge(vma.mm(), start);
+    long folio = tables.frame(entry, 1);
+    if (format.isDirty(entry)) {
+      frames.set(folio, PageFlag.DIRTY);
+    }
+    boolean exclusive = frames.is(folio, PageFlag.ANON_EXCLUSIVE);
+    if (exclusive) {
+      rmap.tryShareAnon(folio, false);
+    }
+    counters.count(Primitive.PTE_SET, table.entries.length);
+    for (int i = 0; i < table.entries.length; i++) {
+      table.entries[i] = migration(entry, folio + i, exclusive);
+    }
+    rmap.removePmd(folio, vma.mm().id());
+    tables.link(pmd, index, table);
+    folios.put(folio, 1);
+  }
+
+  /** The note that a page leaves where an entry, its own or the PMD's, mapped it. */
+  private long migration(long entry, long page, boolean exclusive) {
+    int type =
+        format.isWritable(entry)
+            ? PteNote.MIGRATION_WRITE
+            : exclusive ? PteNote.MIGRATION_READ_EXCLUSIVE : PteNote.MIGRATION_READ;
+    long value = page;
+    value |= format.isYoung(entry) ? YOUNG : 0;
+    value |= format.isDirty(entry) ? DIRTY : 0;
+    long note = format.note(type, value);
+    return format.isUffdWriteProtected(entry) ? format.uffdWriteProtected(note) : note;
   }
 
   private void unmapOne(long folio, Vma vma, long page, PageTable table, int index) {
@@ -116,18 +157,7 @@ final class FolioSplit {
     if (exclusive) {
       rmap.tryShareAnon(page, false);
     }
-    int type =
-        format.isWritable(entry)
-            ? PteNote.MIGRATION_WRITE
-            : exclusive ? PteNote.MIGRATION_READ_EXCLUSIVE : PteNote.MIGRATION_READ;
-    long value = page;
-    value |= format.isYoung(entry) ? YOUNG : 0;
-    value |= format.isDirty(entry) ? DIRTY : 0;
-    long note = format.note(type, value);
-    if (format.isUffdWriteProtected(entry)) {
-      note = format.uffdWriteProtected(note);
-    }
-    ptes.replace(table, index, note);
+    ptes.replace(table, index, migration(entry, page, exclusive));
     rmap.removePtes(folio, page, 1, vma.mm().id());
     folios.put(folio, 1);
   }

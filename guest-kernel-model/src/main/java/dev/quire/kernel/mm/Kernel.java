@@ -85,7 +85,7 @@ public final class Kernel {
     zapRange = new ZapRange(this, hugePmd);
     fileClean = new FileClean(this);
     reverseLookup = new ReverseLookup(this);
-    folioSplit = new FolioSplit(this, reverseLookup, hugePmd);
+    folioSplit = new FolioSplit(this, reverseLookup);
     calls = new MmCalls(this, faults, zapRange, hugePmd, folioSplit);
   }
 
