@@ -12,12 +12,15 @@ import dev.quire.kernel.kvm.Stage2Mmu;
 import dev.quire.kernel.mm.DemandAddressSpace;
 import dev.quire.kernel.mm.FirstTouchFrames;
 import dev.quire.kernel.mm.FrameAllocator;
+import dev.quire.kernel.mm.HostGranule;
 import dev.quire.kernel.mm.HostMemory;
 import dev.quire.kernel.mm.HostPagePolicy;
 import dev.quire.kernel.page.Fragmentation;
+import dev.quire.kernel.stat.KernelCounters;
 import dev.quire.mmu.FaultRecord;
 import dev.quire.mmu.Order;
 import dev.quire.mmu.PteFormat;
+import java.util.Map;
 
 /**
  * The host under one guest: its physical memory, the address space that backs the guest, and the
@@ -34,6 +37,8 @@ final class GuestHost implements HostFaults, AutoCloseable {
   private final NativeMemory arena;
   private final HostMemory memory;
   private final EngineMemory engineMemory;
+  private final HostGranule granule;
+  private final KernelCounters kernel = new KernelCounters();
   private final DemandAddressSpace space;
   private final Stage2Mmu stage2;
 
@@ -57,6 +62,7 @@ final class GuestHost implements HostFaults, AutoCloseable {
       DeviceBus bus,
       boolean everyAddressAnswers) {
     this.bus = bus;
+    this.granule = config.hostPages().granule();
     this.everyAddressAnswers = everyAddressAnswers;
     long ramBytes = ram.ranges().stream().mapToLong(GuestRam.Range::bytes).sum();
     long pages = hostPages(ramBytes, config.hostPages());
@@ -75,9 +81,9 @@ final class GuestHost implements HostFaults, AutoCloseable {
             new GuestFrames(memory, engineMemory.coherence()),
             frames,
             config.hostPages(),
-            fragmentation);
-    MemSlots slots =
-        new MemSlots(SLOT_LIMIT, PHYSICAL_BITS, config.hostPages().granule().baseOrder());
+            fragmentation,
+            kernel);
+    MemSlots slots = new MemSlots(SLOT_LIMIT, PHYSICAL_BITS, granule.baseOrder());
     stage2 = new Stage2Mmu(slots, space, memory, frames, format, config.hostPages().contpte());
     guestMemory = new GuestPhysicalView(slots, space, memory);
     events =
@@ -100,6 +106,11 @@ final class GuestHost implements HostFaults, AutoCloseable {
     space.map(nextHva, bytes);
     stage2.setRegion(nextSlot++, 0, gpa, bytes, nextHva);
     nextHva += bytes + Order.bytes(Order.SIZE_1G) & -Order.bytes(Order.SIZE_1G);
+  }
+
+  /** What the host's kernel counted, by Linux's names. */
+  Map<String, Long> kernelCounts() {
+    return kernel.snapshot().named(Order.shift(granule.baseOrder()));
   }
 
   /** What the host does to the guest's memory; null if nothing. */

@@ -12,6 +12,7 @@ import java.util.Map;
  * @param instructions retired by all vCPUs, counted
  * @param virtualNanos virtual time passed, modelled (one instruction is one nanosecond)
  * @param stage2 what the host's second stage did, counted
+ * @param kernel what the host's kernel counted, by Linux's names; zeros are left out
  * @param hostEvents what the host did to the guest's memory of its own accord, by kind; empty if it
  *     left it alone
  * @param markers lines the guest wrote to its marker device
@@ -24,6 +25,7 @@ public record RunResult(
     long virtualNanos,
     List<VcpuResult> vcpus,
     Stage2Counters.Snapshot stage2,
+    Map<String, Long> kernel,
     Map<String, Long> hostEvents,
     List<String> markers,
     Measured measured) {

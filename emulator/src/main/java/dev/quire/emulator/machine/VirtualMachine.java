@@ -81,6 +81,7 @@ public final class VirtualMachine implements AutoCloseable {
         parts.clock().nowNanos(),
         board.vcpus().stream().map(VirtualMachine::resultOf).toList(),
         parts.host().stage2().counters(),
+        parts.host().kernelCounts(),
         parts.host().events() == null ? Map.of() : parts.host().events().counts(),
         parts.outcome().markers(),
         measured());

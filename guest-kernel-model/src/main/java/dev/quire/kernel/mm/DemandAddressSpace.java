@@ -1,6 +1,7 @@
 package dev.quire.kernel.mm;
 
 import dev.quire.kernel.page.Fragmentation;
+import dev.quire.kernel.stat.KernelCounters;
 import dev.quire.mmu.Order;
 import dev.quire.mmu.Protection;
 import dev.quire.mmu.Translation;
@@ -29,6 +30,7 @@ public final class DemandAddressSpace implements HostAddressSpace, HostMemoryEve
   private final FrameAllocator frames;
   private final HostPagePolicy policy;
   private final Fragmentation fragmentation;
+  private final HostEventCounts counts;
   private final int baseOrder;
   private final List<MappedRegion> regions = new ArrayList<>();
   private final List<MmuNotifier> notifiers = new ArrayList<>();
@@ -49,6 +51,17 @@ public final class DemandAddressSpace implements HostAddressSpace, HostMemoryEve
       FrameAllocator frames,
       HostPagePolicy policy,
       Fragmentation fragmentation) {
+    this(storage, frames, policy, fragmentation, new KernelCounters());
+  }
+
+  /** As above; what is done is counted in {@code counters}. */
+  public DemandAddressSpace(
+      FrameStorage storage,
+      FrameAllocator frames,
+      HostPagePolicy policy,
+      Fragmentation fragmentation,
+      KernelCounters counters) {
+    this.counts = new HostEventCounts(counters, policy);
     this.storage = storage;
     this.frames = frames;
     this.policy = policy;
@@ -101,12 +114,14 @@ public final class DemandAddressSpace implements HostAddressSpace, HostMemoryEve
   }
 
   private long firstTouch(MappedRegion region, long hva) {
+    counts.fault();
     for (int order = policy.order(); order > baseOrder; order = policy.orderAtMost(order - 1)) {
-      if (region.isFree(hva, order) && !denied(hva, order)) {
-        long pfn = frames.allocate(order);
+      if (region.isFree(hva, order)) {
+        long pfn = denied(hva, order) ? FrameAllocator.NONE : frames.allocate(order);
         if (pfn != FrameAllocator.NONE) {
           return install(region, hva, pfn, order);
         }
+        counts.fallback(order);
       }
     }
     if (policy.reserved()) {
@@ -122,12 +137,15 @@ public final class DemandAddressSpace implements HostAddressSpace, HostMemoryEve
   private long touch(MappedRegion region, long hva, long present, boolean write) {
     long entry = present;
     if ((entry & UNMAPPED) != 0) {
+      counts.fault();
       entry = change(region, hva, 0, UNMAPPED);
     }
     if (write && (Translation.rights(entry) & Protection.WRITE) == 0) {
+      counts.fault();
       if (policy.memory() == HostMemoryKind.ANONYMOUS) {
         return copyOnWrite(region, hva);
       }
+      counts.reused();
       entry = change(region, hva, WRITABLE, 0);
     }
     return entry;
@@ -138,6 +156,7 @@ public final class DemandAddressSpace implements HostAddressSpace, HostMemoryEve
     if (pfn == FrameAllocator.NONE) {
       return Translation.failure(OUT_OF_MEMORY);
     }
+    counts.allocated(baseOrder);
     split(hva);
     long old = region.entry(hva);
     long first = hva & -Order.bytes(baseOrder);
@@ -147,6 +166,7 @@ public final class DemandAddressSpace implements HostAddressSpace, HostMemoryEve
     region.set(first, baseOrder, Translation.of(pfn, Protection.ALL, baseOrder, baseOrder));
     storage.zero(oldPfn, baseOrder);
     frames.free(oldPfn, baseOrder);
+    counts.freed(baseOrder);
     invalidateEnd(first, Order.bytes(baseOrder));
     return region.entry(hva);
   }
@@ -195,6 +215,7 @@ public final class DemandAddressSpace implements HostAddressSpace, HostMemoryEve
     if (order < policy.granule().pmdOrder()) {
       return false;
     }
+    counts.splitMapping();
     setFolio(region, hva, entry, baseEntry(entry, order));
     return true;
   }
@@ -216,6 +237,7 @@ public final class DemandAddressSpace implements HostAddressSpace, HostMemoryEve
     if (entry == ABSENT || policy.reserved() || Translation.order(entry) == baseOrder) {
       return false;
     }
+    counts.split(Translation.order(entry));
     setFolio(region, hva, entry, baseEntry(entry, baseOrder));
     return true;
   }
@@ -235,6 +257,7 @@ public final class DemandAddressSpace implements HostAddressSpace, HostMemoryEve
     if (pfn == FrameAllocator.NONE) {
       return false;
     }
+    counts.migrated(order);
     long oldPfn = basePfn(entry, order);
     long first = hva & -Order.bytes(order);
     invalidateStart(first, Order.bytes(order));
@@ -254,11 +277,11 @@ public final class DemandAddressSpace implements HostAddressSpace, HostMemoryEve
     if (region == null
         || !policy.hasPmdFolios()
         || !region.covers(first, Order.bytes(order))
-        || !isWorthCollapsing(region, first, order)
-        || denied(hva, order)) {
+        || !isWorthCollapsing(region, first, order)) {
       return false;
     }
-    long pfn = frames.allocate(order);
+    long pfn = denied(hva, order) ? FrameAllocator.NONE : frames.allocate(order);
+    counts.collapse(pfn != FrameAllocator.NONE);
     if (pfn == FrameAllocator.NONE) {
       return false;
     }
@@ -366,6 +389,7 @@ public final class DemandAddressSpace implements HostAddressSpace, HostMemoryEve
   /** Maps the whole folio, as Linux does, and gives the entry of {@code hva}. */
   private long install(MappedRegion region, long hva, long pfn, int order) {
     region.set(hva & -Order.bytes(order), order, Translation.of(pfn, Protection.ALL, order, order));
+    counts.faultedIn(order);
     residentPages += 1L << order;
     return region.entry(hva);
   }
@@ -398,6 +422,7 @@ public final class DemandAddressSpace implements HostAddressSpace, HostMemoryEve
   private void release(long pfn, int order) {
     storage.zero(pfn, order);
     frames.free(pfn, order);
+    counts.freed(order);
     residentPages -= 1L << order;
   }
 

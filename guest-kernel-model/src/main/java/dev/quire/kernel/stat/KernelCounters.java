@@ -1,5 +1,8 @@
 package dev.quire.kernel.stat;
 
+import java.util.LinkedHashMap;
+import java.util.Map;
+
 /**
  * Everything one modelled kernel counts: {@link Primitive}s, {@link VmEvent}s and {@link MthpStat}s
  * by order. Counting is an addition to an array: no allocation. Used on the kernel's thread.
@@ -61,6 +64,32 @@ public final class KernelCounters {
 
     public long of(int order, MthpStat stat) {
       return counts[mthpIndex(order, stat)];
+    }
+
+    /**
+     * Events and statistics of folio sizes that are not zero, by the names of /proc/vmstat, and
+     * {@code hugepages-64kB/anon_fault_alloc}.
+     *
+     * @param pageShift log2 of the bytes of the kernel's base page
+     */
+    public Map<String, Long> named(int pageShift) {
+      Map<String, Long> named = new LinkedHashMap<>();
+      for (VmEvent event : VmEvent.values()) {
+        put(named, event.vmstatName(), of(event));
+      }
+      for (int order = 0; order <= MAX_ORDER; order++) {
+        for (MthpStat stat : MthpStat.values()) {
+          long kib = 1L << order + pageShift - 10;
+          put(named, "hugepages-" + kib + "kB/" + stat.fileName(), of(order, stat));
+        }
+      }
+      return named;
+    }
+
+    private static void put(Map<String, Long> named, String name, long count) {
+      if (count != 0) {
+        named.put(name, count);
+      }
     }
 
     /** What was counted since {@code earlier}. */

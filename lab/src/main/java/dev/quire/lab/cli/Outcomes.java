@@ -99,6 +99,7 @@ final class Outcomes {
     kernel.put("stage2_leaves_removed", stage2.leavesRemoved());
     kernel.put("stage2_readonly_exits", stage2.readonlyExits());
     kernel.put("stage2_invalidations", stage2.invalidations());
+    kernel.putAll(result.kernel());
     result.hostEvents().forEach((kind, times) -> kernel.put("host_events_" + kind, times));
     return kernel;
   }
