@@ -32,6 +32,11 @@ public final class GoldenCase {
     return members.get("group") instanceof String group ? group : "";
   }
 
+  /** As they were read. */
+  Map<String, Object> members() {
+    return members;
+  }
+
   /**
    * What is to be run and compared.
    *

@@ -1,6 +1,7 @@
 package dev.quire.lab.replay;
 
 import dev.quire.kernel.filemap.ModelledFiles;
+import dev.quire.kernel.mm.Errno;
 import dev.quire.kernel.mm.FileKind;
 import dev.quire.kernel.mm.HostArchitecture;
 import dev.quire.kernel.mm.HostGranule;
@@ -218,9 +219,14 @@ final class ScriptRunner {
   private static long fileCall(OpenFile file, ScriptOp.Call call) {
     return switch (call) {
       case ScriptOp.WriteFile(long offset, long bytes, boolean atOnce) ->
-          inPieces(offset, bytes, atOnce ? Math.max(1, bytes) : PageRange.PAGE_BYTES, file::write);
+          hasPosition(file)
+              ? inPieces(
+                  offset, bytes, atOnce ? Math.max(1, bytes) : PageRange.PAGE_BYTES, file::write)
+              : -Errno.ESPIPE;
       case ScriptOp.ReadFile(long offset, long bytes) ->
-          inPieces(offset, bytes, PageRange.PAGE_BYTES, file::read);
+          hasPosition(file)
+              ? inPieces(offset, bytes, PageRange.PAGE_BYTES, file::read)
+              : -Errno.ESPIPE;
       case ScriptOp.SyncFile _ -> file.fsync();
       case ScriptOp.DropCache(long offset, long bytes) -> {
         long synced = file.fsync();
@@ -234,6 +240,11 @@ final class ScriptRunner {
       case ScriptOp.Truncate(long bytes) -> file.truncate(bytes);
       default -> throw new IllegalArgumentException("no operation on a file: " + call);
     };
+  }
+
+  /** Scripts name offsets: pwrite and pread, which a file without a position refuses. */
+  private static boolean hasPosition(OpenFile file) {
+    return file.kind() != FileKind.GUEST_MEMFD;
   }
 
   /** A call on a part of a file. */
