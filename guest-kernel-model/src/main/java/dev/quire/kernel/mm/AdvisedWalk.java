@@ -146,9 +146,7 @@ final class AdvisedWalk {
         }
         frames.clear(folio, PageFlag.DIRTY);
       }
-      for (int i = index; i < index + nr; i++) {
-        ptes.protect(table, i, format.clean(format.old(table.entries[i])));
-      }
+      ptes.age(table, index, nr, true);
       lru.markLazyFree(folio);
       return true;
     }
@@ -156,9 +154,7 @@ final class AdvisedWalk {
       return false;
     }
     if (kind == Kind.COLD) {
-      for (int i = index; i < index + nr; i++) {
-        ptes.protect(table, i, format.old(table.entries[i]));
-      }
+      ptes.age(table, index, nr, false);
     }
     return pushOut(folio, kind);
   }

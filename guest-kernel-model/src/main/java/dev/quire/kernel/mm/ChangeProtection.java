@@ -64,28 +64,56 @@ final class ChangeProtection {
 
   private void changeTable(Vma vma, PageTable table, long start, long end, boolean tryWritable) {
     counters.count(Primitive.TABLE_LOCK);
-    int first = vma.mm().tables().pteIndex(start);
-    int limit = first + (int) (end - start >>> kernel.pageShift());
-    int rights = vma.entryRights();
+    int index = vma.mm().tables().pteIndex(start);
+    int limit = index + (int) (end - start >>> kernel.pageShift());
     boolean flush = false;
-    for (int i = first; i < limit; i++) {
-      long old = ptes.get(table, i);
-      if (old == 0 || !format.isMapped(old)) {
-        continue;
+    while (index < limit) {
+      long entry = ptes.get(table, index);
+      int nr = 1;
+      if (entry != 0 && format.isMapped(entry)) {
+        nr = runOf(table, index, limit - index, entry);
+        flush |= changeRun(vma, table, index, nr, tryWritable);
       }
-      long entry = format.withProtection(old, 0, rights);
-      if (format.isUffdWriteProtected(old)) {
-        entry = format.writeProtected(entry);
-      }
-      if (tryWritable && !format.isWritable(entry) && mayBeWritable(vma, entry)) {
-        entry = format.writable(entry);
-      }
-      ptes.protect(table, i, entry);
-      flush |= entry != old;
+      index += nr;
     }
     if (flush) {
       kernel.flushRange(vma.mm(), start, end);
     }
+  }
+
+  /** mprotect_folio_pte_batch. */
+  private int runOf(PageTable table, int index, int max, long entry) {
+    if (max == 1 || format.isSpecial(entry)) {
+      return 1;
+    }
+    long folio = frames.folioOf(ptes.frame(entry));
+    return ptes.batch(folio, table, index, max, false, true);
+  }
+
+  /** Clears a run and sets it anew; pages that may be writable by parts that are alike. */
+  private boolean changeRun(Vma vma, PageTable table, int index, int nr, boolean tryWritable) {
+    long old = ptes.clear(table, index, nr);
+    long entry = format.withProtection(format.single(old), 0, vma.entryRights());
+    if (format.isUffdWriteProtected(old)) {
+      entry = format.writeProtected(entry);
+    }
+    boolean asks = tryWritable && !format.isWritable(entry);
+    boolean changed = false;
+    int done = 0;
+    while (done < nr) {
+      long first = kernel.advanced(entry, done);
+      boolean writable = asks && mayBeWritable(vma, first);
+      int run = 1;
+      while (done + run < nr
+          && (!asks || mayBeWritable(vma, kernel.advanced(entry, done + run)) == writable)) {
+        run++;
+      }
+      first = writable ? format.writable(first) : first;
+      changed |= first != kernel.advanced(format.single(old), done);
+      ptes.set(table, index + done, first, run);
+      done += run;
+    }
+    return changed;
   }
 
   /** can_change_pte_writable. */

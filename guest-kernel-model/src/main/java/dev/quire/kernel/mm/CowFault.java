@@ -77,7 +77,7 @@ final class CowFault {
     if (fault.vma().is(VmFlags.WRITE)) {
       entry = format.writable(entry);
     }
-    ptes.protect(table, fault.tables().pteIndex(fault.address()), entry);
+    ptes.setAccess(table, fault.tables().pteIndex(fault.address()), entry);
     counters.event(VmEvent.PGREUSE);
   }
 

@@ -144,7 +144,7 @@ final class FaultHandler {
       return cowFault.handle(fault, table);
     }
     long young = format.young(entry);
-    ptes.protect(
+    ptes.setAccess(
         table, tables.pteIndex(fault.address()), fault.isWrite() ? format.dirty(young) : young);
     return 0;
   }

@@ -26,23 +26,24 @@ final class FileClean {
     while (at < end) {
       PageTable table = tables.pte(at);
       if (table == null) {
-        cleanHuge(tables, at);
+        cleanHuge(mm, at);
         at = (at & -kernel.pmdBytes()) + kernel.pmdBytes();
         continue;
       }
       int index = tables.pteIndex(at);
       long entry = ptes.get(table, index);
       if (format.isMapped(entry) && (format.isWritable(entry) || format.isDirty(entry))) {
-        ptes.protect(table, index, format.clean(format.writeProtected(entry)));
-        kernel.counters().count(Primitive.TLB_FLUSH);
-        kernel.counters().count(Primitive.TLB_FLUSH_PAGE);
+        long old = ptes.clear(table, index);
+        kernel.flushPage(mm, at);
+        ptes.replace(table, index, format.clean(format.writeProtected(old)));
       }
       at += kernel.pageBytes();
     }
     mm.invalidateEnd(start, end - start);
   }
 
-  private void cleanHuge(PageTables tables, long address) {
+  private void cleanHuge(MmStruct mm, long address) {
+    PageTables tables = mm.tables();
     PageTable pmd = tables.pmd(address);
     int index = tables.pmdIndex(address);
     if (pmd == null || !tables.isHuge(pmd, index)) {
@@ -52,8 +53,7 @@ final class FileClean {
     if (format.isWritable(entry) || format.isDirty(entry)) {
       pmd.entries[index] = format.clean(format.writeProtected(entry));
       kernel.counters().count(Primitive.PMD_SET);
-      kernel.counters().count(Primitive.TLB_FLUSH);
-      kernel.counters().count(Primitive.TLB_FLUSH_PAGE);
+      kernel.flushHuge(mm, address & -kernel.pmdBytes());
     }
   }
 }

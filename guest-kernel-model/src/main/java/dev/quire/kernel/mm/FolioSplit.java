@@ -124,7 +124,7 @@ final class FolioSplit {
       table.entries[i] = migration(entry, folio + i, exclusive);
     }
     rmap.removePmd(folio, vma.mm().id());
-    tables.link(pmd, index, table);
+    tables.link(pmd, index, table, start);
     folios.put(folio, 1);
   }
 

@@ -98,10 +98,11 @@ final class ForkCopy {
     shmemCopied = 0;
     int index = parent.mm().tables().pteIndex(start);
     int limit = index + (int) (end - start >>> kernel.pageShift());
-    counters.count(Primitive.PTE_READ, limit - index);
+    int reads = 0;
     long[] entries = from.entries;
     while (index < limit) {
       long entry = entries[index];
+      reads++;
       if (entry == 0) {
         index++;
       } else if (format.isMapped(entry)) {
@@ -110,6 +111,7 @@ final class ForkCopy {
         copyNote(child, to, index++, entry);
       }
     }
+    counters.count(Primitive.PTE_READ, reads);
     settle(child.mm());
     return 0;
   }

@@ -71,7 +71,7 @@ final class HugePmd {
       long zero = format.special(tables.leaf(kernel.zeroPage(), 0, vma.entryRights()));
       counters.count(Primitive.PTE_SET, pages);
       java.util.Arrays.fill(table.entries, zero);
-      tables.link(pmd, index, table);
+      tables.link(pmd, index, table, start);
       return;
     }
     long folio = tables.frame(entry, 1);
@@ -88,7 +88,7 @@ final class HugePmd {
     pte = format.isUffdWriteProtected(entry) ? format.uffdWriteProtected(pte) : pte;
     ptes.set(table, 0, pte, pages);
     rmap.removePmd(folio, vma.mm().id());
-    tables.link(pmd, index, table);
+    tables.link(pmd, index, table, start);
   }
 
   /** The pages of a file are found again by faults. */

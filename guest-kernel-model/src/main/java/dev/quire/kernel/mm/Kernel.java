@@ -1,5 +1,6 @@
 package dev.quire.kernel.mm;
 
+import dev.quire.kernel.contpte.ContPte;
 import dev.quire.kernel.gather.FreedPages;
 import dev.quire.kernel.gather.MmuGather;
 import dev.quire.kernel.page.DeferredSplitQueue;
@@ -66,7 +67,11 @@ public final class Kernel {
     zeroPage = folios.allocator().allocate(0);
     frames.set(zeroPage, PageFlag.RESERVED | PageFlag.UPTODATE);
     thp = new ThpPolicy(config.thp(), pageShift(), config.pmdOrder());
-    ptes = new Ptes(format, frames, counters);
+    ContPte contPte =
+        config.contPte() == null
+            ? null
+            : new ContPte(format, frames, counters, tlb, config.contPte());
+    ptes = new Ptes(format, frames, counters, contPte);
     hugeZero = new HugeZero(this);
     mlock = new Mlock(this);
     HugePmd hugePmd = new HugePmd(this);
@@ -185,7 +190,7 @@ public final class Kernel {
 
   /** An empty address space, or null if memory is out. */
   MmStruct newMm() {
-    PageTables tables = PageTables.create(this);
+    PageTables tables = PageTables.create(this, lastMmId + 1);
     return tables == null ? null : new MmStruct(this, ++lastMmId, tables);
   }
 
@@ -266,6 +271,11 @@ public final class Kernel {
 
   long zeroPage() {
     return zeroPage;
+  }
+
+  /** The mapped entry for the base page {@code pages} further on. */
+  long advanced(long entry, long pages) {
+    return format.advanced(entry, 0, pages << config.granule().baseOrder());
   }
 
   /** Whether a huge entry maps the huge zero folio: of all huge pages it alone is special. */

@@ -97,7 +97,7 @@ final class MoveTables {
       counters.count(Primitive.TABLE_LOCK, 2);
       counters.count(Primitive.PMD_CLEAR);
       counters.count(Primitive.PMD_SET);
-      tables.link(newPmd, tables.pmdIndex(newAt), tables.unlink(pmd, index));
+      tables.link(newPmd, tables.pmdIndex(newAt), tables.unlink(pmd, index), newAt);
       kernel.flushRange(mm, oldAt, oldAt + extent);
       return true;
     }
@@ -117,16 +117,28 @@ final class MoveTables {
     int newIndex = tables.pteIndex(newAt);
     int nr = (int) (extent >>> kernel.pageShift());
     boolean flush = false;
-    for (int i = 0; i < nr; i++) {
+    int i = 0;
+    while (i < nr) {
       long entry = ptes.get(from, oldIndex + i);
+      int run = 1;
       if (entry != 0) {
         flush |= format.isMapped(entry);
-        ptes.clear(from, oldIndex + i);
-        ptes.set(to, newIndex + i, entry, 1);
+        run = runOf(from, oldIndex + i, nr - i, entry);
+        ptes.set(to, newIndex + i, ptes.clear(from, oldIndex + i, run), run);
       }
+      i += run;
     }
     if (flush) {
       kernel.flushRange(mm, oldAt, oldAt + extent);
     }
+  }
+
+  /** mremap_folio_pte_batch: a run is looked for only where a contiguous group begins one. */
+  private int runOf(PageTable table, int index, int max, long entry) {
+    if (ptes.hint(table, index) == 1 || !format.isMapped(entry) || format.isSpecial(entry)) {
+      return 1;
+    }
+    long folio = kernel.frames().folioOf(ptes.frame(entry));
+    return ptes.batch(folio, table, index, max, true, true);
   }
 }

@@ -1,10 +1,12 @@
 package dev.quire.kernel.mm;
 
+import dev.quire.kernel.contpte.PteTable;
+
 /**
  * One page of a process's page tables: its entries as hardware reads them, and beside those of
  * upper levels the tables they point to.
  */
-final class PageTable {
+final class PageTable implements PteTable {
   /** In the architecture's format; 0 is none. */
   final long[] entries;
 
@@ -20,10 +22,33 @@ final class PageTable {
   /** 0 for a table of base pages. */
   final int level;
 
-  PageTable(int level, int entries, long frame) {
+  private final int mm;
+  private long address;
+
+  PageTable(int level, int entries, long frame, int mm) {
     this.level = level;
     this.entries = new long[entries];
     this.below = level == 0 ? null : new PageTable[entries];
     this.frame = frame;
+    this.mm = mm;
+  }
+
+  @Override
+  public long[] entries() {
+    return entries;
+  }
+
+  @Override
+  public long address() {
+    return address;
+  }
+
+  @Override
+  public int mm() {
+    return mm;
+  }
+
+  void setAddress(long first) {
+    address = first;
   }
 }

@@ -22,6 +22,7 @@ final class PageTables {
   private final int pmdShift;
   private final int pteMask;
   private final PageTable root;
+  private final int mm;
 
   /** The PTE table found last and its number: address shifted right by {@link #pmdShift}. */
   private PageTable lastPte;
@@ -32,9 +33,10 @@ final class PageTables {
   private long lastPmdNumber = -1;
   private int tables;
 
-  private PageTables(Kernel kernel, PageTable root) {
+  private PageTables(Kernel kernel, PageTable root, int mm) {
     this.kernel = kernel;
     this.root = root;
+    this.mm = mm;
     this.format = kernel.format();
     this.geometry = format.hardware();
     this.frameShift = geometry.leafOrder(0);
@@ -45,13 +47,13 @@ final class PageTables {
   }
 
   /** Tables with nothing in them, or null if there is no memory for the root. */
-  static PageTables create(Kernel kernel) {
+  static PageTables create(Kernel kernel, int mm) {
     PteFormat geometry = kernel.format().hardware();
-    PageTable root = make(kernel, geometry.rootLevel());
-    return root == null ? null : new PageTables(kernel, root);
+    PageTable root = make(kernel, geometry.rootLevel(), mm);
+    return root == null ? null : new PageTables(kernel, root, mm);
   }
 
-  private static PageTable make(Kernel kernel, int level) {
+  private static PageTable make(Kernel kernel, int level, int mm) {
     PteFormat geometry = kernel.format().hardware();
     int order = Math.max(0, geometry.tableOrder(level) - geometry.leafOrder(0));
     long frame = kernel.folios().allocator().allocate(order);
@@ -60,12 +62,12 @@ final class PageTables {
     }
     kernel.frames().set(frame, PageFlag.TABLE);
     kernel.counters().count(Primitive.TABLE_ALLOC);
-    return new PageTable(level, geometry.entries(level), frame);
+    return new PageTable(level, geometry.entries(level), frame, mm);
   }
 
   /** An empty table of PTEs that is linked nowhere, or null. */
   PageTable makePte() {
-    PageTable table = make(kernel, 0);
+    PageTable table = make(kernel, 0, mm);
     if (table != null) {
       tables++;
     }
@@ -126,7 +128,7 @@ final class PageTables {
       int index = geometry.index(address, level);
       PageTable next = table.below[index];
       if (next == null) {
-        next = make(kernel, level - 1);
+        next = make(kernel, level - 1, mm);
         if (next == null) {
           return null;
         }
@@ -172,7 +174,7 @@ final class PageTables {
     PageTable pmd = makePmd(address);
     PageTable table = pmd == null ? null : makePte();
     if (table != null) {
-      link(pmd, pmdIndex(address), table);
+      link(pmd, pmdIndex(address), table, address);
     }
     return table;
   }
@@ -188,8 +190,9 @@ final class PageTables {
     return pmd.entries[index] != 0 && !isTable(pmd, index);
   }
 
-  /** Makes an entry of level 1 point to a table. */
-  void link(PageTable pmd, int index, PageTable table) {
+  /** Makes the entry of level 1 for an address point to a table. */
+  void link(PageTable pmd, int index, PageTable table, long address) {
+    table.setAddress(address & -1L << pmdShift);
     pmd.entries[index] = geometry.table(table.frame << frameShift, 1);
     pmd.below[index] = table;
   }
@@ -249,11 +252,6 @@ final class PageTables {
   /** A young, clean leaf. */
   long leaf(long frame, int level, int protection) {
     return format.leaf(frame << frameShift, level, protection);
-  }
-
-  /** The entry for the base page {@code pages} further on. */
-  long advanced(long entry, long pages) {
-    return format.advanced(entry, 0, pages << frameShift);
   }
 
   /**

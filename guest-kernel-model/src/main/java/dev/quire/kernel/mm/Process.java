@@ -160,7 +160,7 @@ public final class Process {
     return mm.shmemPages();
   }
 
-  /** Pages of page tables, the root included. */
+  /** Page tables of all levels, deposited ones and the root included. */
   public int tablePages() {
     return mm.tables().tables();
   }

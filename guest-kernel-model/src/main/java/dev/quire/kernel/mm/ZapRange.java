@@ -148,9 +148,10 @@ final class ZapRange {
       shmemZapped = 0;
       rmapDelayed = false;
       full = false;
-      int read = index;
+      int reads = 0;
       while (index < limit && !full) {
         long entry = entries[index];
+        reads++;
         if (entry == 0) {
           index++;
         } else if (format.isMapped(entry)) {
@@ -159,7 +160,7 @@ final class ZapRange {
           zapNote(vma, table, index++, entry);
         }
       }
-      counters.count(Primitive.PTE_READ, index - read);
+      counters.count(Primitive.PTE_READ, reads);
       settle(vma.mm());
     }
   }
