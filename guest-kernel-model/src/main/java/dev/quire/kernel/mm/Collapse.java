@@ -111,20 +111,26 @@ final class Collapse {
     if (folio == FrameTable.NONE) {
       return Scan.NO_MEMORY;
     }
+    if (hasNotes(pmd.below[index])) {
+      // The huge page is there before what is not present would be brought in, which fails.
+      folios.put(folio, 1);
+      return Scan.FAILED;
+    }
     replace(vma, pmd, index, start, folio);
     return Scan.DONE;
   }
 
   /** hpage_collapse_scan_pmd: whether every page may be moved. */
   private Scan scan(PageTable table) {
-    boolean notes = false;
     for (long entry : table.entries) {
       counters.count(Primitive.PTE_READ);
       if (entry == 0 || format.isMapped(entry) && format.isSpecial(entry)) {
         continue;
       }
       if (!format.isMapped(entry)) {
-        notes = true;
+        if (format.isUffdWriteProtected(entry)) {
+          return Scan.SKIPPED;
+        }
         continue;
       }
       if (format.isUffdWriteProtected(entry)) {
@@ -138,7 +144,16 @@ final class Collapse {
         return Scan.PAGE_COUNT;
       }
     }
-    return notes ? Scan.FAILED : Scan.DONE;
+    return Scan.DONE;
+  }
+
+  private boolean hasNotes(PageTable table) {
+    for (long entry : table.entries) {
+      if (entry != 0 && !format.isMapped(entry)) {
+        return true;
+      }
+    }
+    return false;
   }
 
   private long allocate() {

@@ -172,13 +172,11 @@ final class MapCalls {
         return -Errno.ENODEV;
       }
     }
-    if (backing != null) {
-      long error = backing.mmapError(vmFlags, offset, length);
-      if (error != 0) {
-        return error;
-      }
-    }
     long error = munmapRange(mm, address, address + length);
+    if (error == 0 && backing != null) {
+      // The file is asked last: where it refuses, what was mapped there is gone.
+      error = backing.mmapError(vmFlags, offset, length);
+    }
     if (error != 0) {
       return error;
     }
