@@ -165,6 +165,11 @@ public abstract class ModelledFile implements OpenFile {
   }
 
   @Override
+  public final long hugeFolio(long pgoff) {
+    return cache.get(pgoff);
+  }
+
+  @Override
   public final void get() {
     users++;
   }

@@ -182,16 +182,15 @@ public final class PageCache implements FolioMapping {
     return from - most;
   }
 
-  /**
-   * Replaces all entries of an aligned range by one folio, whose references it takes (collapse).
-   */
-  void replaceAll(long folio, long index) {
+  /** Puts one folio in the place of all that an aligned range has (collapse_file). */
+  void replaceAll(long folio, long index, int present) {
     counters.count(Primitive.XARRAY_LOCK);
     int nr = frames.pages(folio);
     walking.setOrder(index, frames.order(folio));
     walking.store((int) folio);
     folios.get(folio, nr);
     frames.setMapping(folio, this, index);
+    pages += nr - present;
   }
 
   /** Divides the entry of a folio of {@code order} at {@code index} (xas_split). */

@@ -52,6 +52,12 @@ public final class ShmemFile extends ModelledFile implements VmOps {
   }
 
   @Override
+  public boolean collapses(Vma vma) {
+    int pmd = 1 << services().settings().pmdOrder();
+    return (orders.allowed(vma, vma.pgoff(), sizeInPages(), true) & pmd) != 0;
+  }
+
+  @Override
   public boolean faultsAround() {
     return true;
   }
@@ -269,6 +275,11 @@ public final class ShmemFile extends ModelledFile implements VmOps {
       removeBehind(bytes);
     }
     return 0;
+  }
+
+  @Override
+  public long collapse(long pgoff) {
+    return new ShmemCollapse(this).collapse(pgoff);
   }
 
   @Override

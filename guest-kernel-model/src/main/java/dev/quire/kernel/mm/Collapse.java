@@ -21,6 +21,7 @@ final class Collapse {
   private final Folios folios;
   private final ReverseMap rmap;
   private final Ptes ptes;
+  private final FileCollapse fileCollapse;
 
   Collapse(Kernel kernel) {
     this.kernel = kernel;
@@ -30,6 +31,7 @@ final class Collapse {
     this.folios = kernel.folios();
     this.rmap = kernel.rmap();
     this.ptes = kernel.ptes();
+    this.fileCollapse = new FileCollapse(kernel);
   }
 
   /** What became of one PMD. */
@@ -61,11 +63,11 @@ final class Collapse {
     int error = first > last ? -Errno.EINVAL : 0;
     for (long at = first; at < last; at += pmd) {
       if (!vma.isAnonymous()) {
-        int result = (int) vma.file().collapse(vma.pgoff(at));
-        if (result == 0) {
-          mapCollapsedFile(vma, at);
-        }
+        int result = fileCollapse.collapse(vma, at);
         error = result != 0 ? result : error;
+        if (result != 0 && result != -Errno.EAGAIN) {
+          break;
+        }
         continue;
       }
       Scan result = anonymous(vma, at);
@@ -83,7 +85,7 @@ final class Collapse {
   private boolean allowed(Vma vma) {
     if (vma.is(VmFlags.NOHUGEPAGE)
         || (vma.flags() & (VmFlags.SPECIAL | VmFlags.HUGETLB)) != 0
-        || vma.isAnonymous() && vma.anonVma() == null
+        || (vma.isAnonymous() ? vma.anonVma() == null : !vma.ops().collapses(vma))
         || vma.bytes() < kernel.pmdBytes()) {
       return false;
     }
@@ -211,24 +213,5 @@ final class Collapse {
     counters.count(Primitive.SWAPCACHE_CHECK);
     folios.put(folio, nr);
     return nr;
-  }
-
-  /** The page cache holds a huge folio now: the table that mapped its parts goes. */
-  private void mapCollapsedFile(Vma vma, long start) {
-    PageTables tables = vma.mm().tables();
-    PageTable pmd = tables.pmd(start);
-    int index = tables.pmdIndex(start);
-    if (pmd != null && tables.isTable(pmd, index) && isEmpty(pmd.below[index])) {
-      tables.free(tables.unlink(pmd, index));
-    }
-  }
-
-  private static boolean isEmpty(PageTable table) {
-    for (long entry : table.entries) {
-      if (entry != 0) {
-        return false;
-      }
-    }
-    return true;
   }
 }

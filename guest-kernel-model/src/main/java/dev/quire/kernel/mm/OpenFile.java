@@ -56,8 +56,16 @@ public interface OpenFile {
   /** Whether mincore says that the page is in memory; {@code pgoff} in base pages. */
   boolean cached(long pgoff);
 
-  /** MADV_COLLAPSE of one PMD-sized, PMD-aligned piece: 0, or -errno. */
+  /**
+   * MADV_COLLAPSE of one PMD-sized piece of the cache into one folio; nothing maps it afterwards if
+   * it was not one before.
+   *
+   * @return 0, or -errno
+   */
   long collapse(long pgoff);
+
+  /** The folio that {@link #collapse} made, or found. */
+  long hugeFolio(long pgoff);
 
   /** One more user of the open file: a mapping. */
   void get();

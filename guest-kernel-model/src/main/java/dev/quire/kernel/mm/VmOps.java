@@ -57,6 +57,11 @@ public interface VmOps {
     return false;
   }
 
+  /** Whether MADV_COLLAPSE may work on a mapping. */
+  default boolean collapses(Vma vma) {
+    return false;
+  }
+
   /** Orders a mapping of this kind may use, as a bit mask: for smaps' THPeligible. */
   default long thpOrders(Vma vma) {
     return 0;

@@ -309,14 +309,13 @@ final class ScriptRunner {
             [Math.toIntExact((range.bytes() + PageRange.PAGE_BYTES - 1) / PageRange.PAGE_BYTES)];
     long result = process.mincore(range.address(), range.bytes(), vector);
     List<Object> runs = new ArrayList<>();
-    long first = PageRange.page(range.address());
     int start = -1;
     for (int i = 0; result >= 0 && i <= vector.length; i++) {
       boolean in = i < vector.length && (vector[i] & 1) != 0;
       if (in && start < 0) {
         start = i;
       } else if (!in && start >= 0) {
-        runs.add(List.of(first + start, (long) i - start));
+        runs.add(List.of((long) start, (long) i - start));
         start = -1;
       }
     }
