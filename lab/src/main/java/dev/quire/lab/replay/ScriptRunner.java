@@ -303,6 +303,7 @@ final class ScriptRunner {
     return 0;
   }
 
+  /** Runs of pages counted from the range's first; after an error, those before it. */
   private static long inCore(Process process, PageRange range, Map<String, Object> seen) {
     byte[] vector =
         new byte
@@ -310,7 +311,7 @@ final class ScriptRunner {
     long result = process.mincore(range.address(), range.bytes(), vector);
     List<Object> runs = new ArrayList<>();
     int start = -1;
-    for (int i = 0; result >= 0 && i <= vector.length; i++) {
+    for (int i = 0; i <= vector.length; i++) {
       boolean in = i < vector.length && (vector[i] & 1) != 0;
       if (in && start < 0) {
         start = i;
