@@ -97,6 +97,24 @@ public final class ContPte {
     return isGroup(entry) ? gathered(table.entries(), groupStart(index), entry) : entry;
   }
 
+  /** {@link #get} of an entry that was read before: counts nothing. */
+  public long peek(PteTable table, int index) {
+    long[] entries = table.entries();
+    long entry = entries[index];
+    if (isGroup(entry)) {
+      int start = groupStart(index);
+      for (int i = start; i < start + groupPages; i++) {
+        entry = withUse(entry, entries[i]);
+      }
+    }
+    return entry;
+  }
+
+  private long withUse(long entry, long other) {
+    long dirty = format.isDirty(other) ? format.dirty(entry) : entry;
+    return format.isYoung(other) ? format.young(dirty) : dirty;
+  }
+
   /** Looks for a dirty and a young entry, until both are found. */
   private long gathered(long[] entries, int start, long entry) {
     int reads = 0;
@@ -215,8 +233,7 @@ public final class ContPte {
     int start = groupStart(index);
     long first = advanced(entry, start - index);
     for (int i = start; i < start + groupPages; i++) {
-      first = format.isDirty(entries[i]) ? format.dirty(first) : first;
-      first = format.isYoung(entries[i]) ? format.young(first) : first;
+      first = withUse(first, entries[i]);
       entries[i] = 0;
     }
     long address = table.address() + ((long) start << pageShift);
@@ -246,8 +263,7 @@ public final class ContPte {
     long[] entries = table.entries();
     long first = entries[index];
     for (int i = index; i < index + nr; i++) {
-      first = format.isDirty(entries[i]) ? format.dirty(first) : first;
-      first = format.isYoung(entries[i]) ? format.young(first) : first;
+      first = withUse(first, entries[i]);
       entries[i] = 0;
     }
     return first;

@@ -195,7 +195,9 @@ final class Collapse {
     rmap.addNewAnon(folio, vma.anonVma(), vma.pgoff(start), mm.id(), true);
     kernel.addAnonToLru(folio, vma);
     tables.setHuge(pmd, index, leaf, table);
-    folios.deferred().add(folio, false);
+    if (rmap.design().queuesNewHugeFolios()) {
+      folios.deferred().add(folio, false);
+    }
     mm.invalidateEnd(start, kernel.pmdBytes());
   }
 

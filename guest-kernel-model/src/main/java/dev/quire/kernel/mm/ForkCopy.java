@@ -98,20 +98,16 @@ final class ForkCopy {
     shmemCopied = 0;
     int index = parent.mm().tables().pteIndex(start);
     int limit = index + (int) (end - start >>> kernel.pageShift());
-    int reads = 0;
-    long[] entries = from.entries;
     while (index < limit) {
-      long entry = entries[index];
-      reads++;
+      long entry = ptes.get(from, index);
       if (entry == 0) {
         index++;
       } else if (format.isMapped(entry)) {
-        index += copyPresent(child, parent, from, to, index, limit - index);
+        index += copyPresent(child, parent, from, to, index, entry, limit - index);
       } else {
         copyNote(child, to, index++, entry);
       }
     }
-    counters.count(Primitive.PTE_READ, reads);
     settle(child.mm());
     return 0;
   }
@@ -142,8 +138,9 @@ final class ForkCopy {
   }
 
   /** copy_present_ptes: returns how many entries it copied. */
-  private int copyPresent(Vma child, Vma parent, PageTable from, PageTable to, int index, int max) {
-    long entry = from.entries[index];
+  private int copyPresent(
+      Vma child, Vma parent, PageTable from, PageTable to, int index, long original, int max) {
+    long entry = original;
     int nr = 1;
     if (!format.isSpecial(entry)) {
       long page = ptes.frame(entry);

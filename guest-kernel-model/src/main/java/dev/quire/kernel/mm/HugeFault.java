@@ -103,7 +103,9 @@ final class HugeFault {
     vma.mm().addAnon(1L << thp.pmdOrder());
     counters.event(VmEvent.THP_FAULT_ALLOC);
     counters.mthp(thp.pmdOrder(), MthpStat.ANON_FAULT_ALLOC, 1);
-    folios.deferred().add(folio, false);
+    if (rmap.design().queuesNewHugeFolios()) {
+      folios.deferred().add(folio, false);
+    }
   }
 
   /** A write to a read-only PMD. */

@@ -61,7 +61,7 @@ public final class Kernel {
     DeferredSplitQueue deferred = new DeferredSplitQueue(frames, counters, config.pmdOrder());
     folios = new Folios(frames, new PageAllocator(frames, layout(), counters), deferred, counters);
     rmap = new ReverseMap(frames, counters, deferred::add, config.rmap(), config.pmdOrder());
-    tlb = new TlbFlushes(counters, pageShift(), pmdShift());
+    tlb = new TlbFlushes(counters, config.architecture(), pageShift(), pmdShift());
     gather =
         new MmuGather(config.gather(), (int) pageBytes(), frames, rmap, new Freed(), tlb, counters);
     zeroPage = folios.allocator().allocate(0);
@@ -343,6 +343,6 @@ public final class Kernel {
   }
 
   void flushAll(MmStruct mm) {
-    tlb.all(mm.id(), false);
+    tlb.process();
   }
 }

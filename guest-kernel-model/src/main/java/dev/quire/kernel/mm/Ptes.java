@@ -171,7 +171,7 @@ final class Ptes {
   int batch(
       long folio, PageTable table, int index, int max, boolean respectDirty, boolean respectWrite) {
     long[] entries = table.entries;
-    long first = entries[index];
+    long first = contPte == null ? entries[index] : contPte.peek(table, index);
     anyWritable = format.isWritable(first);
     anyDirty = format.isDirty(first);
     anyYoung = format.isYoung(first);
@@ -203,7 +203,7 @@ final class Ptes {
   }
 
   private long plain(long entry, boolean respectDirty, boolean respectWrite) {
-    long same = format.single(format.old(entry));
+    long same = format.old(entry);
     same = respectDirty ? same : format.clean(same);
     return respectWrite ? same : format.clean(format.writeProtected(same));
   }

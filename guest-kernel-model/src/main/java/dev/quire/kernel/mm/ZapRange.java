@@ -34,7 +34,7 @@ final class ZapRange {
 
   private int fileZapped;
   private int shmemZapped;
-  private boolean rmapDelayed;
+  private boolean dirtyDelayed;
   private boolean full;
 
   ZapRange(Kernel kernel, HugePmd hugePmd) {
@@ -140,27 +140,24 @@ final class ZapRange {
     int index = tables.pteIndex(start);
     int limit = index + (int) (end - start >>> shift);
     long base = start - ((long) index << shift);
-    long[] entries = table.entries;
     while (index < limit) {
       counters.count(Primitive.TABLE_LOCK);
       anonZapped = 0;
       fileZapped = 0;
       shmemZapped = 0;
-      rmapDelayed = false;
+      dirtyDelayed = false;
       full = false;
-      int reads = 0;
       while (index < limit && !full) {
-        long entry = entries[index];
-        reads++;
+        long entry = ptes.get(table, index);
         if (entry == 0) {
           index++;
         } else if (format.isMapped(entry)) {
-          index += zapPresent(vma, table, index, limit - index, base + ((long) index << shift));
+          long address = base + ((long) index << shift);
+          index += zapPresent(vma, table, index, entry, limit - index, address);
         } else {
           zapNote(vma, table, index++, entry);
         }
       }
-      counters.count(Primitive.PTE_READ, reads);
       settle(vma.mm());
     }
   }
@@ -175,11 +172,12 @@ final class ZapRange {
     if (shmemZapped != 0) {
       mm.addFile(-shmemZapped, true);
     }
-    if (rmapDelayed || full) {
+    boolean force = dirtyDelayed || full;
+    if (force) {
       gather.flushTlb();
-      gather.flushRmaps();
     }
-    if (full) {
+    gather.flushRmaps();
+    if (force) {
       gather.flush();
     }
   }
@@ -197,8 +195,7 @@ final class ZapRange {
   }
 
   /** zap_present_ptes: returns how many entries it dealt with. */
-  private int zapPresent(Vma vma, PageTable table, int index, int max, long address) {
-    long entry = table.entries[index];
+  private int zapPresent(Vma vma, PageTable table, int index, long entry, int max, long address) {
     if (format.isSpecial(entry)) {
       ptes.clear(table, index);
       gather.cleared(address, kernel.pageBytes(), 0);
@@ -222,8 +219,8 @@ final class ZapRange {
     }
     ptes.clear(table, index, nr);
     gather.cleared(address, (long) nr << kernel.pageShift(), 0);
-    boolean delay = gather.delaysRmap(!anon && dirty);
-    rmapDelayed |= delay;
+    boolean delay = gather.delaysRmap(dirty);
+    dirtyDelayed |= dirty;
     if (!delay) {
       rmap.removePtes(folio, page, nr, vma.mm().id());
     }

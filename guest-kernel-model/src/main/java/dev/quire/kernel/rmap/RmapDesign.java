@@ -71,6 +71,14 @@ public enum RmapDesign {
     return nrMapped != NrMapped.PER_PAGE;
   }
 
+  /**
+   * Whether a new folio that a PMD maps is queued for a split at once, in case most of it stays
+   * zero: Linux 6.12, as the fewer updates are.
+   */
+  public boolean queuesNewHugeFolios() {
+    return nrMapped == NrMapped.PER_CALL;
+  }
+
   /** Whether a large folio has one number for all its mappings. */
   boolean totalsMappings() {
     return largeCount != LargeCount.NONE;
