@@ -9,6 +9,7 @@ import dev.quire.kernel.stat.KernelCounters;
 import dev.quire.kernel.stat.Primitive;
 import dev.quire.lab.cost.Amounts;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Random;
 
@@ -50,8 +51,9 @@ final class CompileUnit {
    * @param text bytes of text
    * @param textUsed bytes of it that are touched
    * @param data bytes of data, all written
+   * @param bss bytes of zeroes at first, each page read before it is written
    */
-  private record Image(long text, long textUsed, long data) {}
+  private record Image(long text, long textUsed, long data, long bss) {}
 
   /**
    * What a program does besides.
@@ -62,22 +64,23 @@ final class CompileUnit {
    */
   private record Behaviour(Image image, long heap, int chunks, long stack) {}
 
-  private static final Image LINKER = new Image(192 * KIB, 96 * KIB, 12 * KIB);
-  private static final Image LIBC = new Image(1600 * KIB, 320 * KIB, 24 * KIB);
+  // Sizes as `size` gives them for the programs of a Linux distribution, rounded.
+  private static final Image LINKER = new Image(192 * KIB, 96 * KIB, 12 * KIB, 0);
+  private static final Image LIBC = new Image(1600 * KIB, 320 * KIB, 24 * KIB, 52 * KIB);
 
   private static final Behaviour SHELL =
-      new Behaviour(new Image(128 * KIB, 80 * KIB, 12 * KIB), 132 * KIB, 0, 16 * KIB);
+      new Behaviour(new Image(128 * KIB, 80 * KIB, 12 * KIB, 12 * KIB), 132 * KIB, 0, 16 * KIB);
   private static final Behaviour DRIVER =
-      new Behaviour(new Image(1 * MIB, 320 * KIB, 48 * KIB), 512 * KIB, 0, 24 * KIB);
+      new Behaviour(new Image(1 * MIB, 320 * KIB, 48 * KIB, 64 * KIB), 512 * KIB, 0, 24 * KIB);
   private static final Behaviour COMPILER =
-      new Behaviour(new Image(24 * MIB, 8 * MIB, 1 * MIB), 6 * MIB, 9, 64 * KIB);
+      new Behaviour(new Image(24 * MIB, 8 * MIB, 128 * KIB, 1280 * KIB), 6 * MIB, 9, 64 * KIB);
   private static final Behaviour ASSEMBLER =
-      new Behaviour(new Image(768 * KIB, 320 * KIB, 48 * KIB), 3 * MIB, 0, 24 * KIB);
+      new Behaviour(new Image(768 * KIB, 320 * KIB, 48 * KIB, 128 * KIB), 3 * MIB, 0, 24 * KIB);
   private static final Behaviour TOOL =
-      new Behaviour(new Image(64 * KIB, 48 * KIB, 8 * KIB), 132 * KIB, 0, 12 * KIB);
+      new Behaviour(new Image(64 * KIB, 48 * KIB, 8 * KIB, 4 * KIB), 132 * KIB, 0, 12 * KIB);
 
-  /** Written before a forked shell executes another program: its stack and a few variables. */
-  private static final int PAGES_WRITTEN_BEFORE_EXEC = 6;
+  /** Written by a shell after it forked, and by its child before that executes a program. */
+  private static final int STACK_PAGES_WRITTEN = 4;
 
   private final Kernel kernel;
   private final Random random;
@@ -183,9 +186,8 @@ final class CompileUnit {
 
   private Process forkAndExecute(Process parent, int program, Behaviour behaviour) {
     Process child = parent.fork();
-    for (int i = 0; i < PAGES_WRITTEN_BEFORE_EXEC; i++) {
-      touch(child, STACK_TOP - (i + 1) * TOUCH % (16 * KIB) - TOUCH, true);
-    }
+    writeStack(child);
+    writeStack(parent);
     // execve: the copy of the parent goes, another address space comes.
     child.exit();
     Process next = kernel.spawn();
@@ -193,11 +195,18 @@ final class CompileUnit {
     return next;
   }
 
+  private void writeStack(Process process) {
+    for (int page = 1; page <= STACK_PAGES_WRITTEN; page++) {
+      touch(process, STACK_TOP - page * TOUCH, true);
+    }
+  }
+
   private void execute(Process process, int program, Behaviour behaviour) {
     kernel.counters().count(Primitive.PROCESS_EXEC);
     List<long[]> data = new ArrayList<>();
     List<long[]> text = new ArrayList<>();
-    require(process.mmap(STACK_TOP - STACK_BYTES, STACK_BYTES, READ_WRITE, fixed(), null, 0) > 0);
+    long stack = STACK_BYTES + granule - 1 & -granule;
+    require(process.mmap(STACK_TOP - stack, stack, READ_WRITE, fixed(), null, 0) > 0);
     map(process, IMAGE, behaviour.image(), programs.get(program), data, text);
     map(process, 0, LINKER, linker, data, text);
     map(process, 0, LIBC, libc, data, text);
@@ -230,7 +239,7 @@ final class CompileUnit {
   /** Linux puts the break at a random page behind the image. */
   private long heapStart(Image image) {
     long end = IMAGE + aligned(image.text()) + aligned(image.data());
-    return end + random.nextInt(4096) * granule;
+    return end + aligned(image.bss()) + random.nextInt(4096) * granule;
   }
 
   private void map(
@@ -245,7 +254,8 @@ final class CompileUnit {
     long at = wanted;
     if (wanted == 0) {
       // Libraries lie where the kernel finds room; text and data of each are adjacent.
-      at = process.mmap(0, textBytes + dataBytes, READ_EXEC, Mman.MAP_PRIVATE, file, 0);
+      long all = textBytes + dataBytes + aligned(image.bss());
+      at = process.mmap(0, all, READ_EXEC, Mman.MAP_PRIVATE, file, 0);
     } else {
       at = process.mmap(at, textBytes, READ_EXEC, Mman.MAP_PRIVATE | Mman.MAP_FIXED, file, 0);
     }
@@ -258,6 +268,26 @@ final class CompileUnit {
     }
     text.add(new long[] {at, textBytes});
     data.add(new long[] {at + textBytes, dataBytes});
+    useBss(process, at + textBytes + dataBytes, image, data);
+  }
+
+  /** Tables that are looked into before anything is put there, in no order. */
+  private void useBss(Process process, long at, Image image, List<long[]> data) {
+    if (image.bss() == 0) {
+      return;
+    }
+    long bytes = aligned(image.bss());
+    require(process.mmap(at, bytes, READ_WRITE, fixed(), null, 0) > 0);
+    List<Long> pages = new ArrayList<>();
+    for (long page = at; page < at + image.bss(); page += TOUCH) {
+      pages.add(page);
+    }
+    Collections.shuffle(pages, random);
+    for (long page : pages) {
+      touch(process, page, false);
+      touch(process, page, true);
+    }
+    data.add(new long[] {at, bytes});
   }
 
   private void useText(Process process, long at, Image image) {
@@ -293,6 +323,11 @@ final class CompileUnit {
       require(file.write(at, TOUCH) > 0);
     }
     return file;
+  }
+
+  /** Bytes that system calls of the unit copy from and to user space. */
+  long bytesCopied() {
+    return HEADERS_READ + 2 * ASSEMBLY + OBJECT;
   }
 
   /** Pages that the unit writes to files, in base pages of the kernel. */

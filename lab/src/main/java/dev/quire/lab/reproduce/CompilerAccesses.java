@@ -25,12 +25,21 @@ import java.util.Random;
  * In each, a page is chosen by popularity (rank to the power of -{@link #EXPONENT}, ranks scattered
  * over pieces of 64 KiB, within a piece in order: hot data lies together, but not in one place) and
  * used a few times. That is a shape, not a trace of a compiler; how much of its work such accesses
- * are is left to two free prices.
+ * are is left to two free prices. After each turn the kernel has its own: its linear map is of base
+ * pages (rodata=full, arm64's default before Linux 6.18), and shares L2 with the program.
  */
 final class CompilerAccesses {
   private static final int ACCESSES = 1_500_000;
   private static final int WARM_UP = 300_000;
   private static final int BURST = 500;
+
+  /** The kernel's accesses between two turns: an eighth of the user's, as its time is. */
+  private static final int KERNEL_BURST = 2 * BURST / 8;
+
+  /** Slab, page structures and tables that the kernel uses at a time. */
+  private static final long KERNEL_BYTES = 8L << 20;
+
+  private static final long KERNEL_ADDRESS = 0xffL << 40;
   private static final double EXPONENT = 0.8;
 
   /** Pages of 4 KiB that keep their order when popularity is scattered: 64 KiB. */
@@ -47,6 +56,7 @@ final class CompilerAccesses {
 
   private final List<Integer> data = new ArrayList<>();
   private final List<Integer> code = new ArrayList<>();
+  private final List<Integer> kernel = new ArrayList<>();
   private final List<Long> dataVpns = new ArrayList<>();
   private final List<Long> codeVpns = new ArrayList<>();
 
@@ -55,8 +65,9 @@ final class CompilerAccesses {
    *
    * @param data of loads and stores
    * @param code of fetches
+   * @param kernel of the kernel's own loads and stores
    */
-  record Cycles(double data, double code) {}
+  record Cycles(double data, double code, double kernel) {}
 
   private CompilerAccesses(Process process) {
     var config = process.kernel().config();
@@ -85,6 +96,7 @@ final class CompilerAccesses {
     for (long[] range : codeRanges) {
       accesses.collect(process, range, accesses.code, accesses.codeVpns);
     }
+    accesses.addKernel();
     return accesses.run(geometry, seed);
   }
 
@@ -106,6 +118,22 @@ final class CompilerAccesses {
 
   private int add(long address, PageReport page) {
     int order = page.huge() ? page.order() + baseOrder : baseOrder;
+    return add(address, page.pfn() << baseOrder, order, inGroup(address, page), false);
+  }
+
+  private void addKernel() {
+    long bytes = Order.bytes(baseOrder);
+    for (long at = 0; at < KERNEL_BYTES; at += bytes) {
+      // The linear map follows physical memory: frames behind those of the modelled machine.
+      long pfn = (1L << 30) + (at >>> Order.BASE_PAGE_SHIFT);
+      int id = add(KERNEL_ADDRESS + at, pfn, baseOrder, false, true);
+      for (int i = 0; i < 1 << baseOrder; i++) {
+        kernel.add(id);
+      }
+    }
+  }
+
+  private int add(long address, long pfn, int order, boolean grouped, boolean global) {
     PageWalk walk = new PageWalk();
     walk.begin();
     int entriesShift = Order.shift(baseOrder) - 3;
@@ -115,9 +143,8 @@ final class CompilerAccesses {
       long entry = (address >>> shift & (1L << entriesShift) - 1) * Long.BYTES;
       walk.step(table + entry, shift, PageWalk.NO_STAGE2, 0);
     }
-    long pfn = page.pfn() << baseOrder;
     walk.end(pfn << Order.BASE_PAGE_SHIFT, PageWalk.NO_STAGE2, 0);
-    walk.contiguous(inGroup(address, page) ? contiguousOrder : 0, 0);
+    walk.contiguous(grouped ? contiguousOrder : 0, 0);
     return pages.add(
         address, ASID, false, Translation.of(pfn, Protection.ALL, order, order), 1, walk, 0);
   }
@@ -141,8 +168,10 @@ final class CompilerAccesses {
     Random random = new Random(seed);
     Popularity hotData = new Popularity(data.size(), random);
     Popularity hotCode = new Popularity(code.size(), random);
+    Popularity hotKernel = new Popularity(kernel.size(), random);
     double dataCycles = 0;
     double codeCycles = 0;
+    double kernelCycles = 0;
     for (int done = 0; done < WARM_UP + ACCESSES; done += 2 * BURST) {
       TlbCounters.Snapshot start = tlb.counters().snapshot();
       for (int i = 0; i < BURST; i++) {
@@ -155,12 +184,18 @@ final class CompilerAccesses {
         int type = random.nextInt(3) == 0 ? Access.WRITE : Access.READ;
         tlb.access(dataVpns.get(at), type, data.get(at));
       }
+      TlbCounters.Snapshot end = tlb.counters().snapshot();
+      for (int i = 0; i < KERNEL_BURST; i++) {
+        int at = hotKernel.next(random);
+        tlb.access((KERNEL_ADDRESS >>> Order.BASE_PAGE_SHIFT) + at, Access.READ, kernel.get(at));
+      }
       if (done >= WARM_UP) {
         codeCycles += cycles(middle.minus(start));
-        dataCycles += cycles(tlb.counters().snapshot().minus(middle));
+        dataCycles += cycles(end.minus(middle));
+        kernelCycles += cycles(tlb.counters().snapshot().minus(end));
       }
     }
-    return new Cycles(dataCycles, codeCycles);
+    return new Cycles(dataCycles, codeCycles, kernelCycles);
   }
 
   private static double cycles(TlbCounters.Snapshot counts) {

@@ -1,5 +1,6 @@
 package dev.quire.lab.reproduce;
 
+import dev.quire.kernel.filemap.ModelledFiles;
 import dev.quire.kernel.mm.HostArchitecture;
 import dev.quire.kernel.mm.Kernel;
 import dev.quire.kernel.mm.KernelConfig;
@@ -18,10 +19,15 @@ import java.util.Map;
 final class ModelledMachine {
   private static final int ADDRESS_BITS = 48;
 
+  /** read_ahead_kb of most disks. */
+  private static final long READAHEAD_BYTES = 128 << 10;
+
   private ModelledMachine() {}
 
   static Kernel kernel(KernelConfig config) {
-    return new Kernel(config, format(config));
+    Kernel kernel = new Kernel(config, format(config));
+    kernel.setFileSystems(ModelledFiles.of(kernel, (int) Math.max(1, READAHEAD_BYTES >>> kernel.pageShift()), null));
+    return kernel;
   }
 
   private static KernelPteFormat format(KernelConfig config) {
