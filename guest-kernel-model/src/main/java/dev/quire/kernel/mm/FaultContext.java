@@ -17,6 +17,9 @@ public final class FaultContext {
 
   private int pmdIndex;
 
+  /** filemap_map_pages takes the lock once, whatever number of folios it maps. */
+  private boolean lockedForAround;
+
   /** What the PTE was when the fault began. */
   private long originalPte;
 
@@ -31,6 +34,7 @@ public final class FaultContext {
     write = isWrite;
     major = false;
     pmd = null;
+    lockedForAround = false;
     originalPte = 0;
   }
 
@@ -60,6 +64,13 @@ public final class FaultContext {
   /** Whether the fault waited for a disk, and so is handled for the second time. */
   public boolean isMajor() {
     return major;
+  }
+
+  /** Whether this is the first range that fault-around maps for the fault. */
+  boolean locksForAround() {
+    boolean first = !lockedForAround;
+    lockedForAround = true;
+    return first;
   }
 
   MmStruct mm() {

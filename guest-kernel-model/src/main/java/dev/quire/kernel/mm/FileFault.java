@@ -200,7 +200,9 @@ final class FileFault {
     if (table == null) {
       return 0;
     }
-    counters.count(Primitive.TABLE_LOCK);
+    if (fault.locksForAround()) {
+      counters.count(Primitive.TABLE_LOCK);
+    }
     int index = tables.pteIndex(vma.address(firstPgoff));
     int mapped = 0;
     int at = 0;
