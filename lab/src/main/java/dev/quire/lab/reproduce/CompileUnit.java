@@ -79,6 +79,9 @@ final class CompileUnit {
   private static final Behaviour TOOL =
       new Behaviour(new Image(64 * KIB, 48 * KIB, 8 * KIB, 4 * KIB), 132 * KIB, 0, 12 * KIB);
 
+  private static final List<Behaviour> BEHAVIOURS =
+      List.of(SHELL, DRIVER, COMPILER, ASSEMBLER, TOOL);
+
   /** Written by a shell after it forked, and by its child before that executes a program. */
   private static final int STACK_PAGES_WRITTEN = 4;
 
@@ -91,6 +94,7 @@ final class CompileUnit {
   private final long granule;
 
   private Amounts exits = Amounts.NONE;
+  private Amounts teardowns = Amounts.NONE;
   private Process compiler;
   private List<long[]> compilerData;
   private List<long[]> compilerText;
@@ -101,10 +105,27 @@ final class CompileUnit {
     this.granule = 1L << kernel.pageShift();
     this.linker = file(LINKER);
     this.libc = file(LIBC);
-    for (Behaviour behaviour : List.of(SHELL, DRIVER, COMPILER, ASSEMBLER, TOOL)) {
+    for (Behaviour behaviour : BEHAVIOURS) {
       programs.add(file(behaviour.image()));
     }
     this.headers = file(HEADERS_READ);
+    cache(LINKER, linker);
+    cache(LIBC, libc);
+    for (int i = 0; i < programs.size(); i++) {
+      cache(BEHAVIOURS.get(i).image(), programs.get(i));
+    }
+  }
+
+  /** Brings an image into the page cache as earlier units did: by running it. */
+  private void cache(Image image, OpenFile file) {
+    Process process = kernel.spawn();
+    long bytes = aligned(image.text()) + aligned(image.data());
+    long at = process.mmap(0, bytes, READ_EXEC, Mman.MAP_PRIVATE, file, 0);
+    require(at > 0);
+    for (long page = at; page < at + bytes; page += TOUCH) {
+      touch(process, page, false);
+    }
+    process.exit();
   }
 
   private OpenFile file(Image image) {
@@ -178,10 +199,21 @@ final class CompileUnit {
     return compilerText;
   }
 
+  /** What the ends of all address spaces since the start did: exits, and programs replaced. */
+  Amounts teardowns() {
+    return teardowns;
+  }
+
   private void exit(Process process) {
+    exits = exits.plus(tearDown(process));
+  }
+
+  private Amounts tearDown(Process process) {
     KernelCounters.Snapshot before = kernel.counters().snapshot();
     process.exit();
-    exits = exits.plus(Amounts.of(kernel.counters().snapshot().minus(before)));
+    Amounts counted = Amounts.of(kernel.counters().snapshot().minus(before));
+    teardowns = teardowns.plus(counted);
+    return counted;
   }
 
   private Process forkAndExecute(Process parent, int program, Behaviour behaviour) {
@@ -189,7 +221,7 @@ final class CompileUnit {
     writeStack(child);
     writeStack(parent);
     // execve: the copy of the parent goes, another address space comes.
-    child.exit();
+    tearDown(child);
     Process next = kernel.spawn();
     execute(next, program, behaviour);
     return next;

@@ -2,6 +2,14 @@ package dev.quire.lab.reproduce;
 
 import dev.quire.kernel.filemap.GrabDesign;
 import dev.quire.kernel.filemap.PageCache;
+import dev.quire.kernel.mm.FileKind;
+import dev.quire.kernel.mm.HostArchitecture;
+import dev.quire.kernel.mm.HostGranule;
+import dev.quire.kernel.mm.Kernel;
+import dev.quire.kernel.mm.KernelConfig;
+import dev.quire.kernel.mm.Mman;
+import dev.quire.kernel.mm.OpenFile;
+import dev.quire.kernel.mm.Process;
 import dev.quire.kernel.page.DeferredSplitQueue;
 import dev.quire.kernel.page.Folios;
 import dev.quire.kernel.page.FrameTable;
@@ -15,9 +23,8 @@ import java.util.List;
 /**
  * guest_memfd filled by write(), in the two ways of the RFC (mails
  * 20250303130838.28812-2-kalyazin@amazon.com and 20250110154659.95464-3): {@code selftest/DESIGN}
- * writes 3 GiB out of one buffer, {@code firecracker/DESIGN} out of a snapshot of 3 GiB that no
- * cache holds, {@code counts/DESIGN} writes 128 pages. DESIGN: one-at-a-time, batched,
- * query-batched.
+ * writes 3 GiB out of one buffer, {@code firecracker/DESIGN} out of a mapped snapshot of 3 GiB,
+ * {@code counts/DESIGN} writes 128 pages. DESIGN: one-at-a-time, batched, query-batched.
  *
  * <p>That write() never became Linux: the modelled kernel's own guest_memfd has none, so its loop
  * stands here, over the kernel's page cache.
@@ -29,6 +36,9 @@ final class GuestMemfdPopulation implements Workload {
 
   /** How much a write() call of selftest and Firecracker takes along. */
   private static final long PAGES_PER_CALL = GIB >>> PAGE_SHIFT;
+
+  /** What of the snapshot is read; its faults are linear in it. */
+  private static final long SNAPSHOT_BYTES = 16 << 20;
 
   private final long scale;
 
@@ -55,9 +65,34 @@ final class GuestMemfdPopulation implements Workload {
       return populate(PageCache.BATCH, design);
     }
     Amounts write = populate(POPULATED_PAGES / scale, design).times(scale);
-    return scenario.getFirst().equals("selftest")
-        ? write
-        : write.plus(Amounts.of("cold-source-page", POPULATED_PAGES));
+    return scenario.getFirst().equals("selftest") ? write : write.plus(readSnapshot());
+  }
+
+  /**
+   * What reading the source costs: the snapshot is a file that is cached and mapped, so its pages
+   * fault in, by fault-around, and come from memory, not from the processor's caches.
+   */
+  private static Amounts readSnapshot() {
+    long pages = SNAPSHOT_BYTES >>> PAGE_SHIFT;
+    Kernel kernel =
+        ModelledMachine.kernel(
+            KernelConfig.of(HostArchitecture.X86_64, HostGranule.BASE_4K, 4 * pages));
+    Process process = kernel.spawn();
+    OpenFile snapshot = process.open(FileKind.EXT4, 0);
+    long written = snapshot.write(0, SNAPSHOT_BYTES);
+    long at = process.mmap(0, SNAPSHOT_BYTES, Mman.PROT_READ, Mman.MAP_PRIVATE, snapshot, 0);
+    if (written != SNAPSHOT_BYTES || at <= 0) {
+      throw new IllegalStateException("no snapshot to read");
+    }
+    KernelCounters.Snapshot before = kernel.counters().snapshot();
+    for (long page = at; page < at + SNAPSHOT_BYTES; page += 1 << PAGE_SHIFT) {
+      if (process.touch(page, false) != 0) {
+        throw new IllegalStateException("the snapshot cannot be read");
+      }
+    }
+    return Amounts.of(kernel.counters().snapshot().minus(before))
+        .plus(Amounts.of("cold-source-page", pages))
+        .times((double) POPULATED_PAGES / pages);
   }
 
   private static Amounts populate(long pages, GrabDesign design) {

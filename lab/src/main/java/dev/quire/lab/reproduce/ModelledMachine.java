@@ -26,7 +26,8 @@ final class ModelledMachine {
 
   static Kernel kernel(KernelConfig config) {
     Kernel kernel = new Kernel(config, format(config));
-    kernel.setFileSystems(ModelledFiles.of(kernel, (int) Math.max(1, READAHEAD_BYTES >>> kernel.pageShift()), null));
+    kernel.setFileSystems(
+        ModelledFiles.of(kernel, (int) Math.max(1, READAHEAD_BYTES >>> kernel.pageShift()), null));
     return kernel;
   }
 

@@ -68,7 +68,8 @@ class CostFilesTest {
         "PTE_SET: {ns: 2.5 | PTE_SIT: {ns: 2.5 | line 6: 'PTE_SIT' is neither a primitive",
         "ns: 2.5 | ns: -1 | line 6: a price of -1.0 ns: 0 to 1e12",
         "ns: 2.5 | ns: NaN | line 6: ns: 'NaN' is not a number",
-        "source: book, confidence: R | source: film, confidence: R | line 6: source 'film' is not among",
+        "source: book, confidence: R | source: film, confidence: R | line 6: source 'film' is not"
+            + " among",
         "confidence: R | confidence: X | line 6: confidence: 'X' is not one of",
         "ns: 2.5, | ns: 2.5, colour: red, | line 6: unknown key 'colour'",
         "machine: toy | machin: toy | line 1: unknown key 'machin'",

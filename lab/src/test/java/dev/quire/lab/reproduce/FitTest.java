@@ -55,8 +55,9 @@ class FitTest {
   private static final Map<String, Amounts> SCENARIOS =
       Map.of(
           "one",
-          Amounts.of("PTE_SET", 10).plus(Amounts.of("PTE_CLEAR", 10)).plus(
-              Amounts.of("PTE_READ", 20)),
+          Amounts.of("PTE_SET", 10)
+              .plus(Amounts.of("PTE_CLEAR", 10))
+              .plus(Amounts.of("PTE_READ", 20)),
           "two",
           Amounts.of("PTE_SET", 50).plus(Amounts.of("PTE_READ", 20)));
 
@@ -140,7 +141,8 @@ class FitTest {
   @CsvSource(
       delimiter = '|',
       value = {
-        "unit: us, published: 3, machine: toy | unit: us, published: 3 | line 6: machine is missing",
+        "unit: us, published: 3, machine: toy | unit: us, published: 3 | line 6: machine is"
+            + " missing",
         "no_change: time | no_change: tome | line 10: no_change: there is no row 'tome'",
         "bound: below | bound: beneath | bound: 'beneath' is not one of",
         "unit: us, published: 4 | unit: h, published: 4 | unit 'h': one of",
