@@ -7,6 +7,7 @@ import dev.quire.kernel.page.PageFlag;
 import dev.quire.kernel.rmap.ReverseMap;
 import dev.quire.kernel.stat.MthpStat;
 import dev.quire.kernel.stat.Primitive;
+import dev.quire.kernel.stat.VmEvent;
 import dev.quire.mmu.KernelPteFormat;
 
 /**
@@ -172,6 +173,9 @@ final class AdvisedWalk {
     int order = frames.order(folio);
     if (frames.is(folio, PageFlag.SWAPBACKED) && order > 0 && split(folio)) {
       kernel.counters().mthp(order, MthpStat.SWPOUT_FALLBACK, 1);
+      if (order >= kernel.thp().pmdOrder()) {
+        kernel.counters().event(VmEvent.THP_SWPOUT_FALLBACK);
+      }
     }
     return true;
   }

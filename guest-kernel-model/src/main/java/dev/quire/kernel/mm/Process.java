@@ -161,7 +161,7 @@ public final class Process {
   }
 
   /** Page tables of all levels, deposited ones and the root included. */
-  public int tablePages() {
+  public int pageTables() {
     return mm.tables().tables();
   }
 
