@@ -32,6 +32,8 @@ final class KernelAudit {
   /** By frame of a shared page: which page of which file. */
   private final Map<Long, String> filePages = new HashMap<>();
 
+  private final Map<String, Long> framesOfFiles = new HashMap<>();
+
   private KernelAudit(Kernel kernel, RandomProgram program) {
     this.kernel = kernel;
     this.frames = kernel.frames();
@@ -54,7 +56,7 @@ final class KernelAudit {
   }
 
   private void walk(RandomProgram.Pair pair) {
-    long[] anon = {0};
+    long[] resident = {0, 0};
     boolean[] seen = new boolean[RandomProgram.WINDOW];
     pair.real()
         .pagemap(
@@ -66,7 +68,8 @@ final class KernelAudit {
               assertThat(pair.naive().isMapped(number)).as("page %d is mapped", number).isTrue();
               if (page.present()) {
                 count(pair, address, number, page);
-                anon[0] += page.kind() == PageReport.Kind.ANON ? 1 : 0;
+                resident[0] += page.kind() == PageReport.Kind.ANON ? 1 : 0;
+                resident[1] += page.kind() == PageReport.Kind.FILE ? 1 : 0;
               }
             });
     for (int page = 0; page < seen.length; page++) {
@@ -74,7 +77,11 @@ final class KernelAudit {
         assertThat(pair.naive().shows(page)).as("lost content of page %d", page).isZero();
       }
     }
-    assertThat(pair.real().mm().anonPages()).as("MM_ANONPAGES").isEqualTo(anon[0]);
+    MmStruct mm = pair.real().mm();
+    assertThat(mm.anonPages()).as("MM_ANONPAGES").isEqualTo(resident[0]);
+    assertThat(mm.filePages() + mm.shmemPages())
+        .as("MM_FILEPAGES and MM_SHMEMPAGES")
+        .isEqualTo(resident[1]);
   }
 
   private void count(RandomProgram.Pair pair, long address, int number, PageReport page) {
@@ -104,6 +111,8 @@ final class KernelAudit {
       String what = System.identityHashCode(naive.object[number]) + " page " + naive.index[number];
       assertThat(filePages.getOrDefault((long) pfn, what)).as("frame 0x%x", pfn).isEqualTo(what);
       filePages.put((long) pfn, what);
+      assertThat(framesOfFiles.getOrDefault(what, (long) pfn)).as(what).isEqualTo(pfn);
+      framesOfFiles.put(what, (long) pfn);
     }
   }
 
@@ -129,6 +138,7 @@ final class KernelAudit {
     long used;
     long tables;
     long anonMapped;
+    long fileMapped;
     long deferred;
     long listed;
     final long[] anonFolios = new long[KernelCounters.MAX_ORDER + 1];
@@ -198,6 +208,7 @@ final class KernelAudit {
       }
       boolean mapped = ptes[pfn] + pmds[(int) folio] > 0;
       sums.anonMapped += anon && mapped ? 1 : 0;
+      sums.fileMapped += !anon && mapped ? 1 : 0;
       if (anon && order > 0 && pmds[(int) folio] > 0) {
         continue;
       }
@@ -226,6 +237,7 @@ final class KernelAudit {
   private void compare(Sums sums) {
     KernelCounters.Snapshot counted = kernel.counters().snapshot();
     assertThat(counted.of(VmEvent.NR_ANON_PAGES)).as("nr_anon_pages").isEqualTo(sums.anonMapped);
+    assertThat(counted.of(VmEvent.NR_MAPPED)).as("nr_mapped").isEqualTo(sums.fileMapped);
     for (int order = 1; order < sums.anonFolios.length; order++) {
       assertThat(counted.of(order, MthpStat.NR_ANON))
           .as("nr_anon of order %d", order)

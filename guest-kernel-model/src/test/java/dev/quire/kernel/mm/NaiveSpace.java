@@ -25,8 +25,25 @@ final class NaiveSpace {
   final Kind[] kind;
   final int[] rights;
 
-  /** Contents of the file or shared memory behind a page, and its index there. */
-  final long[][] object;
+  /** A file or shared memory: the contents of its pages. */
+  static final class Contents {
+    final long[] pages;
+
+    /** Pages from here on are beyond the end. */
+    int size;
+
+    Contents(int pages) {
+      this.pages = new long[pages];
+      this.size = pages;
+    }
+
+    void zero(int first, int end) {
+      Arrays.fill(pages, first, end, ZERO);
+    }
+  }
+
+  /** The file or shared memory behind a page, and its index there. */
+  final Contents[] object;
 
   final int[] index;
   final long[] content;
@@ -37,7 +54,7 @@ final class NaiveSpace {
     kind = new Kind[pages];
     Arrays.fill(kind, Kind.NONE);
     rights = new int[pages];
-    object = new long[pages][];
+    object = new Contents[pages];
     index = new int[pages];
     content = new long[pages];
     locked = new boolean[pages];
@@ -63,7 +80,7 @@ final class NaiveSpace {
     advice[page] = from.advice[fromPage];
   }
 
-  void map(int page, Kind what, int prot, long[] behind, int at) {
+  void map(int page, Kind what, int prot, Contents behind, int at) {
     kind[page] = what;
     rights[page] = prot;
     object[page] = behind;
@@ -82,18 +99,31 @@ final class NaiveSpace {
     return kind[page] != Kind.NONE;
   }
 
+  boolean isBeyondEnd(int page) {
+    return object[page] != null && index[page] >= object[page].size;
+  }
+
+  /** The file got shorter: pages beyond its end are gone, private copies too. */
+  void truncated(Contents file) {
+    for (int page = 0; page < kind.length; page++) {
+      if (object[page] == file && index[page] >= file.size) {
+        content[page] = AS_FILE;
+      }
+    }
+  }
+
   boolean isShared(int page) {
     return kind[page] == Kind.SHARED || kind[page] == Kind.FILE_SHARED;
   }
 
   /** What a read of the page shows. */
   long shows(int page) {
-    return content[page] == AS_FILE ? object[page][index[page]] : content[page];
+    return content[page] == AS_FILE ? object[page].pages[index[page]] : content[page];
   }
 
   void write(int page, long value) {
     if (isShared(page)) {
-      object[page][index[page]] = value;
+      object[page].pages[index[page]] = value;
     } else {
       content[page] = value;
     }

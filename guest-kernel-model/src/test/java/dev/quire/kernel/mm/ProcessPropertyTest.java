@@ -3,6 +3,7 @@ package dev.quire.kernel.mm;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.quire.kernel.contpte.ContPteDesign;
+import dev.quire.kernel.filemap.ModelledFiles;
 import dev.quire.kernel.gather.GatherDesign;
 import dev.quire.kernel.rmap.RmapDesign;
 import dev.quire.mmu.FakeKernelPteFormat;
@@ -16,6 +17,7 @@ import net.jqwik.api.Combinators;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.Provide;
+import net.jqwik.api.RandomDistribution;
 import net.jqwik.api.Tuple;
 
 /**
@@ -24,6 +26,7 @@ import net.jqwik.api.Tuple;
  */
 class ProcessPropertyTest {
   private static final int MEMORY_PAGES = 1 << 14;
+  private static final FileKind[] FILES = {FileKind.MEMFD, FileKind.EXT4};
 
   @Provide
   Arbitrary<List<RandomStep>> programs() {
@@ -34,11 +37,11 @@ class ProcessPropertyTest {
             .toArray(Tuple.Tuple2[]::new);
     Arbitrary<Integer> pages = Arbitraries.integers().between(0, RandomProgram.WINDOW - 1);
     // Many steps fall on a few places, or they would seldom meet.
-    Arbitrary<Integer> places = Arbitraries.of(0, 16, 64, 512, 515, 600, 1024);
+    Arbitrary<Integer> places = Arbitraries.of(0, 16, 64, 512, 515, 600, 1024, 1030, 1280, 1290);
     Arbitrary<Integer> lengths =
         Arbitraries.frequencyOf(
-            Tuple.of(3, Arbitraries.integers().between(0, 20)),
-            Tuple.of(2, Arbitraries.integers().between(0, 700)),
+            Tuple.of(4, Arbitraries.integers().between(0, 40)),
+            Tuple.of(1, Arbitraries.integers().between(0, 700)),
             Tuple.of(2, Arbitraries.of(15, 63, 511, 1023)));
     return Combinators.combine(
             Arbitraries.frequency(weighted),
@@ -48,7 +51,8 @@ class ProcessPropertyTest {
             Arbitraries.frequencyOf(Tuple.of(1, places), Tuple.of(2, pages)))
         .as(RandomStep::new)
         .list()
-        .ofMaxSize(60);
+        .ofMaxSize(60)
+        .withSizeDistribution(RandomDistribution.uniform());
   }
 
   @Property(tries = 60, seed = "20261121")
@@ -84,13 +88,23 @@ class ProcessPropertyTest {
     run(arm64, steps);
   }
 
+  @Property(tries = 60, seed = "20261127")
+  void files(@ForAll("programs") List<RandomStep> steps) {
+    run(x86(ThpSettings.NEVER), false, steps, FILES);
+  }
+
+  @Property(tries = 60, seed = "20261128")
+  void filesOfLargeFolios(@ForAll("programs") List<RandomStep> steps) {
+    run(x86(settings(9, 2, 4)), false, steps, FILES);
+  }
+
   /** 8 MiB for all: allocations, page tables and forks fail half-way. */
   @Property(tries = 60, seed = "20261126")
   void littleMemory(@ForAll("programs") List<RandomStep> steps) {
     KernelConfig config =
         KernelConfig.of(HostArchitecture.X86_64, HostGranule.BASE_4K, MEMORY_PAGES / 8)
             .withThp(settings(9, 2, 4));
-    run(config, true, steps);
+    run(config, true, steps, FileKind.MEMFD);
   }
 
   private static KernelConfig x86(ThpSettings thp) {
@@ -98,22 +112,25 @@ class ProcessPropertyTest {
   }
 
   private static ThpSettings settings(int... orders) {
-    Map<Integer, ThpMode> modes = new HashMap<>();
+    Map<Integer, ThpMode> anon = new HashMap<>();
+    Map<Integer, ShmemThpMode> shmem = new HashMap<>();
     for (int order : orders) {
-      modes.put(order, ThpMode.ALWAYS);
+      anon.put(order, ThpMode.ALWAYS);
+      shmem.put(order, ShmemThpMode.ALWAYS);
     }
-    return new ThpSettings(
-        ThpMode.NEVER, modes, ShmemThpMode.NEVER, Map.of(), true, ThpDefrag.ALWAYS);
+    return new ThpSettings(ThpMode.NEVER, anon, ShmemThpMode.NEVER, shmem, true, ThpDefrag.ALWAYS);
   }
 
   private static void run(KernelConfig config, List<RandomStep> steps) {
     run(config, false, steps);
   }
 
-  private static void run(KernelConfig config, boolean tight, List<RandomStep> steps) {
+  private static void run(
+      KernelConfig config, boolean tight, List<RandomStep> steps, FileKind... files) {
     Kernel kernel = new Kernel(config, new FakeKernelPteFormat());
+    kernel.setFileSystems(ModelledFiles.of(kernel));
     long before = KernelAudit.inUse(kernel);
-    RandomProgram program = new RandomProgram(kernel, tight);
+    RandomProgram program = new RandomProgram(kernel, tight, files);
     for (RandomStep step : steps) {
       program.run(step);
       KernelAudit.check(kernel, program);

@@ -14,6 +14,7 @@ final class RandomProgram {
   /** The addresses that steps speak of: three PMDs of 4 KiB pages. */
   static final int WINDOW = 1536;
 
+  private static final int PRIVATE_PAGES = 1024;
   private static final int MOST_PROCESSES = 4;
   private static final int FILE_PAGES = 700;
   private static final long BASE = 0x7e00_0000_0000L;
@@ -29,7 +30,7 @@ final class RandomProgram {
   record Pair(Process real, NaiveSpace naive) {}
 
   /** A file, open once, with the contents of its pages. */
-  private record NaiveFile(OpenFile real, long[] contents) {}
+  private record NaiveFile(OpenFile real, NaiveSpace.Contents contents) {}
 
   private final Kernel kernel;
   private final List<Pair> processes = new ArrayList<>();
@@ -45,9 +46,23 @@ final class RandomProgram {
     this.tight = tight;
     Process first = kernel.spawn();
     for (FileKind kind : kinds) {
-      files.add(new NaiveFile(first.open(kind, FILE_PAGES), new long[FILE_PAGES]));
+      files.add(new NaiveFile(first.open(kind, FILE_PAGES), new NaiveSpace.Contents(FILE_PAGES)));
     }
-    processes.add(new Pair(first, new NaiveSpace(WINDOW)));
+    start(first);
+  }
+
+  /** A process begins with memory, and with the files mapped both ways. */
+  private void start(Process process) {
+    Pair pair = new Pair(process, new NaiveSpace(WINDOW));
+    processes.add(pair);
+    mapAnonymous(pair, 0, PRIVATE_PAGES, Kind.PRIVATE, 0);
+    int page = PRIVATE_PAGES;
+    int pages = (WINDOW - PRIVATE_PAGES) / Math.max(1, 2 * files.size());
+    for (int i = 0; i < files.size() && processes.contains(pair); i++) {
+      mapFile(pair, page, pages, Kind.FILE_PRIVATE, i);
+      mapFile(pair, page + pages, pages, Kind.FILE_SHARED, i);
+      page += 2 * pages;
+    }
   }
 
   List<Pair> processes() {
@@ -76,7 +91,10 @@ final class RandomProgram {
 
   void run(RandomStep step) {
     if (processes.isEmpty()) {
-      processes.add(new Pair(kernel.spawn(), new NaiveSpace(WINDOW)));
+      start(kernel.spawn());
+    }
+    if (processes.isEmpty()) {
+      return;
     }
     Pair pair = processes.get(step.process() % processes.size());
     int page = step.page() % WINDOW;
@@ -102,6 +120,7 @@ final class RandomProgram {
       case HUGEPAGE -> advise(pair, page, pages, Mman.MADV_HUGEPAGE);
       case NOHUGEPAGE -> advise(pair, page, pages, Mman.MADV_NOHUGEPAGE);
       case COLLAPSE -> pair.real.madvise(address(page), bytes(pages), Mman.MADV_COLLAPSE);
+      case FILE_WRITE, FILE_TRUNCATE, FILE_PUNCH, FILE_SYNC, FILE_DROP -> changeFile(step);
       case LOCK -> lock(pair, page, pages, true);
       case UNLOCK -> lock(pair, page, pages, false);
       case DRAIN -> {
@@ -121,7 +140,7 @@ final class RandomProgram {
       return;
     }
     assertThat(result).as("mmap").isEqualTo(address(page));
-    long[] contents = kind == Kind.SHARED ? new long[pages] : null;
+    NaiveSpace.Contents contents = kind == Kind.SHARED ? new NaiveSpace.Contents(pages) : null;
     for (int i = 0; i < pages; i++) {
       pair.naive.map(page + i, kind, prot, contents, i);
     }
@@ -182,6 +201,8 @@ final class RandomProgram {
       expected = UserSignal.SEGV_MAPERR;
     } else if ((naive.rights[page] & (write ? Mman.PROT_WRITE : Mman.PROT_READ)) == 0) {
       expected = UserSignal.SEGV_ACCERR;
+    } else if (naive.isBeyondEnd(page)) {
+      expected = UserSignal.BUS_ADRERR;
     }
     int signal = pair.real.touch(address(page), write, value);
     if (tight && signal == UserSignal.OOM_KILLED) {
@@ -294,6 +315,47 @@ final class RandomProgram {
       if (pair.naive.isMapped(i)) {
         pair.naive.advice[i] = advice;
       }
+    }
+  }
+
+  private void changeFile(RandomStep step) {
+    if (files.isEmpty()) {
+      return;
+    }
+    NaiveFile file = files.get(step.argument() % files.size());
+    OpenFile real = file.real;
+    int from = step.page() % FILE_PAGES;
+    int pages = Math.min(1 + step.length(), FILE_PAGES - from);
+    switch (step.action()) {
+      case FILE_WRITE -> {
+        long written = real.write(bytes(from), bytes(pages));
+        if (!tight) {
+          assertThat(written).as("write").isEqualTo(bytes(pages));
+        }
+        int whole = (int) (Math.max(0, written) / kernel.pageBytes());
+        for (int i = from; i < from + whole; i++) {
+          file.contents.pages[i] = ++lastContent;
+        }
+        if (whole > 0) {
+          file.contents.size = Math.max(file.contents.size, from + whole);
+        }
+      }
+      case FILE_TRUNCATE -> {
+        if (real.kind() == FileKind.MEMFD && !kernel.config().thp().shmem().isEmpty()) {
+          // Linux maps large folios of shmem beyond the end of the file: what shows there is open.
+          return;
+        }
+        assertThat(real.truncate(bytes(from))).as("ftruncate").isZero();
+        file.contents.size = from;
+        file.contents.zero(from, FILE_PAGES);
+        processes.forEach(pair -> pair.naive.truncated(file.contents));
+      }
+      case FILE_PUNCH -> {
+        assertThat(real.fallocate(3, bytes(from), bytes(pages))).as("punch").isZero();
+        file.contents.zero(from, from + pages);
+      }
+      case FILE_SYNC -> assertThat(real.fsync()).as("fsync").isZero();
+      default -> assertThat(real.dropCache(bytes(from), bytes(pages))).as("fadvise").isZero();
     }
   }
 

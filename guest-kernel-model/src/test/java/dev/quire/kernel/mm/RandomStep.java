@@ -31,6 +31,11 @@ record RandomStep(Action action, int process, int page, int length, int argument
     HUGEPAGE(1),
     NOHUGEPAGE(1),
     COLLAPSE(2),
+    FILE_WRITE(3),
+    FILE_TRUNCATE(2),
+    FILE_PUNCH(2),
+    FILE_SYNC(2),
+    FILE_DROP(2),
     LOCK(2),
     UNLOCK(2),
     DRAIN(2);
