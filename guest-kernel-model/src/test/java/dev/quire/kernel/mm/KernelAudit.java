@@ -67,6 +67,9 @@ final class KernelAudit {
               seen[number] = true;
               assertThat(pair.naive().isMapped(number)).as("page %d is mapped", number).isTrue();
               if (page.present()) {
+                assertThat(pair.naive().isBeyondEnd(number))
+                    .as("page %d is mapped beyond the end of its file", number)
+                    .isFalse();
                 count(pair, address, number, page);
                 resident[0] += page.kind() == PageReport.Kind.ANON ? 1 : 0;
                 resident[1] += page.kind() == PageReport.Kind.FILE ? 1 : 0;
