@@ -148,7 +148,7 @@ final class ScriptRunner {
     for (int order = 1; order <= PMD_ORDER; order++) {
       for (MthpStat stat : MthpStat.values()) {
         long times = counted.of(order, stat);
-        if (times != 0 && hasFile(order, stat)) {
+        if (times != 0 && isRecorded(order, stat)) {
           thp.put((SMALLEST_KIB << order) + "kB." + stat.fileName(), times);
         }
       }
@@ -156,8 +156,8 @@ final class ScriptRunner {
     return thp;
   }
 
-  /** Sizes that anonymous memory cannot have show what concerns shmem only. */
-  private static boolean hasFile(int order, MthpStat stat) {
+  /** Recordings do not have the splits of 8 KiB folios, though the kernel counts them. */
+  private static boolean isRecorded(int order, MthpStat stat) {
     return order > 1
         || stat == MthpStat.SHMEM_ALLOC
         || stat == MthpStat.SHMEM_FALLBACK
