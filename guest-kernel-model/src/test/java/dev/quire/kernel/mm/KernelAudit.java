@@ -8,6 +8,7 @@ import dev.quire.kernel.page.PageFlag;
 import dev.quire.kernel.stat.KernelCounters;
 import dev.quire.kernel.stat.MthpStat;
 import dev.quire.kernel.stat.VmEvent;
+import dev.quire.mmu.KernelPteFormat;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
@@ -50,6 +51,7 @@ final class KernelAudit {
     int tables = 0;
     for (RandomProgram.Pair pair : program.processes()) {
       audit.walk(pair);
+      audit.requireWholeGroups(pair);
       tables += pair.real().mm().tables().tables();
     }
     audit.walkFrames(tables);
@@ -85,6 +87,29 @@ final class KernelAudit {
     assertThat(mm.filePages() + mm.shmemPages())
         .as("MM_FILEPAGES and MM_SHMEMPAGES")
         .isEqualTo(resident[1]);
+  }
+
+  /** Entries with the contiguous bit come in groups that map an aligned run with equal rights. */
+  private void requireWholeGroups(RandomProgram.Pair pair) {
+    KernelPteFormat format = kernel.format();
+    int group = 1 << format.hardware().contiguousOrder(0) - format.hardware().leafOrder(0);
+    for (int page = 0; page < RandomProgram.WINDOW; page++) {
+      PageTables tables = pair.real().mm().tables();
+      PageTable table = tables.pte(program.address(page));
+      int index = tables.pteIndex(program.address(page));
+      if (table == null || !format.isContiguous(table.entries[index])) {
+        continue;
+      }
+      int start = index & -group;
+      long first = table.entries[start];
+      assertThat(kernel.ptes().frame(first) % group).as("group of page %d", page).isZero();
+      assertThat(format.isContiguous(first) && format.hardware().isPresent(first)).isTrue();
+      assertThat(kernel.ptes().frame(table.entries[index]))
+          .isEqualTo(kernel.ptes().frame(first) + index - start);
+      assertThat(format.protection(table.entries[index], 0))
+          .as("rights in the group of page %d", page)
+          .isEqualTo(format.protection(first, 0));
+    }
   }
 
   private void count(RandomProgram.Pair pair, long address, int number, PageReport page) {

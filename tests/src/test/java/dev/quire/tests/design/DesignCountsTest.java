@@ -46,6 +46,9 @@ import org.junit.jupiter.params.provider.ValueSource;
  * changes nothing but its own primitives.
  */
 class DesignCountsTest {
+  /** The rows of the published tables: 4 KiB to 2 MiB. */
+  private static final int[] ORDERS = {0, 2, 3, 4, 5, 6, 7, 8, 9};
+
   private static FolioWorkload x86(RmapDesign rmap, GatherDesign gather, int order) {
     return new FolioWorkload(FolioWorkload.x86().withRmap(rmap).withGather(gather), order);
   }
@@ -60,7 +63,7 @@ class DesignCountsTest {
   @ParameterizedTest
   @EnumSource
   void forkOfLargeFolios(RmapDesign design) {
-    for (int order : new int[] {0, 2, 4, 9}) {
+    for (int order : ORDERS) {
       FolioWorkload run = x86(design, GatherDesign.RUNS, order);
       int folios = PAGES >> order;
       int calls = design.compareTo(RmapDesign.LEVELS_BATCHED) < 0 ? PAGES : folios;
@@ -85,7 +88,7 @@ class DesignCountsTest {
   @ParameterizedTest
   @EnumSource
   void munmapOfLargeFolios(GatherDesign design) {
-    for (int order : new int[] {0, 2, 4, 9}) {
+    for (int order : ORDERS) {
       FolioWorkload run = x86(RmapDesign.LEVELS, design, order);
       int pages = PAGES / 2;
       int runs = design.batchesZap() ? pages >> order : pages;
