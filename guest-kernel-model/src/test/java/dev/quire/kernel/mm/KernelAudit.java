@@ -163,7 +163,6 @@ final class KernelAudit {
   /** What the walk over all frames adds up. */
   private static final class Sums {
     long free;
-    long used;
     long tables;
     long anonMapped;
     long fileMapped;
@@ -191,10 +190,8 @@ final class KernelAudit {
         sums.free += 1L << order;
       } else if (frames.is(pfn, PageFlag.TABLE)) {
         sums.tables++;
-        sums.used += 1L << order;
       } else {
         checkFolio(pfn, order, sums);
-        sums.used += 1L << order;
       }
       pfn += 1L << order;
     }
