@@ -20,6 +20,9 @@ final class Comparison {
   /** The huge zero page is one for the machine: who needs it first is not the process's doing. */
   private static final String HUGE_ZERO_EVENTS = "thp_zero_page_alloc";
 
+  /** Of shmem and files only: recordings that list the sizes of anonymous memory lack it. */
+  private static final String SMALLEST_SIZE = "8kB.";
+
   private final int index;
   private final ScriptOp op;
   private final List<Difference> differences;
@@ -99,8 +102,11 @@ final class Comparison {
     recorded.keySet().forEach(name -> names.add((String) name));
     for (Object key : counted.keySet()) {
       String name = (String) key;
-      if (field.equals(ObservedFields.THP)
-          || name.startsWith(THP_EVENTS) && !name.startsWith(HUGE_ZERO_EVENTS)) {
+      boolean always =
+          field.equals(ObservedFields.THP)
+              ? !name.startsWith(SMALLEST_SIZE)
+              : name.startsWith(THP_EVENTS) && !name.startsWith(HUGE_ZERO_EVENTS);
+      if (always) {
         names.add(name);
       }
     }

@@ -148,20 +148,12 @@ final class ScriptRunner {
     for (int order = 1; order <= PMD_ORDER; order++) {
       for (MthpStat stat : MthpStat.values()) {
         long times = counted.of(order, stat);
-        if (times != 0 && isRecorded(order, stat)) {
+        if (times != 0) {
           thp.put((SMALLEST_KIB << order) + "kB." + stat.fileName(), times);
         }
       }
     }
     return thp;
-  }
-
-  /** Recordings do not have the splits of 8 KiB folios, though the kernel counts them. */
-  private static boolean isRecorded(int order, MthpStat stat) {
-    return order > 1
-        || stat == MthpStat.SHMEM_ALLOC
-        || stat == MthpStat.SHMEM_FALLBACK
-        || stat == MthpStat.SHMEM_FALLBACK_CHARGE;
   }
 
   private static Map<String, Object> vmstat(KernelCounters.Snapshot counted) {
