@@ -90,23 +90,25 @@ class ShippedExperimentsTest {
     "rmap, total/fork/16k, fork/16k/total-mapcount, fork/16k/linux-6.9, 3",
     "rmap, minimize/munmap/2m, munmap/2m/linux-6.12, munmap/2m/linux-6.11, 20",
     "mmap-exit, munmap/64k/change, munmap/64k/linux-6.9, munmap/64k/fork-batched, 20",
-    "mmap-exit, exit/altra/order-3, build/order-3/ranges/j80/exit, build/order-3/pages/j80/exit, 15",
-    "large-anon-folios, v1/basic/kernel, build/v1-basic/j80/kernel, build/v1-baseline/j80/kernel, 30",
+    "mmap-exit, exit/altra/order-3, build/order-3/ranges/j80/exit, build/order-3/pages/j80/exit,"
+        + " 15",
+    "large-anon-folios, v1/basic/kernel, build/v1-basic/j80/kernel, build/v1-baseline/j80/kernel,"
+        + " 30",
     "large-anon-folios, v1/full/kernel, build/v1-full/j80/kernel, build/v1-basic/j80/kernel, 2",
     "large-anon-folios, v1/contpte/user, build/v1-contpte/j80/user, build/v1-full/j80/user, 1",
     "large-anon-folios, v1/exefolio/user, build/v1-exefolio/j80/user, build/v1-contpte/j80/user, 1",
     "large-anon-folios, v1/16k/user, build/v1-16k/j80/user, build/v1-baseline/j80/user, 1",
     "large-anon-folios, v5/j8/exefolio/real, build/v5-exefolio/j8/real, build/v5-mthp/j8/real, 2",
     "large-anon-folios, micro/fork/basic/2m, fork/2m/contpte-basic, fork/2m/contpte-batch, 1000",
-    "large-anon-folios, micro/munmap/basic/2m, munmap/2m/contpte-basic, munmap/2m/contpte-batch, 800"
+    "large-anon-folios, micro/munmap/basic/2m, munmap/2m/contpte-basic, munmap/2m/contpte-batch,"
+        + " 800"
   })
   void withoutItsMechanismARowMoves(
       String experiment, String row, String with, String without, double least) {
     PublishedRow published = result(experiment).published().rows().get(row);
     Reproduction off =
         new Reproduction(
-            name -> experiments.scenario(name.equals(with) ? without : name),
-            experiments::machine);
+            name -> experiments.scenario(name.equals(with) ? without : name), experiments::machine);
     double moved = off.modelled(published) - modelled(experiment, row);
     assertThat(Math.abs(moved)).isGreaterThanOrEqualTo(least);
   }

@@ -1,0 +1,76 @@
+package dev.quire.lab.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.quire.lab.report.JsonValues;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** {@code quire reproduce}, on the quickest experiment. */
+class ReproduceCommandTest {
+  private static final String QUICK = "guest-memfd-population";
+
+  @TempDir Path folder;
+  private final CommandLineHarness quire = new CommandLineHarness();
+
+  @Test
+  void rowsSummaryAndPage() throws Exception {
+    Path page = folder.resolve("page.html");
+    assertThat(quire.run("reproduce", QUICK, "--json", "-", "--report", page.toString())).isZero();
+    List<Map<String, Object>> rows = new ArrayList<>();
+    List<Map<String, Object>> lines = quire.out().lines().map(JsonValues::object).toList();
+    for (Map<String, Object> line : lines) {
+      if (line.get("kind").equals("row")) {
+        assertThat(line)
+            .containsKeys("experiment", "name", "unit", "published", "modelled", "error")
+            .containsKeys("basis", "source");
+        rows.add(line);
+      }
+    }
+    assertThat(lines.getFirst()).containsEntry("kind", "manifest");
+    assertThat(lines.getLast()).containsEntry("kind", "summary").containsEntry("experiment", QUICK);
+    assertThat(rows).extracting(row -> row.get("basis")).contains("fitted", "predicted", "counted");
+    Map<String, Object> firecracker =
+        rows.stream().filter(row -> row.get("name").equals("firecracker/after")).findFirst().get();
+    assertThat(firecracker)
+        .containsEntry("published", 904.0)
+        .containsEntry("unit", "ms")
+        .containsEntry("basis", "predicted");
+    String html = Files.readString(page);
+    assertThat(html).contains("<td>firecracker/after</td>", "904.00 ms", "\"kind\":\"pairs\"");
+    assertThat(html).contains("UFFDIO_COPY is not part of this kernel yet");
+    assertThat(html).doesNotContain("src=\"http", "href=\"http");
+  }
+
+  @Test
+  void theTableIsForAPerson() {
+    assertThat(quire.run("reproduce", QUICK)).isZero();
+    assertThat(quire.out())
+        .contains("selftest/before", "708.0 ms", "mean absolute error, predicted", "furthest off");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "rmp | unknown experiment 'rmp', did you mean rmap?",
+        "snapshot-restore | 'snapshot-restore' is not available in this version",
+        "--fit vax | unknown machine 'vax': --fit fits icelake, xeon-4210r, altra, m2-vm",
+        "--fit-to . | --fit-to needs --fit",
+        "--fit --fit-to nowhere/at/all | there is no such folder",
+        "--fit --report x.html | --fit writes no report"
+      })
+  void mistakes(String arguments, String message) {
+    List<String> line = new ArrayList<>(List.of("reproduce"));
+    line.addAll(List.of(arguments.split(" ")));
+    assertThat(quire.run(line.toArray(String[]::new))).isEqualTo(ExitCode.USAGE);
+    assertThat(quire.err()).contains(message).hasLineCount(1);
+  }
+}
