@@ -16,6 +16,9 @@ import java.util.Map;
  * @param rows in the order of the file
  */
 public record ExperimentResult(Published published, Plan plan, List<RowResult> rows) {
+  /** Rows that a report names as furthest off. */
+  static final int WORST = 5;
+
   /** Means of one basis. */
   public record Mean(int rows, double model, double noChange) {}
 
@@ -100,6 +103,7 @@ public record ExperimentResult(Published published, Plan plan, List<RowResult> r
       members.put(basis.text() + "_mean_absolute_error", finite(mean.model()));
       members.put(basis.text() + "_no_change_error", finite(mean.noChange()));
     }
+    members.put("furthest_off", worst(WORST).stream().map(row -> row.row().name()).toList());
     members.put("bounds", bounds());
     members.put("bounds_broken", brokenBounds().stream().map(row -> row.row().name()).toList());
     List<String> wrong = new ArrayList<>();

@@ -89,7 +89,8 @@ public record Published(
             "after",
             "form",
             "count",
-            "not_modelled"));
+            "not_modelled",
+            "off"));
     String unit = file.text(map, "unit");
     String source = file.text(map, "source");
     if (!sources.members().containsKey(source)) {
@@ -109,7 +110,8 @@ public record Published(
         formula,
         machine,
         file.textOrNull(map, "no_change"),
-        file.text(sources, source));
+        file.text(sources, source),
+        file.textOrNull(map, "off"));
   }
 
   private static Formula formula(DataFile file, YamlNode.Mapping map, String unit) {

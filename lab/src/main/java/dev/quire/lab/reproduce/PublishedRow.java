@@ -14,6 +14,7 @@ import static java.util.Objects.requireNonNull;
  * @param noChange the row whose published figure is what "no change" would answer; null where that
  *     is 0 per cent, or where there is nothing it would answer
  * @param source the document
+ * @param off why the model is off here, as far as it is known; null where nothing was written down
  */
 public record PublishedRow(
     String name,
@@ -23,7 +24,8 @@ public record PublishedRow(
     Formula formula,
     String machine,
     String noChange,
-    String source) {
+    String source,
+    String off) {
   /** Whether a figure is exact or a bound. */
   public enum Bound {
     NONE,

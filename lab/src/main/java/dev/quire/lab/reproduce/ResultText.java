@@ -9,8 +9,6 @@ import java.util.Locale;
 
 /** An experiment's result as lines for a person. A pure function. */
 public final class ResultText {
-  private static final int WORST = 5;
-
   private ResultText() {}
 
   /** Every row, then the summary. */
@@ -114,7 +112,7 @@ public final class ResultText {
     int ladders = result.published().ladders().size();
     lines.add("  ladders in order: %d of %d".formatted(ladders - wrong, ladders));
     lines.add("  furthest off:");
-    for (RowResult row : result.worst(WORST)) {
+    for (RowResult row : result.worst(ExperimentResult.WORST)) {
       lines.add(
           "    %s: %s for %s, %s; %s"
               .formatted(
@@ -123,6 +121,9 @@ public final class ResultText {
                   published(row.row()),
                   error(row),
                   row.basis().text()));
+      if (row.row().off() != null) {
+        lines.add("      " + row.row().off());
+      }
     }
     return lines;
   }

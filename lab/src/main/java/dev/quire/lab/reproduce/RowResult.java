@@ -61,6 +61,9 @@ public record RowResult(
       members.put("bound", row.bound().name().toLowerCase(Locale.ROOT).replace('_', '-'));
       members.put("bound_kept", bound());
     }
+    if (row.off() != null) {
+      members.put("off", row.off());
+    }
     if (row.formula() instanceof Formula.NotModelled none) {
       members.put("reason", none.reason());
     }

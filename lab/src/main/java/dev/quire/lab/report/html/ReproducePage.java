@@ -128,6 +128,7 @@ public final class ReproducePage {
       html.raw("<p class=\"note what-if\">Orders the model has the other way round: ");
       html.text(String.join("; ", wrong.stream().map(Object::toString).toList())).raw("</p>\n");
     }
+    furthestOff(html, rows, summary);
     for (String unit : units(rows)) {
       plot(html, name, unit, rows, plots);
     }
@@ -142,6 +143,28 @@ public final class ReproducePage {
     html.raw("</tr></thead><tbody>\n");
     rows.forEach(row -> row(html, row));
     html.raw("</tbody></table></div></section>\n");
+  }
+
+  private static void furthestOff(
+      HtmlText html, List<Map<String, Object>> rows, Map<String, Object> summary) {
+    List<?> names = (List<?>) summary.get("furthest_off");
+    html.raw("<p class=\"note\">Furthest off:</p><ul>\n");
+    for (Object name : names) {
+      for (Map<String, Object> row : rows) {
+        if (name.equals(row.get("name"))) {
+          html.raw("<li>").text(name + ", " + error(row));
+          html.text(row.get("off") == null ? "" : ": " + row.get("off")).raw("</li>\n");
+        }
+      }
+    }
+    html.raw("</ul>\n");
+  }
+
+  private static String error(Map<String, Object> row) {
+    boolean percent = row.get("unit").equals("%");
+    return row.get("error") instanceof Number error
+        ? String.format(Locale.ROOT, "%+.2f %s", error.doubleValue(), percent ? "pp" : "%")
+        : "–";
   }
 
   private static Set<String> units(List<Map<String, Object>> rows) {
@@ -202,13 +225,7 @@ public final class ReproducePage {
     String unit = row.get("unit").toString();
     html.element("td", "class=\"n\"", sign + figure(row.get("published"), unit));
     html.element("td", "class=\"n\"", figure(row.get("modelled"), unit));
-    boolean percent = unit.equals("%");
-    html.element(
-        "td",
-        "class=\"n\"",
-        row.get("error") instanceof Number error
-            ? String.format(Locale.ROOT, "%+.2f %s", error.doubleValue(), percent ? "pp" : "%")
-            : "–");
+    html.element("td", "class=\"n\"", error(row));
     String basis = row.get("basis").toString().replace('_', ' ');
     Object kept = row.get("bound_kept");
     Object reason = row.get("reason");

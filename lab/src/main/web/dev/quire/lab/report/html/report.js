@@ -94,7 +94,8 @@
     const bent = Math.max(...sizes) > 300 && plot.unit === "%";
     const value = { field: "value", type: "quantitative",
       scale: bent ? { type: "symlog", constant: 10 } : { zero: false },
-      axis: { title: plot.unit, orient: "top" } };
+      axis: { title: plot.unit, orient: "top",
+        ...(bent ? { values: [-100, -50, -20, -10, 0, 10, 20, 50, 100, 300, 1000, 3000] } : {}) } };
     return {
       data: { values: plot.values },
       width: "container",
