@@ -22,6 +22,7 @@ final class LookupPath {
 
   private int soleTag;
   private TranslationCache found;
+  private int foundTag;
 
   /** By the order of what is to be filled; null where no array holds it. */
   private final TranslationCache[] fillCaches = new TranslationCache[MAX_ORDER + 1];
@@ -112,7 +113,7 @@ final class LookupPath {
   int find(long vpn, long owner, long globalOwner) {
     TranslationCache sole = soleCache;
     if (sole != null) {
-      found = sole;
+      foundIn(sole, soleTag);
       return sole.find(soleTag, vpn, owner, globalOwner);
     }
     for (long rest = active; rest != 0; rest &= rest - 1) {
@@ -120,16 +121,29 @@ final class LookupPath {
       TranslationCache cache = probeCaches[probe];
       int slot = cache.find(probeTags[probe], vpn, owner, globalOwner);
       if (slot >= 0) {
-        found = cache;
+        foundIn(cache, probeTags[probe]);
         return slot;
       }
     }
     return NONE;
   }
 
+  private void foundIn(TranslationCache cache, int tag) {
+    foundTag = tag;
+    // Mostly the one of before: storing a reference costs more than looking.
+    if (found != cache) {
+      found = cache;
+    }
+  }
+
   /** Where the slot that {@link #find} gave last is. */
   TranslationCache found() {
     return found;
+  }
+
+  /** The tag of its entry. */
+  int foundTag() {
+    return foundTag;
   }
 
   /**

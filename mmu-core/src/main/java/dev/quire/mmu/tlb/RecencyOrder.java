@@ -6,9 +6,9 @@ import java.util.Arrays;
  * The ways of each set of an LRU array in the order of their last use. Slots are numbered through
  * all sets.
  *
- * <p>Up to 16 ways are a list of four-bit numbers in one long, the newest lowest. More ways are a
- * ring of links for each set, from the newest over the oldest to newer ones, so that the oldest
- * becomes the newest with one assignment.
+ * <p>Up to 16 ways are a list of four-bit numbers in one long, the newest lowest. More ways of one
+ * set, which is mostly filled, are a ring of links, so that the oldest becomes the newest with one
+ * assignment. More ways of many sets, which are mostly touched, have the time of their last use.
  */
 final class RecencyOrder {
   private static final int MOST_PACKED = 16;
@@ -24,25 +24,31 @@ final class RecencyOrder {
   /** By set, or null. */
   private final long[] packed;
 
-  /** By slot, or null; the newest by set. */
+  /** By slot, or null. */
+  private final long[] lastUses;
+
+  private long clock;
+
+  /** By slot, or null. Older than the oldest is the newest. */
   private final int[] newer;
 
   private final int[] older;
-  private final int[] newest;
+  private int oldest;
 
   RecencyOrder(int sets, int ways) {
     this.ways = ways;
     boolean packs = ways <= MOST_PACKED;
+    boolean links = !packs && sets == 1;
     oldestShift = packs ? BITS * (ways - 1) : 0;
     usedBits = packs ? -1L >>> Long.SIZE - BITS * ways : 0;
     packed = packs ? new long[sets] : null;
-    newer = packs ? null : new int[sets * ways];
-    older = packs ? null : new int[sets * ways];
-    newest = packs ? null : new int[sets];
+    lastUses = packs || links ? null : new long[sets * ways];
+    newer = links ? new int[ways] : null;
+    older = links ? new int[ways] : null;
     reset();
   }
 
-  /** In each set way 0 is the oldest. */
+  /** In each set way 0 is the oldest, or all are alike. */
   void reset() {
     if (packed != null) {
       long list = 0;
@@ -50,48 +56,63 @@ final class RecencyOrder {
         list = list << BITS | way;
       }
       Arrays.fill(packed, list);
-      return;
-    }
-    for (int set = 0; set < newest.length; set++) {
-      int base = set * ways;
+    } else if (lastUses != null) {
+      Arrays.fill(lastUses, 0);
+    } else {
       for (int way = 0; way < ways; way++) {
-        newer[base + way] = base + (way + 1 == ways ? 0 : way + 1);
-        older[base + way] = base + (way == 0 ? ways - 1 : way - 1);
+        newer[way] = way + 1 == ways ? 0 : way + 1;
+        older[way] = way == 0 ? ways - 1 : way - 1;
       }
-      newest[set] = base + ways - 1;
+      oldest = 0;
     }
-  }
-
-  int oldest(int set) {
-    return packed != null
-        ? set * ways + ((int) (packed[set] >>> oldestShift) & WAY_MASK)
-        : newer[newest[set]];
   }
 
   /** The oldest slot among {@code count} ways from {@code firstWay}. */
   int oldestOf(int set, int firstWay, int count) {
     int first = set * ways + firstWay;
-    int slot = oldest(set);
+    if (lastUses != null) {
+      return leastRecent(first, count);
+    }
     int shift = oldestShift;
+    int slot = packed != null ? wayAt(set, shift) : oldest;
     while (slot < first || slot >= first + count) {
-      if (packed != null) {
-        shift -= BITS;
-        slot = set * ways + ((int) (packed[set] >>> shift) & WAY_MASK);
-      } else {
-        slot = newer[slot];
-      }
+      shift -= BITS;
+      slot = packed != null ? wayAt(set, shift) : newer[slot];
     }
     return slot;
   }
 
-  /** What {@link #touch} of the oldest slot does, for less. */
-  void renewOldest(int set) {
+  private int wayAt(int set, int shift) {
+    return set * ways + ((int) (packed[set] >>> shift) & WAY_MASK);
+  }
+
+  private int leastRecent(int first, int count) {
+    int least = first;
+    long time = lastUses[first];
+    for (int slot = first + 1; slot < first + count; slot++) {
+      long other = lastUses[slot];
+      least = other < time ? slot : least;
+      time = Math.min(other, time);
+    }
+    return least;
+  }
+
+  /** Makes the oldest slot the newest, and says which it is. */
+  int renewOldest(int set) {
     if (packed != null) {
       long list = packed[set];
-      packed[set] = (list << BITS | list >>> oldestShift & WAY_MASK) & usedBits;
-    } else {
-      newest[set] = newer[newest[set]];
+      int way = (int) (list >>> oldestShift) & WAY_MASK;
+      packed[set] = (list << BITS | way) & usedBits;
+      return set * ways + way;
     }
+    if (lastUses != null) {
+      int slot = leastRecent(set * ways, ways);
+      lastUses[slot] = ++clock;
+      return slot;
+    }
+    int slot = oldest;
+    oldest = newer[slot];
+    return slot;
   }
 
   /** Makes a slot the newest of its set. */
@@ -103,14 +124,12 @@ final class RecencyOrder {
       long above = list & -(place << BITS);
       long below = list & place - 1;
       packed[set] = above | below << BITS | way;
-      return;
-    }
-    int first = newest[set];
-    if (slot != first) {
-      if (slot != newer[first]) {
-        moveBehind(first, slot);
-      }
-      newest[set] = slot;
+    } else if (lastUses != null) {
+      lastUses[slot] = ++clock;
+    } else if (slot == oldest) {
+      oldest = newer[slot];
+    } else if (slot != older[oldest]) {
+      moveBeforeOldest(slot);
     }
   }
 
@@ -123,13 +142,13 @@ final class RecencyOrder {
       long above = list & -(place << BITS);
       long below = list & place - 1;
       packed[set] = above >>> BITS | below | (long) way << oldestShift;
-      return;
-    }
-    int first = newest[set];
-    if (slot == first) {
-      newest[set] = older[slot];
-    } else if (slot != newer[first]) {
-      moveBehind(first, slot);
+    } else if (lastUses != null) {
+      lastUses[slot] = 0;
+    } else if (slot != oldest) {
+      if (slot != older[oldest]) {
+        moveBeforeOldest(slot);
+      }
+      oldest = slot;
     }
   }
 
@@ -141,12 +160,12 @@ final class RecencyOrder {
   }
 
   /** Puts a slot between the newest and the oldest. */
-  private void moveBehind(int first, int slot) {
+  private void moveBeforeOldest(int slot) {
     newer[older[slot]] = newer[slot];
     older[newer[slot]] = older[slot];
-    int oldest = newer[first];
-    newer[first] = slot;
-    older[slot] = first;
+    int newest = older[oldest];
+    newer[newest] = slot;
+    older[slot] = newest;
     newer[slot] = oldest;
     older[oldest] = slot;
   }

@@ -196,7 +196,7 @@ public final class TlbHierarchy {
     int slot = path.find(vpn, owner, globalOwner);
     if (slot >= 0) {
       TranslationCache cache = path.found();
-      cache.touch(slot);
+      cache.touch(slot, path.foundTag(), vpn);
       counts[cache.hitCounter]++;
       last = vpn << TYPE_BITS | type;
       counters.repeatOf(type, cache.hitCounter);
@@ -217,7 +217,7 @@ public final class TlbHierarchy {
       return false;
     }
     TranslationCache cache = path.found();
-    cache.touch(slot);
+    cache.touch(slot, path.foundTag(), vpn);
     counts[cache.hitCounter]++;
     int run = cache.kind(slot) == TranslationCache.PART ? EntryInfo.pages(cache.info(slot)) : 0;
     fillL1(vpn, type, run, cache.owner(slot), cache.info(slot));

@@ -40,13 +40,13 @@ final class TranslationCache {
   /** In place of a key: bits of it that no key has are set. */
   static final long FREE = -1;
 
-  private static final int SLOT_LONGS = 4;
+  private static final int SLOT_LONGS = 3;
   private static final int KEY = 0;
   private static final int OWNER = 1;
   private static final int INFO = 2;
-  private static final int NEXT = 3;
+  private static final long LOW_HALF = 0xffff_ffffL;
   private static final int MOST_SCANNED = 4;
-  private static final int FEW_ENTRIES = 256;
+  private static final int FREE_BUCKETS = 4096;
   private static final int KINDS = 4;
   private static final int NONE = -1;
 
@@ -54,8 +54,11 @@ final class TranslationCache {
   private final int ways;
   private final int setMask;
 
-  /** Key, owner, info and the next slot of its chain, side by side: half a cache line. */
+  /** Key, owner and info of a slot side by side. */
   private final long[] slots;
+
+  /** Of a chained slot: its bucket in the upper half, the slot behind it in the lower; or null. */
+  private final long[] links;
 
   /** Null under another policy than LRU. */
   private final RecencyOrder recency;
@@ -114,6 +117,7 @@ final class TranslationCache {
     trees = replacement == TlbReplacement.TREE_PLRU ? new long[setMask + 1] : null;
     randomState = mixed(seed + structure) | 1;
     boolean hashed = ways > MOST_SCANNED;
+    links = hashed ? new long[entries] : null;
     heads = hashed ? new int[buckets(entries)] : null;
     bucketBits = hashed ? Integer.numberOfTrailingZeros(heads.length) : 0;
     boolean limited = !limits.isEmpty();
@@ -131,7 +135,7 @@ final class TranslationCache {
 
   /** Small arrays, which miss more often than not, get more of them: an empty one ends a search. */
   private static int buckets(int entries) {
-    return Integer.highestOneBit((entries <= FEW_ENTRIES ? 8 : 4) * entries - 1);
+    return Integer.highestOneBit(Math.min(32 * entries, Math.max(4 * entries, FREE_BUCKETS)) - 1);
   }
 
   /** Tells a lookup path when an order it can probe appears or vanishes. */
@@ -165,7 +169,7 @@ final class TranslationCache {
     } else {
       slot = heads[bucketOf(page)];
       while (slot != NONE && slots[SLOT_LONGS * slot + KEY] != key) {
-        slot = (int) slots[SLOT_LONGS * slot + NEXT];
+        slot = (int) links[slot];
       }
     }
     if (slot == NONE) {
@@ -179,6 +183,20 @@ final class TranslationCache {
   }
 
   private int scan(int base, long key) {
+    if (ways == MOST_SCANNED) {
+      // The usual case without a loop.
+      int at = SLOT_LONGS * base + KEY;
+      if (slots[at] == key) {
+        return base;
+      }
+      if (slots[at + SLOT_LONGS] == key) {
+        return base + 1;
+      }
+      if (slots[at + 2 * SLOT_LONGS] == key) {
+        return base + 2;
+      }
+      return slots[at + 3 * SLOT_LONGS] == key ? base + 3 : NONE;
+    }
     for (int way = 0; way < ways; way++) {
       if (slots[SLOT_LONGS * (base + way) + KEY] == key) {
         return base + way;
@@ -200,10 +218,14 @@ final class TranslationCache {
     return NONE;
   }
 
-  /** Marks a slot as the one used last. */
-  void touch(int slot) {
+  /** Marks the slot that {@link #find} gave as the one used last. */
+  void touch(int slot, int tag, long vpn) {
+    touch(slot, (int) (vpn >>> tag) & setMask);
+  }
+
+  private void touch(int slot, int set) {
     if (recency != null) {
-      recency.touch(setOf(slots[SLOT_LONGS * slot + KEY]), slot);
+      recency.touch(set, slot);
     } else if (trees != null) {
       touchTree(slot);
     }
@@ -220,7 +242,9 @@ final class TranslationCache {
     long page = vpn >>> order;
     long key = page << Order.BASE_PAGE_SHIFT + order | tag;
     int set = (int) page & setMask;
-    int slot = victim(tag, set);
+    boolean plainLru = recency != null && firstWay == null;
+    // A free slot counts as the oldest, and which free slot is taken makes no difference.
+    int slot = plainLru ? recency.renewOldest(set) : victim(tag, set);
     long old = slots[SLOT_LONGS * slot + KEY];
     if (inner != null && isTranslation(slot)) {
       dropFromInner(slot);
@@ -230,10 +254,10 @@ final class TranslationCache {
     }
     if (heads != null) {
       if (old != FREE) {
-        unchain(slot, old);
+        unchain(slot);
       }
       int bucket = bucketOf(page);
-      slots[SLOT_LONGS * slot + NEXT] = heads[bucket];
+      links[slot] = (long) bucket << Integer.SIZE | heads[bucket] & LOW_HALF;
       heads[bucket] = slot;
     }
     slots[SLOT_LONGS * slot + KEY] = key;
@@ -242,16 +266,14 @@ final class TranslationCache {
     if (EntryInfo.stage1Extent(info) > order || (tag & KIND_MASK) == PART) {
       irregular = true;
     }
-    if (recency != null && firstWay == null) {
-      recency.renewOldest(set);
-    } else {
-      touch(slot);
+    if (!plainLru) {
+      touch(slot, set);
     }
   }
 
   void remove(int slot) {
     if (heads != null) {
-      unchain(slot, slots[SLOT_LONGS * slot + KEY]);
+      unchain(slot);
     }
     size--;
     countTag((int) slots[SLOT_LONGS * slot + KEY] & TAG_MASK, -1);
@@ -282,7 +304,7 @@ final class TranslationCache {
   /** The slot after; take it before a removal of {@code slot}. */
   int next(int slot, long key) {
     if (heads != null) {
-      return (int) slots[SLOT_LONGS * slot + NEXT];
+      return (int) links[slot];
     }
     return slot + 1 < (setOf(key) + 1) * ways ? slot + 1 : NONE;
   }
@@ -380,24 +402,21 @@ final class TranslationCache {
     }
   }
 
-  private void unchain(int slot, long key) {
-    int bucket = bucketOf(pageOf(key));
+  private void unchain(int slot) {
+    long link = links[slot];
+    int bucket = (int) (link >>> Integer.SIZE);
     int before = heads[bucket];
     if (before == slot) {
-      heads[bucket] = (int) slots[SLOT_LONGS * slot + NEXT];
+      heads[bucket] = (int) link;
       return;
     }
-    while (slots[SLOT_LONGS * before + NEXT] != slot) {
-      before = (int) slots[SLOT_LONGS * before + NEXT];
+    while ((int) links[before] != slot) {
+      before = (int) links[before];
     }
-    slots[SLOT_LONGS * before + NEXT] = slots[SLOT_LONGS * slot + NEXT];
+    links[before] = link;
   }
 
   private int victim(int tag, int set) {
-    if (recency != null && firstWay == null) {
-      // A free slot counts as the oldest, and which free slot is taken makes no difference.
-      return recency.oldest(set);
-    }
     int from = 0;
     int count = ways;
     // Ways are limited by page order only: a walk-cache entry may be anywhere.

@@ -108,7 +108,7 @@ final class WalkModel {
       counts[TlbCounters.access(structure)]++;
       int slot = cache.find(tableTag(shift), vpn, owner, owner);
       if (slot >= 0) {
-        cache.touch(slot);
+        cache.touch(slot, tableTag(shift), vpn);
         counts[TlbCounters.hit(structure)]++;
         counts[TlbCounters.WALK_CACHE_HIT]++;
         return step + 1;
@@ -145,7 +145,7 @@ final class WalkModel {
     int tag = TranslationCache.NESTED | order;
     int slot = cache.find(tag, gpn, nestedOwner, nestedOwner);
     if (slot >= 0) {
-      cache.touch(slot);
+      cache.touch(slot, tag, gpn);
       counts[TlbCounters.hit(nestedStructure)]++;
       return 0;
     }
