@@ -44,7 +44,7 @@ public final class MeasureBench {
       String guest, String arguments, long memoryBytes, double warmPart, double least) {}
 
   private static final Work STREAM =
-      new Work("stream-x86_64", "map=upfront iters=25", 64L << 20, 0.3, 0.6);
+      new Work("stream-x86_64", "map=upfront iters=12", 64L << 20, 0.3, 0.6);
   private static final Work GUPS =
       new Work("gups-x86_64", "map=upfront mib=64 iters=1 updates=8000000", 128L << 20, 0.25, 0.3);
   private static final Work BTREE =

@@ -10,6 +10,7 @@ import dev.quire.lab.bench.SweepBench;
 import dev.quire.lab.bench.TlbBench;
 import dev.quire.lab.report.JsonLines;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
@@ -35,6 +36,10 @@ public final class BenchCommand implements Callable<Integer> {
   private static final List<String> NAMES =
       List.of("start", "fill", "speed", "measure", "tlb", "kernel", "sweep");
 
+  /** Of the benchmarks that are told; so many take no more than five minutes. */
+  private static final Map<String, Integer> USUAL_ROUNDS =
+      Map.of("start", 9, "speed", 9, "measure", 3, "tlb", 9, "kernel", 9);
+
   private final Invocation invocation;
 
   @Mixin CommonOptions common;
@@ -47,9 +52,8 @@ public final class BenchCommand implements Callable<Integer> {
   @Option(
       names = "--rounds",
       paramLabel = "N",
-      defaultValue = "9",
-      description = "Rounds of paired measurements (default: ${DEFAULT-VALUE}).")
-  int rounds;
+      description = "Rounds of paired measurements (default: 9, of measure 3).")
+  Integer rounds;
 
   BenchCommand(Invocation invocation) {
     this.invocation = invocation;
@@ -69,14 +73,13 @@ public final class BenchCommand implements Callable<Integer> {
             "unknown benchmark '" + name + "': choose from " + String.join(", ", NAMES));
       }
     }
-    if (rounds < 1) {
+    if (rounds != null && rounds < 1) {
       throw CommandFailure.usage("--rounds " + rounds + " is not positive");
     }
     boolean kept = true;
     try (JsonLines json = common.openJson(invocation)) {
       if (json != null) {
-        json.manifest(
-            Build.manifest(invocation, common.seed, Map.of("command", "bench", "rounds", rounds)));
+        json.manifest(Build.manifest(invocation, common.seed, config()));
       }
       for (String name : names) {
         if (!common.quiet) {
@@ -97,14 +100,29 @@ public final class BenchCommand implements Callable<Integer> {
     return kept ? ExitCode.DONE : ExitCode.FAILED;
   }
 
+  private Map<String, Object> config() {
+    Map<String, Object> config = new LinkedHashMap<>();
+    config.put("command", "bench");
+    for (String name : names) {
+      if (USUAL_ROUNDS.containsKey(name)) {
+        config.put("rounds_of_" + name, rounds(name));
+      }
+    }
+    return config;
+  }
+
+  private int rounds(String name) {
+    return rounds == null ? USUAL_ROUNDS.get(name) : rounds;
+  }
+
   private List<Ratio> run(String name) {
     return switch (name) {
       case "start" -> startBench().run();
       case "fill" -> new FillBench().run();
       case "speed" -> speed();
       case "measure" -> measure();
-      case "tlb" -> new TlbBench(rounds).run();
-      case "kernel" -> new KernelBench(rounds).run();
+      case "tlb" -> new TlbBench(rounds(name)).run();
+      case "kernel" -> new KernelBench(rounds(name)).run();
       case "sweep" ->
           new SweepBench(ChildCommand.prefix(), Runtime.getRuntime().availableProcessors()).run();
       default -> throw new IllegalStateException(name);
@@ -116,7 +134,7 @@ public final class BenchCommand implements Callable<Integer> {
     for (String arch : SpeedBench.withoutQemu()) {
       invocation.err().println("quire: no QEMU for " + arch + " here: not compared with it");
     }
-    return new SpeedBench(name -> catalogue.bytes(catalogue.find(name)), rounds).run();
+    return new SpeedBench(name -> catalogue.bytes(catalogue.find(name)), rounds("speed")).run();
   }
 
   private List<Ratio> measure() {
@@ -124,7 +142,7 @@ public final class BenchCommand implements Callable<Integer> {
     if (!MeasureBench.hasLackey()) {
       invocation.err().println("quire: no valgrind or no cc here: not compared with lackey");
     }
-    return new MeasureBench(name -> catalogue.bytes(catalogue.find(name)), rounds).run();
+    return new MeasureBench(name -> catalogue.bytes(catalogue.find(name)), rounds("measure")).run();
   }
 
   private StartBench startBench() {
@@ -136,6 +154,6 @@ public final class BenchCommand implements Callable<Integer> {
         launcher,
         Path.of(System.getProperty("java.home")),
         System.getProperty("java.class.path"),
-        rounds);
+        rounds("start"));
   }
 }

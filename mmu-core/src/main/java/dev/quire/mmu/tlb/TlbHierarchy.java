@@ -219,8 +219,9 @@ public final class TlbHierarchy {
     TranslationCache cache = path.found();
     cache.touch(slot, path.foundTag(), vpn);
     counts[cache.hitCounter]++;
-    int run = cache.kind(slot) == TranslationCache.PART ? EntryInfo.pages(cache.info(slot)) : 0;
-    fillL1(vpn, type, run, cache.owner(slot), cache.info(slot));
+    long info = cache.info(slot);
+    boolean part = (path.foundTag() & TranslationCache.KIND_MASK) == TranslationCache.PART;
+    fillL1(vpn, type, part ? EntryInfo.pages(info) : 0, cache.owner(slot), info);
     return true;
   }
 

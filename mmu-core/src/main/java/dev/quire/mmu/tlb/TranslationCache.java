@@ -249,7 +249,8 @@ final class TranslationCache {
     if (inner != null && isTranslation(slot)) {
       dropFromInner(slot);
     }
-    if (((int) (old ^ key) & TAG_MASK) != 0 || old == FREE) {
+    // A free slot has a tag of its own.
+    if (((int) (old ^ key) & TAG_MASK) != 0) {
       countReplacement(old, key);
     }
     if (heads != null) {
