@@ -146,7 +146,7 @@ final class CompilerAccesses {
     walk.end(pfn << Order.BASE_PAGE_SHIFT, PageWalk.NO_STAGE2, 0);
     walk.contiguous(grouped ? contiguousOrder : 0, 0);
     return pages.add(
-        address, ASID, false, Translation.of(pfn, Protection.ALL, order, order), 1, walk, 0);
+        address, ASID, global, Translation.of(pfn, Protection.ALL, order, order), 1, walk, 0);
   }
 
   /** Whether the kernel would give the page's group the contiguous bit: one folio holds it. */
