@@ -9,16 +9,15 @@ import dev.quire.lab.replay.GoldenCase;
 import dev.quire.lab.replay.GoldenReader;
 import dev.quire.lab.replay.ReplayTotals;
 import dev.quire.lab.report.JsonLines;
-import java.nio.file.FileSystems;
 import java.nio.file.Path;
-import java.nio.file.PathMatcher;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
-import java.util.regex.PatternSyntaxException;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -59,7 +58,7 @@ public final class MmReplayCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    PathMatcher wanted = matcher();
+    Pattern wanted = wanted();
     try (JsonLines json = common.openJson(invocation)) {
       if (json != null) {
         Map<String, Object> config = new LinkedHashMap<>();
@@ -81,23 +80,27 @@ public final class MmReplayCommand implements Callable<Integer> {
     return totals.passed() ? ExitCode.DONE : ExitCode.FAILED;
   }
 
-  private PathMatcher matcher() {
-    if (name == null) {
-      return null;
-    }
-    try {
-      return FileSystems.getDefault().getPathMatcher("glob:" + name);
-    } catch (PatternSyntaxException e) {
-      throw CommandFailure.usage("--case '" + name + "': " + e.getDescription(), e);
-    }
+  /** {@code --case} as a pattern: its two wildcards, everything else as it stands. */
+  private Pattern wanted() {
+    String all = name == null ? "*" : name;
+    return Pattern.compile(
+        all.codePoints()
+            .mapToObj(
+                one ->
+                    switch (one) {
+                      case '*' -> ".*";
+                      case '?' -> ".";
+                      default -> Pattern.quote(Character.toString(one));
+                    })
+            .collect(Collectors.joining()));
   }
 
-  private void replay(Path file, PathMatcher wanted, JsonLines json) {
+  private void replay(Path file, Pattern wanted, JsonLines json) {
     ReplayTotals ofFile = new ReplayTotals();
     boolean any = false;
     try (GoldenReader reader = GoldenReader.open(file)) {
       for (GoldenCase next = reader.next(); next != null; next = reader.next()) {
-        if (wanted == null || wanted.matches(Path.of(next.name()))) {
+        if (wanted.matcher(next.name()).matches()) {
           any = true;
           replay(file, next, ofFile, json);
         }

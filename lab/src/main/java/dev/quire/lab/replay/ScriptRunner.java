@@ -323,6 +323,9 @@ final class ScriptRunner {
     for (int i : TouchOrder.of(touch.count(), touch.direction(), touch.seed())) {
       long address = touch.address() + i * touch.stride() * PageRange.PAGE_BYTES;
       int signal = process.touch(address, touch.write(), (i + 1) & BYTE_MASK);
+      if (signal == UserSignal.OOM_KILLED) {
+        throw outOfMemory();
+      }
       if (signal != UserSignal.NONE) {
         seen.put(ObservedFields.SIGNAL, (long) UserSignal.signal(signal));
         seen.put(ObservedFields.SI_CODE, (long) UserSignal.code(signal));
@@ -335,8 +338,17 @@ final class ScriptRunner {
     return 0;
   }
 
+  private static IllegalStateException outOfMemory() {
+    return new IllegalStateException(
+        "the modelled machine, of 16 GiB, is out of memory (OOM): the script needs more");
+  }
+
   private long fork(Actor actor) {
-    child = new Actor(actor.process.fork());
+    Process forked = actor.process.fork();
+    if (forked == null) {
+      throw outOfMemory();
+    }
+    child = new Actor(forked);
     child.file = actor.file;
     child.spuriousFaults = actor.spuriousFaults;
     child.before = PageDump.of(child.process);

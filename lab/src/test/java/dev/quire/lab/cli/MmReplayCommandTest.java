@@ -144,7 +144,8 @@ class MmReplayCommandTest {
     assertThat(quire.run("mm", "replay", "--case", "two*", file)).isEqualTo(2);
     assertThat(quire.err()).contains("has no case 'two*'").hasLineCount(1);
     assertThat(quire.run("mm", "replay", "--case", "[", file)).isEqualTo(2);
-    assertThat(quire.err()).contains("--case '['").hasLineCount(1);
+    assertThat(quire.err()).contains("has no case '['").hasLineCount(1);
+    assertThat(quire.run("mm", "replay", "--case", "one_1?", file)).isEqualTo(0);
   }
 
   @Test
