@@ -23,13 +23,13 @@ class FilePropertyTest {
   private static final int[] PLACES = {0, 16, 64, 512, 515, 600, 1024};
 
   @ParameterizedTest
-  @ValueSource(longs = {1, 2, 3, 4, 5, 6})
+  @ValueSource(longs = {1, 2, 3})
   void basePages(long seed) {
     run(Map.of(), seed);
   }
 
   @ParameterizedTest
-  @ValueSource(longs = {11, 12, 13, 14, 15, 16})
+  @ValueSource(longs = {11, 12, 13, 14})
   void shmemOfAllOrders(long seed) {
     Map<Integer, ShmemThpMode> modes = new HashMap<>();
     for (int order = 1; order <= 9; order++) {
@@ -39,7 +39,7 @@ class FilePropertyTest {
   }
 
   @ParameterizedTest
-  @ValueSource(longs = {21, 22, 23, 24, 25, 26})
+  @ValueSource(longs = {21, 22, 23})
   void shmemOf64KiB(long seed) {
     run(Map.of(4, ShmemThpMode.ALWAYS, 9, ShmemThpMode.ADVISE), seed);
   }
@@ -75,9 +75,12 @@ class FilePropertyTest {
     assertThat(KernelAudit.inUse(kernel)).as("pages in use at the end").isEqualTo(before);
   }
 
-  /** Anything but truncation: the program counts on pages of the file being there. */
+  /** Calls that leave contents and size as they are, but for holes. */
   private static void callFile(OpenFile file, Random random) {
     long pages = file.size() / PAGE;
+    if (pages == 0) {
+      return;
+    }
     long first = random.nextLong(pages);
     long bytes = PAGE * (1 + random.nextLong(Math.min(pages - first, 100)));
     long offset = first * PAGE;
