@@ -100,7 +100,9 @@ public final class Ext4File extends ModelledFile implements VmOps {
     return true;
   }
 
+  /** folio_mark_dirty: takes the readahead marker, whose bit writeback uses, away. */
   private void markDirty(long folio) {
+    frames().clear(folio, PageFlag.READAHEAD);
     if (!frames().is(folio, PageFlag.DIRTY)) {
       frames().set(folio, PageFlag.DIRTY);
       cache().tagDirty(folio, true);

@@ -158,11 +158,30 @@ public final class PageCache implements FolioMapping {
     }
   }
 
-  /** The first index from {@code from} without a page, or {@code from + most} (next_miss). */
+  /**
+   * The first index from {@code from} without a page, or {@code from + most}
+   * (page_cache_next_miss). Begun within a folio of several slots, Linux steps on from its first
+   * slot, and so is ahead by as much until the end of the node: the answer is what it would be.
+   */
   public long nextMiss(long from, long most) {
     looking.set(from);
-    for (long i = 0; i < most; i++) {
-      if ((i == 0 ? looking.load() : looking.next()) == XArray.NONE) {
+    int folio = looking.load();
+    if (folio == XArray.NONE) {
+      return from;
+    }
+    long ahead = frames.order(folio) < XArray.CHUNK_SHIFT ? from - frames.index(folio) : 0;
+    if (ahead > 0) {
+      looking.set(from - ahead);
+      looking.load();
+    }
+    for (long i = 1; i < most; i++) {
+      int there = looking.next();
+      if (ahead > 0 && (looking.index() & XArray.CHUNK_MASK) == 0) {
+        ahead = 0;
+        looking.set(from + i);
+        there = looking.load();
+      }
+      if (there == XArray.NONE) {
         return from + i;
       }
     }
