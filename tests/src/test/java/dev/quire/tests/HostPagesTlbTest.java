@@ -67,6 +67,9 @@ class HostPagesTlbTest {
       long huge = walks(arch, "thp", null);
       assertThat(folios).as("KVM maps nothing between a page and a PMD").isEqualTo(base);
       assertThat(aggregated).isLessThan(base / 2);
+      assertThat(walks(arch, "4k+aggregation", null))
+          .as("base pages are neighbours by chance alone")
+          .isGreaterThan(base - base / 10);
       assertThat(huge).isLessThan(aggregated / 2);
     }
   }

@@ -9,17 +9,28 @@ import dev.quire.kernel.kvm.GuestPhysicalView;
 import dev.quire.kernel.kvm.HostEventInjector;
 import dev.quire.kernel.kvm.MemSlots;
 import dev.quire.kernel.kvm.Stage2Mmu;
+import dev.quire.kernel.mm.BuddyFrames;
 import dev.quire.kernel.mm.DemandAddressSpace;
 import dev.quire.kernel.mm.FirstTouchFrames;
 import dev.quire.kernel.mm.FrameAllocator;
+import dev.quire.kernel.mm.GuestBacking;
+import dev.quire.kernel.mm.HostArchitecture;
 import dev.quire.kernel.mm.HostGranule;
 import dev.quire.kernel.mm.HostMemory;
+import dev.quire.kernel.mm.HostMemoryKind;
 import dev.quire.kernel.mm.HostPagePolicy;
+import dev.quire.kernel.mm.Kernel;
+import dev.quire.kernel.mm.KernelAddressSpace;
+import dev.quire.kernel.mm.KernelConfig;
 import dev.quire.kernel.page.Fragmentation;
 import dev.quire.kernel.stat.KernelCounters;
 import dev.quire.mmu.FaultRecord;
+import dev.quire.mmu.KernelPteFormat;
 import dev.quire.mmu.Order;
 import dev.quire.mmu.PteFormat;
+import dev.quire.mmu.arm64.LinuxArm64Pte;
+import dev.quire.mmu.x86.Ia32ePte;
+import dev.quire.mmu.x86.LinuxX86Pte;
 import java.util.Map;
 
 /**
@@ -38,8 +49,8 @@ final class GuestHost implements HostFaults, AutoCloseable {
   private final HostMemory memory;
   private final EngineMemory engineMemory;
   private final HostGranule granule;
-  private final KernelCounters kernel = new KernelCounters();
-  private final DemandAddressSpace space;
+  private final KernelCounters kernel;
+  private final GuestBacking space;
   private final Stage2Mmu stage2;
 
   /** Null if the host leaves the guest alone. */
@@ -60,7 +71,8 @@ final class GuestHost implements HostFaults, AutoCloseable {
       GuestRam ram,
       PteFormat format,
       DeviceBus bus,
-      boolean everyAddressAnswers) {
+      boolean everyAddressAnswers,
+      HostArchitecture architecture) {
     this.bus = bus;
     this.granule = config.hostPages().granule();
     this.everyAddressAnswers = everyAddressAnswers;
@@ -69,20 +81,29 @@ final class GuestHost implements HostFaults, AutoCloseable {
     arena = NativeMemory.reserve((pages + EngineMemory.HIDDEN_PAGES) << Order.BASE_PAGE_SHIFT);
     memory = new HostMemory(arena.segment().asSlice(0, pages << Order.BASE_PAGE_SHIFT));
     engineMemory = new EngineMemory(arena.segment(), memory);
-    // Where frames lie shows in measured runs alone: there as on a host that has run for long.
-    FirstTouchFrames.Layout layout =
-        config.measure() == null
-            ? FirstTouchFrames.Layout.SEQUENTIAL
-            : FirstTouchFrames.Layout.SHUFFLED;
-    FrameAllocator frames = new FirstTouchFrames(pages, layout, config.seed());
-    Fragmentation fragmentation = new Fragmentation(config.fragmentation(), config.seed());
-    space =
-        new DemandAddressSpace(
-            new GuestFrames(memory, engineMemory.coherence()),
-            frames,
-            config.hostPages(),
-            fragmentation,
-            kernel);
+    boolean onKernel = config.hostPages().memory() == HostMemoryKind.ANONYMOUS;
+    GuestFrames bytes = new GuestFrames(memory, engineMemory.coherence(), onKernel);
+    FrameAllocator frames;
+    if (onKernel) {
+      Kernel linux = kernelOf(config, architecture, pages);
+      linux.setStorage(bytes);
+      if (config.measure() != null) {
+        // Where frames lie shows there alone: as on a host that has run for long.
+        linux.folios().allocator().shuffle(config.seed());
+      }
+      kernel = linux.counters();
+      space = new KernelAddressSpace(linux, config.hostPages());
+      frames = bytes.forTables(new BuddyFrames(linux.folios(), granule));
+    } else {
+      FirstTouchFrames.Layout layout =
+          config.measure() == null
+              ? FirstTouchFrames.Layout.SEQUENTIAL
+              : FirstTouchFrames.Layout.SHUFFLED;
+      frames = new FirstTouchFrames(pages, layout, config.seed());
+      Fragmentation fragmentation = new Fragmentation(config.fragmentation(), config.seed());
+      kernel = new KernelCounters();
+      space = new DemandAddressSpace(bytes, frames, config.hostPages(), fragmentation, kernel);
+    }
     MemSlots slots = new MemSlots(SLOT_LIMIT, PHYSICAL_BITS, granule.baseOrder());
     stage2 = new Stage2Mmu(slots, space, memory, frames, format, config.hostPages().contpte());
     guestMemory = new GuestPhysicalView(slots, space, memory);
@@ -95,9 +116,31 @@ final class GuestHost implements HostFaults, AutoCloseable {
     }
   }
 
+  /** The kernel of a host whose memory is {@code pages} of 4 KiB. */
+  private static Kernel kernelOf(MachineConfig config, HostArchitecture architecture, long pages) {
+    HostPagePolicy policy = config.hostPages();
+    KernelConfig kernelConfig =
+        KernelConfig.of(architecture, policy.granule(), pages >> policy.granule().baseOrder())
+            .withThp(KernelAddressSpace.settings(policy))
+            .withSeed(config.seed());
+    KernelPteFormat format =
+        architecture == HostArchitecture.X86_64
+            ? new LinuxX86Pte(Ia32ePte.FOUR_LEVEL)
+            : new LinuxArm64Pte(VirtMachine.granule(policy.granule()), 48);
+    return new Kernel(
+        kernelConfig,
+        format,
+        Kernel.layout(kernelConfig)
+            .withFragmentation(new Fragmentation(config.fragmentation(), config.seed())));
+  }
+
   private static long hostPages(long guestBytes, HostPagePolicy policy) {
     long guestPages = guestBytes >>> Order.BASE_PAGE_SHIFT;
     long tables = guestPages / 256;
+    if (policy.memory() == HostMemoryKind.ANONYMOUS) {
+      // Watermarks, lowest zone, page tables, and what a fork copies.
+      return 2 * guestPages + guestPages / 4 + 16 * SPARE_PAGES + 4L * (1L << policy.order());
+    }
     return guestPages + tables + SPARE_PAGES + 2L * (1L << policy.order());
   }
 

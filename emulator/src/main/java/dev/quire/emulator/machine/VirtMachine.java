@@ -79,7 +79,7 @@ final class VirtMachine implements Board, GicOutputs, PsciHost {
     return granule(host).startLevel(PHYSICAL_BITS - CONCATENATED_BITS);
   }
 
-  private static Granule granule(HostGranule host) {
+  static Granule granule(HostGranule host) {
     return switch (host) {
       case BASE_4K -> Granule.SIZE_4K;
       case BASE_16K -> Granule.SIZE_16K;

@@ -7,6 +7,7 @@ import dev.quire.emulator.device.EventQueue;
 import dev.quire.emulator.measure.MeasuredVcpu;
 import dev.quire.emulator.measure.Measurement;
 import dev.quire.emulator.vcpu.Vcpu;
+import dev.quire.kernel.mm.HostArchitecture;
 import dev.quire.mmu.tlb.TlbHierarchy;
 import dev.quire.mmu.x86.EptEntry;
 import java.util.List;
@@ -51,7 +52,8 @@ public final class VirtualMachine implements AutoCloseable {
             plan.ram(),
             pc ? EptEntry.FOUR_LEVEL : VirtMachine.stage2Format(config.hostPages().granule()),
             bus,
-            pc);
+            pc,
+            pc ? HostArchitecture.X86_64 : HostArchitecture.ARM64);
     MachineParts parts =
         new MachineParts(
             config,

@@ -183,6 +183,7 @@ final class Collapse {
       long entry = table.entries[i];
       if (entry == 0 || format.isSpecial(entry)) {
         filled++;
+        kernel.cleared(folio + i, 0);
         counters.count(Primitive.PAGE_CLEAR_EXTENT);
         table.entries[i++] = 0;
       } else {
@@ -207,9 +208,7 @@ final class Collapse {
     long folio = frames.folioOf(page);
     int nr = ptes.batch(folio, table, index, table.entries.length - index, false, false);
     counters.count(Primitive.PAGE_COPY, nr);
-    for (int i = 0; i < nr; i++) {
-      frames.set(to + i, frames.flags(page + i) & PageFlag.NONZERO);
-    }
+    kernel.copied(page, to, nr);
     ptes.clear(table, index, nr);
     rmap.removePtes(folio, page, nr, mm.id());
     counters.count(Primitive.SWAPCACHE_CHECK);

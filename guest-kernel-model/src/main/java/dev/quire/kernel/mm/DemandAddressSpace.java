@@ -16,7 +16,7 @@ import java.util.List;
  *
  * <p>Frames are zeroed when they are given back, so that fresh ones need no touch of their storage.
  */
-public final class DemandAddressSpace implements HostAddressSpace, HostMemoryEvents {
+public final class DemandAddressSpace implements GuestBacking {
   private static final long ABSENT = MappedRegion.ABSENT;
   private static final long UNMAPPED = MappedRegion.UNMAPPED;
 
@@ -69,7 +69,7 @@ public final class DemandAddressSpace implements HostAddressSpace, HostMemoryEve
     this.baseOrder = policy.granule().baseOrder();
   }
 
-  /** Maps {@code bytes} of memory at {@code hva}, absent at first. */
+  @Override
   public void map(long hva, long bytes) {
     requirePages(hva, bytes);
     if (((hva | bytes) & Order.offsetMask(baseOrder)) != 0) {
@@ -86,10 +86,7 @@ public final class DemandAddressSpace implements HostAddressSpace, HostMemoryEve
     regions.add(new MappedRegion(hva, bytes));
   }
 
-  /**
-   * Gives back the pages of a range, as madvise(MADV_DONTNEED): mappings stay, the next touch finds
-   * zeros.
-   */
+  @Override
   public void discard(long hva, long bytes) {
     requirePages(hva, bytes);
     invalidateStart(hva, bytes);

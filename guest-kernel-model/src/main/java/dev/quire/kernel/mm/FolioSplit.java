@@ -200,8 +200,6 @@ final class FolioSplit {
 
   /** try_to_map_unused_to_zeropage. */
   private boolean isUnused(long page, Vma vma) {
-    return !frames.is(page, PageFlag.NONZERO)
-        && !frames.is(page, PageFlag.MLOCKED)
-        && !vma.is(VmFlags.LOCKED);
+    return kernel.holdsZeros(page) && !frames.is(page, PageFlag.MLOCKED) && !vma.is(VmFlags.LOCKED);
   }
 }

@@ -8,6 +8,9 @@ public interface FrameStorage {
   /** Copies the bytes of 2^order frames to others; the two ranges do not overlap. */
   void copy(long fromPfn, long toPfn, int order);
 
+  /** Whether nothing but zeros is in a frame of 2^order pages. */
+  boolean isZero(long pfn, int order);
+
   /** For a model of addresses alone: frames without bytes. */
   static FrameStorage none() {
     return new FrameStorage() {
@@ -16,6 +19,11 @@ public interface FrameStorage {
 
       @Override
       public void copy(long fromPfn, long toPfn, int order) {}
+
+      @Override
+      public boolean isZero(long pfn, int order) {
+        return true;
+      }
     };
   }
 }

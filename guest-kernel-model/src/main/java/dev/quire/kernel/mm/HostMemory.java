@@ -160,6 +160,19 @@ public final class HostMemory implements PhysicalMemory, FrameStorage {
     }
   }
 
+  @Override
+  public boolean isZero(long pfn, int order) {
+    for (long page = 0; page < 1L << order; page++) {
+      long address = storageOf(pfn + page);
+      for (long offset = 0; offset < Order.bytes(0); offset += Long.BYTES) {
+        if (EVERYTHING.get(LONG, address + offset) != 0) {
+          return false;
+        }
+      }
+    }
+    return true;
+  }
+
   private long address(long pa, long bytes) {
     long address = locate(pa, bytes);
     if (address == 0) {

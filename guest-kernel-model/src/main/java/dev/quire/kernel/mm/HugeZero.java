@@ -25,6 +25,7 @@ final class HugeZero {
         kernel.counters().event(VmEvent.THP_ZERO_PAGE_ALLOC_FAILED);
         return FrameTable.NONE;
       }
+      kernel.cleared(folio, kernel.thp().pmdOrder());
       kernel.frames().set(folio, PageFlag.UPTODATE);
       kernel.counters().event(VmEvent.THP_ZERO_PAGE_ALLOC);
     }

@@ -41,6 +41,10 @@ public final class Kernel {
   private final ReverseLookup reverseLookup;
   private final FolioSplit folioSplit;
   private final long zeroPage;
+
+  /** The bytes behind the frames; null where the kernel only notes which pages hold zeros. */
+  private FrameStorage storage;
+
   private FileSystems fileSystems;
   private int lastMmId;
 
@@ -50,6 +54,11 @@ public final class Kernel {
    * @throws IllegalArgumentException if format and configuration disagree on page sizes
    */
   public Kernel(KernelConfig config, KernelPteFormat format) {
+    this(config, format, layout(config));
+  }
+
+  /** The same on memory of another layout. */
+  public Kernel(KernelConfig config, KernelPteFormat format, MemoryLayout layout) {
     if (format.hardware().leafOrder(0) != config.granule().baseOrder()
         || format.hardware().leafOrder(1) != config.granule().pmdOrder()) {
       throw new IllegalArgumentException(
@@ -59,7 +68,7 @@ public final class Kernel {
     this.format = format;
     frames = new FrameTable(config.memoryPages());
     DeferredSplitQueue deferred = new DeferredSplitQueue(frames, counters, config.pmdOrder());
-    folios = new Folios(frames, new PageAllocator(frames, layout(), counters), deferred, counters);
+    folios = new Folios(frames, new PageAllocator(frames, layout, counters), deferred, counters);
     rmap = new ReverseMap(frames, counters, deferred::add, config.rmap(), config.pmdOrder());
     tlb = new TlbFlushes(counters, config.architecture(), pageShift(), pmdShift());
     gather =
@@ -94,10 +103,44 @@ public final class Kernel {
     calls = new MmCalls(this, faults, zapRange, hugePmd, folioSplit);
   }
 
-  private MemoryLayout layout() {
+  /** Memory as a machine of this configuration has it. */
+  public static MemoryLayout layout(KernelConfig config) {
     return config.architecture() == HostArchitecture.X86_64
         ? MemoryLayout.x86(config.memoryPages())
-        : MemoryLayout.arm64(pageShift(), config.memoryPages());
+        : MemoryLayout.arm64(12 + config.granule().baseOrder(), config.memoryPages());
+  }
+
+  /** Has user memory hold real bytes from now on, cleared and copied with the pages. */
+  public void setStorage(FrameStorage bytes) {
+    storage = bytes;
+    cleared(zeroPage, 0);
+  }
+
+  /** Pages of user memory were cleared. */
+  void cleared(long page, int order) {
+    if (storage != null) {
+      int base = config.granule().baseOrder();
+      storage.zero(page << base, order + base);
+    }
+  }
+
+  /** A page of user memory was copied to another, or several to several. */
+  void copied(long from, long to, int pages) {
+    for (int i = 0; i < pages; i++) {
+      frames.set(to + i, frames.flags(from + i) & PageFlag.NONZERO);
+      if (storage != null) {
+        int base = config.granule().baseOrder();
+        storage.copy(from + i << base, to + i << base, base);
+      }
+    }
+  }
+
+  /** Whether a page of user memory holds nothing but zeros. */
+  boolean holdsZeros(long page) {
+    int base = config.granule().baseOrder();
+    return storage == null
+        ? !frames.is(page, PageFlag.NONZERO)
+        : storage.isZero(page << base, base);
   }
 
   /** Where the gather sends pages: what waits for the LRU holds references, and is let go first. */
@@ -293,6 +336,7 @@ public final class Kernel {
       } else {
         counters.count(Primitive.PAGE_CLEAR_EXTENT, 1L << order);
       }
+      cleared(folio, order);
       frames.set(folio, PageFlag.UPTODATE);
     }
     return folio;
@@ -310,9 +354,7 @@ public final class Kernel {
       counters.count(Primitive.MEMCG_CHARGE);
       counters.count(Primitive.PAGE_COPY, 1L << order);
       frames.set(folio, PageFlag.UPTODATE);
-      for (int i = 0; i < 1 << order; i++) {
-        frames.set(folio + i, frames.flags(firstPage + i) & PageFlag.NONZERO);
-      }
+      copied(firstPage, folio, 1 << order);
     }
     return folio;
   }

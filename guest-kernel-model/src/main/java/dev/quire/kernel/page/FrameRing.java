@@ -1,5 +1,7 @@
 package dev.quire.kernel.page;
 
+import java.util.Random;
+
 /** A deque of frame numbers in an array that grows to the largest length seen. */
 final class FrameRing {
   private int[] frames = new int[64];
@@ -41,6 +43,17 @@ final class FrameRing {
   int removeLast() {
     length--;
     return frames[first + length & frames.length - 1];
+  }
+
+  /** Puts the frames in a random order. */
+  void shuffle(Random random) {
+    for (int i = length - 1; i > 0; i--) {
+      int one = first + i & frames.length - 1;
+      int other = first + random.nextInt(i + 1) & frames.length - 1;
+      int frame = frames[one];
+      frames[one] = frames[other];
+      frames[other] = frame;
+    }
   }
 
   private void grow() {

@@ -3,6 +3,7 @@ package dev.quire.kernel.page;
 import dev.quire.kernel.stat.KernelCounters;
 import dev.quire.kernel.stat.Primitive;
 import dev.quire.kernel.stat.VmEvent;
+import java.util.Random;
 
 /**
  * The page allocator of a modelled machine: zones with watermarks, per-CPU lists above buddy lists.
@@ -244,6 +245,16 @@ public final class PageAllocator {
       }
     }
     throw new IllegalArgumentException("pfn 0x%x is in no zone".formatted(pfn));
+  }
+
+  /**
+   * Has base pages come in a random order from now on, as on a machine that has run for long: pages
+   * that are handed out one after the other are neighbours by chance alone.
+   */
+  public void shuffle(long seed) {
+    for (int i = 0; i < zones.length; i++) {
+      zones[i].lists.shuffle(new Random(seed + i));
+    }
   }
 
   /** Gives what the per-CPU lists hold back to the buddy lists; says whether there was any. */

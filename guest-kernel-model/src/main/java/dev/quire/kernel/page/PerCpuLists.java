@@ -2,6 +2,7 @@ package dev.quire.kernel.page;
 
 import dev.quire.kernel.stat.KernelCounters;
 import dev.quire.kernel.stat.Primitive;
+import java.util.Random;
 
 /**
  * The per-CPU lists of one zone, for the one CPU that the modelled kernel runs on: orders up to
@@ -38,6 +39,9 @@ final class PerCpuLists {
   private int freeCount;
   private boolean previousWasHighOrder;
 
+  /** Null unless base pages come in a random order. */
+  private Random random;
+
   PerCpuLists(
       BuddyZone buddy, MemoryLayout layout, long managed, long lowMark, KernelCounters counters) {
     this.buddy = buddy;
@@ -52,6 +56,11 @@ final class PerCpuLists {
     for (int i = 0; i < LISTS; i++) {
       lists[i] = new FrameRing();
     }
+  }
+
+  /** Has base pages come in a random order from now on, as on a machine that has run for long. */
+  void shuffle(Random order) {
+    random = order;
   }
 
   /** Whether folios of the order go through these lists. */
@@ -98,6 +107,9 @@ final class PerCpuLists {
       }
       list.addLast(block);
       count += 1 << order;
+    }
+    if (random != null && order == 0) {
+      list.shuffle(random);
     }
     return block;
   }

@@ -2,9 +2,7 @@ package dev.quire.kernel.kvm;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.quire.kernel.mm.DemandAddressSpace;
-import dev.quire.kernel.mm.FirstTouchFrames;
-import dev.quire.kernel.mm.FirstTouchFrames.Layout;
+import dev.quire.kernel.mm.GuestBacking;
 import dev.quire.kernel.mm.HostMemory;
 import dev.quire.kernel.mm.HostMemoryEvents;
 import dev.quire.kernel.mm.HostPagePolicy;
@@ -17,7 +15,8 @@ import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Predicate;
-import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * After each host event the second stage has no entry left of before, and every vCPU was told of
@@ -29,17 +28,19 @@ class HostEventStaleEntryTest {
   private static final long MARK = 0x1122334455667788L;
 
   private final FakePteFormat format = new FakePteFormat();
-  private final HostMemory memory = new HostMemory(Arena.ofAuto().allocate(16 * MIB, 4096));
-  private final FirstTouchFrames frames =
-      new FirstTouchFrames(memory.arenaPages(), Layout.SEQUENTIAL, 0);
+  private HostMemory memory;
   private final List<TlbInvalidation.GuestPhysical> heard = new ArrayList<>();
-  private DemandAddressSpace space;
+  private GuestBacking space;
   private Stage2Mmu stage2;
 
-  private void host(String policy) {
-    space = new DemandAddressSpace(memory, frames, HostPagePolicy.parse(policy));
+  private void host(boolean onKernel, String policy) {
+    HostPagePolicy pages = HostPagePolicy.parse(policy);
+    memory = new HostMemory(Arena.ofAuto().allocate(64 * MIB, 4096));
+    TestHost host =
+        onKernel ? TestHost.kernel(memory, pages, 0) : TestHost.simple(memory, pages, 0);
+    space = host.space();
     space.map(HVA, 4 * MIB);
-    stage2 = new Stage2Mmu(new MemSlots(8, 48), space, memory, frames, format);
+    stage2 = new Stage2Mmu(new MemSlots(8, 48), space, memory, host.frames(), format);
     stage2.setRegion(0, 0, 0, 4 * MIB, HVA);
     stage2.addListener(heard::add);
   }
@@ -101,16 +102,18 @@ class HostEventStaleEntryTest {
     }
   }
 
-  @Test
-  void unmap() {
-    host("mthp-64k");
-    isGoneAfter(host -> host.unmap(HVA + 0x3000, 4096), 0x5000, 4096);
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void unmap(boolean onKernel) {
+    host(onKernel, "mthp-64k");
+    isGoneAfter(host -> host.unmap(HVA + 0x5000, 4096), 0x5000, 4096);
     assertThat(space.unmap(HVA + MIB, MIB)).as("nothing is there").isFalse();
   }
 
-  @Test
-  void writeProtectAndTheCopyOfTheNextWrite() {
-    host("4k");
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void writeProtectAndTheCopyOfTheNextWrite(boolean onKernel) {
+    host(onKernel, "4k");
     isGoneAfter(host -> host.writeProtect(HVA + 0x5000, 4096), 0x5000, 4096);
     long shared = pa(0x5000);
     assertThat(format.protection(leaf(0x5000), 0) & Protection.WRITE).isZero();
@@ -122,47 +125,54 @@ class HostEventStaleEntryTest {
     assertThat(memory.readLong(pa(0x5000))).isEqualTo(MARK);
   }
 
-  @Test
-  void sharedMemoryIsNotCopiedOnWrite() {
-    host("shmem");
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void sharedMemoryIsNotCopiedOnWrite(boolean onKernel) {
+    host(onKernel, "shmem");
     isGoneAfter(host -> host.writeProtect(HVA + 0x5000, 4096), 0x5000, 4096);
     long shared = pa(0x5000);
     touch(0x5000, true);
     assertThat(pa(0x5000)).isEqualTo(shared);
   }
 
-  @Test
-  void splitOfAMapping() {
-    host("thp");
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void splitOfAMapping(boolean onKernel) {
+    host(onKernel, "thp");
     isGoneAfter(host -> host.splitMapping(HVA + 0x5000), 0, 2 * MIB);
     assertThat(level(0x5000)).isZero();
     assertThat(space.splitMapping(HVA)).as("it is split").isFalse();
     assertThat(space.split(HVA)).as("the folio is whole").isTrue();
   }
 
-  @Test
-  void splitOfAFolio() {
-    host("mthp-64k");
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void splitOfAFolio(boolean onKernel) {
+    host(onKernel, "mthp-64k");
     isGoneAfter(host -> host.split(HVA + 0x5000), 0x5000, 4096);
     assertThat(space.split(HVA)).as("it is split").isFalse();
   }
 
-  @Test
-  void migration() {
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void migration(boolean onKernel) {
     for (String policy : new String[] {"4k", "mthp-64k", "thp", "hugetlb-2m", "shmem"}) {
-      host(policy);
+      host(onKernel, policy);
       touch(0x5000, true);
       long before = pa(0x5000);
       isGoneAfter(host -> host.migrate(HVA + 0x5000), 0x5000, 4096);
       assertThat(pa(0x5000)).as(policy).isNotEqualTo(before);
-      assertThat(memory.readLong(before)).as("the old frame is wiped").isZero();
+      if (!onKernel) {
+        assertThat(memory.readLong(before)).as("the old frame is wiped").isZero();
+      }
       space.discard(HVA, 4 * MIB);
     }
   }
 
-  @Test
-  void collapse() {
-    host("thp");
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void collapse(boolean onKernel) {
+    host(onKernel, "thp");
     touch(0x5000, true);
     space.split(HVA);
     isGoneAfter(host -> host.collapse(HVA + 0x5000), 0x5000, 4096);
@@ -170,9 +180,10 @@ class HostEventStaleEntryTest {
     assertThat(space.collapse(HVA)).as("it is one").isFalse();
   }
 
-  @Test
-  void guestMemfdStaysWhereItIs() {
-    host("gmem");
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void guestMemfdStaysWhereItIs(boolean onKernel) {
+    host(onKernel, "gmem");
     touch(0x5000, true);
     long entry = leaf(0x5000);
     heard.clear();
@@ -185,9 +196,10 @@ class HostEventStaleEntryTest {
     assertThat(leaf(0x5000)).isEqualTo(entry);
   }
 
-  @Test
-  void reservedPagesAreNeitherSplitNorCollapsed() {
-    host("hugetlb-2m");
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void reservedPagesAreNeitherSplitNorCollapsed(boolean onKernel) {
+    host(onKernel, "hugetlb-2m");
     touch(0x5000, true);
     assertThat(space.split(HVA)).isFalse();
     assertThat(space.splitMapping(HVA)).isFalse();

@@ -57,6 +57,21 @@ class PageAllocatorTest {
   }
 
   @Test
+  void shuffledPagesAreNeighboursByChanceAndNoneIsLost() {
+    boot(MemoryLayout.x86(16384));
+    allocator.shuffle(7);
+    List<Long> taken = takeAll(0);
+    assertThat(taken).doesNotHaveDuplicates();
+    long neighbours = 0;
+    for (int i = 1; i < taken.size(); i++) {
+      neighbours += taken.get(i) == taken.get(i - 1) + 1 ? 1 : 0;
+    }
+    assertThat(neighbours).isLessThan(taken.size() / 5);
+    taken.forEach(this::free);
+    assertThat(takeAll(0)).hasSameSizeAs(taken);
+  }
+
+  @Test
   void userMemoryFallsBackFromNormalToDma32ButNotIntoTheReserveOfDma() {
     // 4.5 GiB: NORMAL has 131072 pages, DMA32 1044480, DMA 3840.
     boot(MemoryLayout.x86(4608 * MIB >>> 12));
