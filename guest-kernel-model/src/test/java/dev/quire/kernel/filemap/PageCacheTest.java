@@ -192,4 +192,24 @@ class PageCacheTest {
     assertThat(cache.pages()).isEqualTo(2000);
     emptyCacheGivesAllBack();
   }
+
+  @Test
+  void theSearchForAMissBegunWithinAFolioRunsAheadByAsMuch() {
+    for (int index = 4; index < 20; index += 4) {
+      cache.add(allocator.allocate(2), index);
+    }
+    assertThat(cache.nextMiss(4, 100)).isEqualTo(20);
+    // A Linux 6.18 whose fault hit page 5 of the marked folio 4..7 read on from 22.
+    assertThat(cache.nextMiss(6, 100)).isEqualTo(22);
+    assertThat(cache.nextMiss(3, 100)).isEqualTo(3);
+    assertThat(cache.nextMiss(4, 9)).isEqualTo(13);
+  }
+
+  @Test
+  void theNodesEndBringsItBack() {
+    for (int index = 32; index < 80; index += 4) {
+      cache.add(allocator.allocate(2), index);
+    }
+    assertThat(cache.nextMiss(34, 100)).isEqualTo(80);
+  }
 }
