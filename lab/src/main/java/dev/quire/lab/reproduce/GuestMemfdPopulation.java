@@ -10,13 +10,7 @@ import dev.quire.kernel.mm.KernelConfig;
 import dev.quire.kernel.mm.Mman;
 import dev.quire.kernel.mm.OpenFile;
 import dev.quire.kernel.mm.Process;
-import dev.quire.kernel.page.DeferredSplitQueue;
-import dev.quire.kernel.page.Folios;
-import dev.quire.kernel.page.FrameTable;
-import dev.quire.kernel.page.MemoryLayout;
-import dev.quire.kernel.page.PageAllocator;
 import dev.quire.kernel.stat.KernelCounters;
-import dev.quire.kernel.stat.Primitive;
 import dev.quire.lab.cost.Amounts;
 import java.util.List;
 
@@ -26,16 +20,12 @@ import java.util.List;
  * writes 3 GiB out of one buffer, {@code firecracker/DESIGN} out of a mapped snapshot of 3 GiB,
  * {@code counts/DESIGN} writes 128 pages. DESIGN: one-at-a-time, batched, query-batched.
  *
- * <p>That write() never became Linux: the modelled kernel's own guest_memfd has none, so its loop
- * stands here, over the kernel's page cache.
+ * <p>That write() never became Linux: the kernel is one that has it ({@link GrabDesign}).
  */
 final class GuestMemfdPopulation implements Workload {
   private static final long GIB = 1L << 30;
   private static final int PAGE_SHIFT = 12;
   private static final long POPULATED_PAGES = 3 * GIB >>> PAGE_SHIFT;
-
-  /** How much a write() call of selftest and Firecracker takes along. */
-  private static final long PAGES_PER_CALL = GIB >>> PAGE_SHIFT;
 
   /** What of the snapshot is read; its faults are linear in it. */
   private static final long SNAPSHOT_BYTES = 16 << 20;
@@ -96,47 +86,19 @@ final class GuestMemfdPopulation implements Workload {
   }
 
   private static Amounts populate(long pages, GrabDesign design) {
-    KernelCounters counters = new KernelCounters();
-    MemoryLayout layout = MemoryLayout.x86(2 * pages + (1 << 14));
-    FrameTable frames = new FrameTable(layout.pages());
-    DeferredSplitQueue deferred = new DeferredSplitQueue(frames, counters, layout.pmdOrder());
-    Folios folios =
-        new Folios(frames, new PageAllocator(frames, layout, counters), deferred, counters);
-    PageCache cache = new PageCache(folios, counters);
-    KernelCounters.Snapshot before = counters.snapshot();
-    for (long index = 0; index < pages; index += PAGES_PER_CALL) {
-      counters.count(Primitive.SYSCALL);
-      write(cache, folios, counters, index, Math.min(pages - index, PAGES_PER_CALL), design);
-    }
-    return Amounts.of(counters.snapshot().minus(before));
-  }
-
-  /** Whole batches first, the pages that remain one by one, as the RFC's kvm_gmem_write. */
-  private static void write(
-      PageCache cache,
-      Folios folios,
-      KernelCounters counters,
-      long first,
-      long pages,
-      GrabDesign design) {
-    long index = first;
-    long end = first + pages;
-    long[] grabbed = new long[PageCache.BATCH];
-    while (design != GrabDesign.ONE_BY_ONE && end - index >= PageCache.BATCH) {
-      int got = cache.grabAll(index, PageCache.BATCH, grabbed, design);
-      if (got != PageCache.BATCH) {
-        throw new IllegalStateException("a batch of " + got + " pages");
+    Kernel kernel =
+        ModelledMachine.kernel(
+            KernelConfig.of(HostArchitecture.X86_64, HostGranule.BASE_4K, 2 * pages + (1 << 14)),
+            design);
+    OpenFile memory = kernel.spawn().open(FileKind.GUEST_MEMFD, pages);
+    KernelCounters.Snapshot before = kernel.counters().snapshot();
+    long bytes = pages << PAGE_SHIFT;
+    for (long at = 0; at < bytes; at += GIB) {
+      long asked = Math.min(bytes - at, GIB);
+      if (memory.write(at, asked) != asked) {
+        throw new IllegalStateException("guest_memfd took less than was written");
       }
-      for (long folio : grabbed) {
-        counters.count(Primitive.USER_COPY);
-        folios.put(folio, 1);
-      }
-      index += PageCache.BATCH;
     }
-    for (; index < end; index++) {
-      long folio = cache.grab(index);
-      counters.count(Primitive.USER_COPY);
-      folios.put(folio, 1);
-    }
+    return Amounts.of(kernel.counters().snapshot().minus(before));
   }
 }

@@ -1,5 +1,6 @@
 package dev.quire.lab.reproduce;
 
+import dev.quire.kernel.filemap.GrabDesign;
 import dev.quire.kernel.filemap.ModelledFiles;
 import dev.quire.kernel.mm.HostArchitecture;
 import dev.quire.kernel.mm.Kernel;
@@ -25,9 +26,16 @@ final class ModelledMachine {
   private ModelledMachine() {}
 
   static Kernel kernel(KernelConfig config) {
+    return kernel(config, null);
+  }
+
+  /**
+   * @param guestMemfdWrite how write(2) populates a guest_memfd, or null where it may not
+   */
+  static Kernel kernel(KernelConfig config, GrabDesign guestMemfdWrite) {
     Kernel kernel = new Kernel(config, format(config));
-    kernel.setFileSystems(
-        ModelledFiles.of(kernel, (int) Math.max(1, READAHEAD_BYTES >>> kernel.pageShift()), null));
+    int readahead = (int) Math.max(1, READAHEAD_BYTES >>> kernel.pageShift());
+    kernel.setFileSystems(ModelledFiles.of(kernel, readahead, guestMemfdWrite));
     return kernel;
   }
 
