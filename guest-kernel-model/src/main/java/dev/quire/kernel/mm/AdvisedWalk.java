@@ -14,8 +14,8 @@ import dev.quire.mmu.KernelPteFormat;
  * MADV_FREE, MADV_COLD and MADV_PAGEOUT on mapped pages (Linux v6.18 mm/madvise.c,
  * madvise_free_pte_range, madvise_cold_or_pageout_pte_range). A large folio of which the range
  * covers a part is split first. There is no swap and no write-back: paging out frees pages that
- * MADV_FREE made worthless, and splits the large folios it cannot swap. Used on the kernel's
- * thread.
+ * MADV_FREE made worthless, unmaps those of files, and splits the large folios it cannot swap. Used
+ * on the kernel's thread.
  */
 final class AdvisedWalk {
   /** What is done to the pages. */
@@ -24,6 +24,9 @@ final class AdvisedWalk {
     COLD,
     PAGEOUT
   }
+
+  /** FALLOC_FL_KEEP_SIZE and FALLOC_FL_PUNCH_HOLE. */
+  private static final int KEEP_SIZE_PUNCH_HOLE = 3;
 
   private final Kernel kernel;
   private final KernelPteFormat format;
@@ -92,9 +95,12 @@ final class AdvisedWalk {
       frames.clear(folio, PageFlag.DIRTY);
       pmd.entries[index] = format.clean(format.old(entry));
       lru.markLazyFree(folio);
+    } else if (kind == Kind.COLD) {
+      pmd.entries[index] = format.old(entry);
+      deactivate(folio);
     } else {
-      pmd.entries[index] = kind == Kind.COLD ? format.old(entry) : entry;
-      pushOut(folio, kind);
+      pageOutHuge(vma, folio, start);
+      return;
     }
     kernel.counters().count(Primitive.PMD_SET);
     kernel.flushHuge(vma.mm(), start);
@@ -121,7 +127,7 @@ final class AdvisedWalk {
         int pages = frames.pages(folio);
         nr = ptes.batch(folio, table, index, limit - index, false, false);
         if (nr == pages) {
-          flush |= whole(table, index, nr, folio, kind);
+          flush |= whole(vma, table, index, nr, folio, kind);
         } else if (!rmap.maybeMappedShared(folio)
             && frames.is(folio, PageFlag.ANON)
             && split(folio)) {
@@ -138,7 +144,7 @@ final class AdvisedWalk {
   }
 
   /** All pages of a folio are mapped here, one after another. */
-  private boolean whole(PageTable table, int index, int nr, long folio, Kind kind) {
+  private boolean whole(Vma vma, PageTable table, int index, int nr, long folio, Kind kind) {
     boolean alone = rmap.mapCount(folio) == nr;
     if (kind == Kind.FREE) {
       if (frames.is(folio, PageFlag.DIRTY)) {
@@ -156,27 +162,91 @@ final class AdvisedWalk {
     }
     if (kind == Kind.COLD) {
       ptes.age(table, index, nr, false);
-    }
-    return pushOut(folio, kind);
-  }
-
-  /** Deactivates a folio, or tries to reclaim it (shrink_folio_list with no swap). */
-  private boolean pushOut(long folio, Kind kind) {
-    frames.clear(folio, PageFlag.REFERENCED);
-    if (kind == Kind.COLD) {
-      lru.deactivate(folio);
+      deactivate(folio);
       return true;
     }
-    if (frames.is(folio, PageFlag.UNEVICTABLE) || !frames.is(folio, PageFlag.ANON)) {
-      return false;
+    if (isLazy(folio) && !frames.is(folio, PageFlag.UNEVICTABLE)) {
+      discardLazy(vma, table, index, nr, folio);
+      return true;
+    }
+    pageOut(vma, folio);
+    return false;
+  }
+
+  private void deactivate(long folio) {
+    frames.clear(folio, PageFlag.REFERENCED);
+    lru.deactivate(folio);
+  }
+
+  /** Whether MADV_FREE made the folio worthless and nobody said otherwise since. */
+  private boolean isLazy(long folio) {
+    return frames.is(folio, PageFlag.ANON) && !frames.is(folio, PageFlag.SWAPBACKED);
+  }
+
+  private void pageOutHuge(Vma vma, long folio, long start) {
+    if (isLazy(folio) && !frames.is(folio, PageFlag.UNEVICTABLE)) {
+      // Its PTEs are discarded next (TTU_SPLIT_HUGE_PMD).
+      hugePmd.split(vma, start);
+    } else {
+      pageOut(vma, folio);
+    }
+  }
+
+  /** shrink_folio_list where there is no swap, of what is not lazily freed. */
+  private void pageOut(Vma vma, long folio) {
+    frames.clear(folio, PageFlag.REFERENCED);
+    if (frames.is(folio, PageFlag.UNEVICTABLE)) {
+      return;
     }
     int order = frames.order(folio);
-    if (frames.is(folio, PageFlag.SWAPBACKED) && order > 0 && split(folio)) {
+    if (!frames.is(folio, PageFlag.ANON)) {
+      pageOutFile(vma, folio);
+    } else if (order > 0 && split(folio)) {
       kernel.counters().mthp(order, MthpStat.SWPOUT_FALLBACK, 1);
       if (order >= kernel.thp().pmdOrder()) {
         kernel.counters().event(VmEvent.THP_SWPOUT_FALLBACK);
       }
     }
-    return true;
+  }
+
+  /** Unmapped everywhere, and out of the cache if it is clean. */
+  private void pageOutFile(Vma vma, long folio) {
+    int pages = frames.pages(folio);
+    long index = frames.index(folio);
+    kernel.unmapMappingRange(vma.file().mappings(), index, pages, false);
+    if (frames.is(folio, PageFlag.DIRTY)) {
+      return;
+    }
+    long offset = index << kernel.pageShift();
+    long bytes = (long) pages << kernel.pageShift();
+    if (vma.ops().isShmem()) {
+      // POSIX_FADV_DONTNEED leaves shmem alone; a clean page of it is one of a hole.
+      vma.file().fallocate(KEEP_SIZE_PUNCH_HOLE, offset, bytes);
+    } else {
+      vma.file().dropCache(offset, bytes);
+    }
+  }
+
+  /**
+   * try_to_unmap_one of a lazily freed folio: one written to meanwhile is an ordinary one again.
+   */
+  private void discardLazy(Vma vma, PageTable table, int index, int nr, long folio) {
+    if (ptes.anyDirty() || frames.is(folio, PageFlag.DIRTY)) {
+      boolean listed = lru.isolate(folio);
+      frames.set(folio, PageFlag.SWAPBACKED | PageFlag.DIRTY);
+      if (listed) {
+        lru.putBack(folio);
+      }
+      return;
+    }
+    long address = table.address() + ((long) index << kernel.pageShift());
+    long bytes = (long) nr << kernel.pageShift();
+    vma.mm().invalidateStart(address, bytes);
+    long page = ptes.frame(table.entries[index]);
+    ptes.clear(table, index, nr);
+    vma.mm().addAnon(-nr);
+    rmap.removePtes(folio, page, nr, vma.mm().id());
+    vma.mm().invalidateEnd(address, bytes);
+    folios.put(folio, nr);
   }
 }

@@ -143,4 +143,33 @@ class FolioLifeTest {
     test.advise(0, 512, Mman.MADV_GUARD_REMOVE);
     assertThat(test.process.touch(TestKernel.at(10), false)).isZero();
   }
+
+  @Test
+  void pagingOutWithoutSwapTakesOnlyWhatWasFreedLazilyAndNotWrittenSince() {
+    TestKernel test = TestKernel.of();
+    test.map(0, 8, READ_WRITE);
+    test.write(0, 8);
+    test.advise(0, 4, Mman.MADV_FREE);
+    test.process.touch(TestKernel.at(0), false);
+    test.write(2, 1);
+    long free = test.free();
+    assertThat(test.advise(0, 8, Mman.MADV_PAGEOUT)).isZero();
+    assertThat(test.orders(0, 8)).containsExactly(-1, -1, 0, -1, 0, 0, 0, 0);
+    assertThat(test.free()).isEqualTo(free + 3);
+    test.advise(0, 8, Mman.MADV_PAGEOUT);
+    assertThat(test.page(2)).as("written to: an ordinary page again").isNotNull();
+  }
+
+  @Test
+  void aLazilyFreedHugePageIsPagedOutByItsPtes() {
+    TestKernel test = TestKernel.of(9);
+    test.map(0, 512, READ_WRITE);
+    test.write(0, 1);
+    test.advise(0, 512, Mman.MADV_FREE);
+    test.advise(0, 512, Mman.MADV_PAGEOUT);
+    assertThat(test.process.anonPages()).isZero();
+    assertThat(test.kernel.counters().snapshot().of(VmEvent.THP_SPLIT_PMD)).isEqualTo(1);
+    assertThat(test.kernel.counters().snapshot().of(VmEvent.THP_SPLIT_PAGE)).isZero();
+    assertThat(test.kernel.counters().snapshot().of(9, MthpStat.NR_ANON)).isZero();
+  }
 }
