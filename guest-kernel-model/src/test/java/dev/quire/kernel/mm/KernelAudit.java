@@ -97,7 +97,10 @@ final class KernelAudit {
       PageTables tables = pair.real().mm().tables();
       PageTable table = tables.pte(program.address(page));
       int index = tables.pteIndex(program.address(page));
-      if (table == null || !format.isContiguous(table.entries[index])) {
+      // In an entry without rights the bit says nothing (Linux's pte_valid_cont); runs may set it.
+      if (table == null
+          || !format.isContiguous(table.entries[index])
+          || !format.hardware().isPresent(table.entries[index])) {
         continue;
       }
       int start = index & -group;
