@@ -121,8 +121,7 @@ final class GuestHost implements HostFaults, AutoCloseable {
     HostPagePolicy policy = config.hostPages();
     KernelConfig kernelConfig =
         KernelConfig.of(architecture, policy.granule(), pages >> policy.granule().baseOrder())
-            .withThp(KernelAddressSpace.settings(policy))
-            .withSeed(config.seed());
+            .withThp(KernelAddressSpace.settings(policy));
     KernelPteFormat format =
         architecture == HostArchitecture.X86_64
             ? new LinuxX86Pte(Ia32ePte.FOUR_LEVEL)

@@ -11,7 +11,6 @@ import dev.quire.kernel.rmap.RmapDesign;
  * @param memoryPages RAM in base pages of {@code granule}
  * @param contPte how groups of entries get arm64's contiguous bit; null if they never do
  * @param executableFolios read executable text ahead in folios of 64 KiB (exefolio)
- * @param seed of everything that is drawn: fragmentation, placement
  */
 public record KernelConfig(
     HostArchitecture architecture,
@@ -22,8 +21,7 @@ public record KernelConfig(
     RmapDesign rmap,
     GatherDesign gather,
     ContPteDesign contPte,
-    boolean executableFolios,
-    long seed) {
+    boolean executableFolios) {
 
   public KernelConfig {
     if (architecture == HostArchitecture.X86_64 && granule != HostGranule.BASE_4K) {
@@ -49,8 +47,7 @@ public record KernelConfig(
         RmapDesign.MM_IDS,
         GatherDesign.RUNS,
         architecture == HostArchitecture.ARM64 ? ContPteDesign.FOLD : null,
-        false,
-        1);
+        false);
   }
 
   /** Base pages that one PMD maps, as an order of base pages. */
@@ -68,8 +65,7 @@ public record KernelConfig(
         rmap,
         gather,
         contPte,
-        executableFolios,
-        seed);
+        executableFolios);
   }
 
   public KernelConfig withAnonFault(AnonFaultAlgorithm algorithm) {
@@ -82,8 +78,7 @@ public record KernelConfig(
         rmap,
         gather,
         contPte,
-        executableFolios,
-        seed);
+        executableFolios);
   }
 
   public KernelConfig withRmap(RmapDesign design) {
@@ -96,8 +91,7 @@ public record KernelConfig(
         design,
         gather,
         contPte,
-        executableFolios,
-        seed);
+        executableFolios);
   }
 
   public KernelConfig withGather(GatherDesign design) {
@@ -110,8 +104,7 @@ public record KernelConfig(
         rmap,
         design,
         contPte,
-        executableFolios,
-        seed);
+        executableFolios);
   }
 
   /** Null for a kernel without contiguous entries. */
@@ -125,26 +118,11 @@ public record KernelConfig(
         rmap,
         gather,
         designOrNull,
-        executableFolios,
-        seed);
+        executableFolios);
   }
 
   public KernelConfig withExecutableFolios(boolean on) {
     return new KernelConfig(
-        architecture, granule, memoryPages, thp, anonFault, rmap, gather, contPte, on, seed);
-  }
-
-  public KernelConfig withSeed(long value) {
-    return new KernelConfig(
-        architecture,
-        granule,
-        memoryPages,
-        thp,
-        anonFault,
-        rmap,
-        gather,
-        contPte,
-        executableFolios,
-        value);
+        architecture, granule, memoryPages, thp, anonFault, rmap, gather, contPte, on);
   }
 }

@@ -83,8 +83,7 @@ final class KernelBuild implements Workload {
             ? HostGranule.BASE_16K
             : name.equals("v1-64k") ? HostGranule.BASE_64K : HostGranule.BASE_4K;
     long pages = MEMORY_BYTES >>> 12 + granule.baseOrder();
-    KernelConfig plain =
-        KernelConfig.of(HostArchitecture.ARM64, granule, pages).withContPte(null).withSeed(seed);
+    KernelConfig plain = KernelConfig.of(HostArchitecture.ARM64, granule, pages).withContPte(null);
     Kernel kernel = ModelledMachine.kernel(configure(plain, name));
     CompileUnit unit = new CompileUnit(kernel, seed);
     // The first unit brings the programs into the page cache.
