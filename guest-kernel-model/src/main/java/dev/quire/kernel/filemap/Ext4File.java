@@ -225,12 +225,9 @@ public final class Ext4File extends ModelledFile implements VmOps {
   /** Punching stops at the page with the file's end. */
   @Override
   public long fallocate(int mode, long offset, long bytes) {
-    long error = allocationError(offset, bytes);
+    long error = fallocateError(mode, offset, bytes);
     if (error != 0) {
       return error;
-    }
-    if ((mode & ~(KEEP_SIZE | PUNCH_HOLE)) != 0 || mode == PUNCH_HOLE) {
-      return -Errno.EOPNOTSUPP;
     }
     services().counters().count(Primitive.SYSCALL);
     if ((mode & PUNCH_HOLE) != 0) {

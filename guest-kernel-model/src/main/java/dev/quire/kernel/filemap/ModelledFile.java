@@ -105,6 +105,16 @@ public abstract class ModelledFile implements OpenFile {
     return offset + bytes < 0 ? -Errno.EFBIG : 0;
   }
 
+  /**
+   * Why a file system of {@link #KEEP_SIZE} and {@link #PUNCH_HOLE} refuses a fallocate: 0 or
+   * -errno.
+   */
+  protected static long fallocateError(int mode, long offset, long bytes) {
+    long error = allocationError(offset, bytes);
+    boolean known = (mode & ~(KEEP_SIZE | PUNCH_HOLE)) == 0 && mode != PUNCH_HOLE;
+    return error != 0 || known ? error : -Errno.EOPNOTSUPP;
+  }
+
   private Truncation truncation() {
     if (truncation == null) {
       truncation = new Truncation(this);

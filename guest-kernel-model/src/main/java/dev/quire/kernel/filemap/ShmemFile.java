@@ -208,12 +208,9 @@ public final class ShmemFile extends ModelledFile implements VmOps {
 
   @Override
   public long fallocate(int mode, long offset, long bytes) {
-    long error = allocationError(offset, bytes);
+    long error = fallocateError(mode, offset, bytes);
     if (error != 0) {
       return error;
-    }
-    if ((mode & ~(KEEP_SIZE | PUNCH_HOLE)) != 0 || mode == PUNCH_HOLE) {
-      return -Errno.EOPNOTSUPP;
     }
     services().counters().count(Primitive.SYSCALL);
     if ((mode & PUNCH_HOLE) != 0) {
