@@ -110,10 +110,13 @@ final class Arm64CodeWatch {
 
   /** Watches nothing but vectors; the caller drops what was translated. */
   void forgetCode() {
-    codeHooks.forEach(hooks::delete);
+    List<Long> dropped = List.copyOf(codeHooks);
     codeHooks.clear();
     points.clear();
     forgetScans();
+    // Last: the core fetches from a deleted hook's page, and if that fills, the page is looked
+    // through.
+    dropped.forEach(hooks::delete);
   }
 
   private void forgetScans() {
