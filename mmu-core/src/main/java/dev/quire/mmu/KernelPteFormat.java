@@ -60,12 +60,22 @@ public interface KernelPteFormat {
 
   long special(long entry);
 
+  /** The bit that says write protection by userfaultfd in a mapped entry, or in a note. */
+  long uffdWriteProtection(boolean mapped);
+
   /** Write protection by userfaultfd; mapped entries and notes carry it. */
-  boolean isUffdWriteProtected(long entry);
+  default boolean isUffdWriteProtected(long entry) {
+    return (entry & uffdWriteProtection(isMapped(entry))) != 0;
+  }
 
-  long uffdWriteProtected(long entry);
+  default long uffdWriteProtected(long entry) {
+    boolean mapped = isMapped(entry);
+    return (mapped ? writeProtected(entry) : entry) | uffdWriteProtection(mapped);
+  }
 
-  long uffdWritable(long entry);
+  default long uffdWritable(long entry) {
+    return entry & ~uffdWriteProtection(isMapped(entry));
+  }
 
   /** Whether a mapped entry is one of a contiguous group ({@link PteFormat#contiguousOrder}). */
   boolean isContiguous(long entry);

@@ -123,18 +123,8 @@ public final class FakeKernelPteFormat implements KernelPteFormat {
   }
 
   @Override
-  public boolean isUffdWriteProtected(long entry) {
-    return (entry & UFFD_WP) != 0;
-  }
-
-  @Override
-  public long uffdWriteProtected(long entry) {
-    return isMapped(entry) ? writeProtected(entry) | UFFD_WP : entry | UFFD_WP;
-  }
-
-  @Override
-  public long uffdWritable(long entry) {
-    return entry & ~UFFD_WP;
+  public long uffdWriteProtection(boolean mapped) {
+    return UFFD_WP;
   }
 
   @Override

@@ -145,23 +145,9 @@ public final class LinuxX86Pte implements KernelPteFormat {
     return entry | SPECIAL;
   }
 
-  private long uffdBit(long entry) {
-    return isMapped(entry) ? UFFD_WP : NOTE_UFFD_WP;
-  }
-
   @Override
-  public boolean isUffdWriteProtected(long entry) {
-    return (entry & uffdBit(entry)) != 0;
-  }
-
-  @Override
-  public long uffdWriteProtected(long entry) {
-    return isMapped(entry) ? entry & ~Ia32ePte.RW | UFFD_WP : entry | NOTE_UFFD_WP;
-  }
-
-  @Override
-  public long uffdWritable(long entry) {
-    return entry & ~uffdBit(entry);
+  public long uffdWriteProtection(boolean mapped) {
+    return mapped ? UFFD_WP : NOTE_UFFD_WP;
   }
 
   @Override
