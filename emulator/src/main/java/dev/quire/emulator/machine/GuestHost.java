@@ -37,7 +37,7 @@ import java.util.Map;
  * The host under one guest: its physical memory, the address space that backs the guest, and the
  * second stage. Owned by the machine; its memory lives until {@link #close}.
  */
-final class GuestHost implements HostFaults, AutoCloseable {
+public final class GuestHost implements HostFaults, AutoCloseable {
   private static final int SLOT_LIMIT = 32;
   private static final int PHYSICAL_BITS = 40;
   private static final long FIRST_HVA = 1L << 40;
@@ -164,15 +164,18 @@ final class GuestHost implements HostFaults, AutoCloseable {
     return engineMemory;
   }
 
-  HostMemory memory() {
+  /** Host physical memory. */
+  public HostMemory memory() {
     return memory;
   }
 
-  Stage2Mmu stage2() {
+  /** The second stage and, in it, the memory slots. */
+  public Stage2Mmu stage2() {
     return stage2;
   }
 
-  GuestPhysicalView guestMemory() {
+  /** Guest memory as the VMM reaches it, through its own mapping. */
+  public GuestPhysicalView guestMemory() {
     return guestMemory;
   }
 

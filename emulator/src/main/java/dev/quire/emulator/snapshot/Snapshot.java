@@ -1,0 +1,38 @@
+package dev.quire.emulator.snapshot;
+
+/**
+ * A snapshot that was opened and, but for the blocks of its memory, verified. Immutable; any
+ * thread.
+ */
+public final class Snapshot {
+  private final SnapshotDescription description;
+  private final String identity;
+  private final byte[] state;
+  private final MemoryImage memory;
+
+  Snapshot(SnapshotDescription description, String identity, byte[] state, MemoryImage memory) {
+    this.description = description;
+    this.identity = identity;
+    this.state = state;
+    this.memory = memory;
+  }
+
+  public SnapshotDescription description() {
+    return description;
+  }
+
+  /** Names the content: a digest over everything in it, in hexadecimal. */
+  public String identity() {
+    return identity;
+  }
+
+  /** The vCPUs, the devices and the machine, as {@code VirtualMachine} saves them. */
+  public byte[] state() {
+    return state.clone();
+  }
+
+  /** The memory: of a diff, that of its base with the diff's pages in place of the old ones. */
+  public MemoryImage memory() {
+    return memory;
+  }
+}
