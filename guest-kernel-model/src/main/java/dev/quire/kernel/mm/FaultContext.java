@@ -6,11 +6,14 @@ package dev.quire.kernel.mm;
  */
 public final class FaultContext {
   private final FileFault fileFault;
+  private Process task;
   private Vma vma;
   private long address;
+  private long exactAddress;
   private long pgoff;
   private boolean write;
   private boolean major;
+  private boolean user;
 
   /** The level-1 table of the address and the entry's place in it. */
   private PageTable pmd;
@@ -27,8 +30,15 @@ public final class FaultContext {
     this.fileFault = fileFault;
   }
 
+  /** The access is one of {@code byTask}'s; of user space, or of the kernel for it. */
+  void begin(Process byTask, boolean byUser) {
+    task = byTask;
+    user = byUser;
+  }
+
   void start(Vma faultVma, long faultAddress, boolean isWrite) {
     vma = faultVma;
+    exactAddress = faultAddress;
     address = faultAddress & -1L << faultVma.mm().pageShift();
     pgoff = faultVma.pgoff(faultAddress);
     write = isWrite;
@@ -45,6 +55,26 @@ public final class FaultContext {
   /** The faulting page, in bytes. */
   public long address() {
     return address;
+  }
+
+  /** The byte that was accessed. */
+  public long exactAddress() {
+    return exactAddress;
+  }
+
+  /** Whether user space itself made the access (FAULT_FLAG_USER). */
+  public boolean isUser() {
+    return user;
+  }
+
+  /** The thread that made it. */
+  public int thread() {
+    return task.thread();
+  }
+
+  /** The access waits for user space. */
+  public void setWait(UffdWait wait) {
+    task.setBlockedOn(wait);
   }
 
   /** The page of the file or of the linear numbering that is wanted, in base pages. */

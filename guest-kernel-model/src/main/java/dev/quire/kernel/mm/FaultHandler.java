@@ -42,8 +42,10 @@ final class FaultHandler {
 
   /** On whose behalf a fault is handled: what a fault that waited for a disk counts as. */
   enum Cause {
-    /** Major if it had to read. */
+    /** User space touched memory: major if it had to read. */
     ACCESS,
+    /** A system call copies from or to user memory. */
+    KERNEL,
     /** mlock and MAP_POPULATE begin anew and find the page: never major. */
     POPULATE,
     /** madvise says that it tried before: major even if it only waited. */
@@ -57,6 +59,7 @@ final class FaultHandler {
    */
   int handle(Process task, Vma vma, long address, boolean write, Cause cause) {
     FaultContext fault = context;
+    fault.begin(task, cause == Cause.ACCESS);
     fault.start(vma, address, write);
     int result = dispatch(fault);
     while (result == VmFault.AGAIN) {

@@ -35,6 +35,7 @@ public final class Kernel {
   private final HugeZero hugeZero;
   private final Mlock mlock;
   private final MmCalls calls;
+  private final UffdMemory uffd;
   private final UserAccess userAccess;
   private final ZapRange zapRange;
   private final FileClean fileClean;
@@ -101,6 +102,7 @@ public final class Kernel {
     reverseLookup = new ReverseLookup(this);
     folioSplit = new FolioSplit(this, reverseLookup);
     calls = new MmCalls(this, faults, zapRange, hugePmd, folioSplit);
+    uffd = new UffdMemory(this);
   }
 
   /** Memory as a machine of this configuration has it. */
@@ -302,6 +304,11 @@ public final class Kernel {
 
   MmCalls calls() {
     return calls;
+  }
+
+  /** What a userfaultfd does to memory. */
+  public UffdMemory uffd() {
+    return uffd;
   }
 
   UserAccess userAccess() {

@@ -9,8 +9,16 @@ import java.util.List;
  * Used on the kernel's thread.
  */
 public final class Process {
+  /** A system call waits for user space ({@link #blockedOn}); no call answers this otherwise. */
+  public static final long BLOCKED = Long.MIN_VALUE;
+
+  /** What waited is to be done again from the start ({@link UffdWait#resume}). */
+  public static final long REPEAT = Long.MIN_VALUE + 1;
+
   private final Kernel kernel;
   private final MmStruct mm;
+  private UffdWait blockedOn;
+  private int thread = 1;
   private long minorFaults;
   private long majorFaults;
 
@@ -104,6 +112,27 @@ public final class Process {
    */
   public int touch(long address, boolean write, int value) {
     return kernel.userAccess().touch(this, address, write, value);
+  }
+
+  /**
+   * What the last access that ended with {@link UserSignal#BLOCKED}, or the last call that ended
+   * with {@link #BLOCKED}, waits for.
+   */
+  public UffdWait blockedOn() {
+    return blockedOn;
+  }
+
+  void setBlockedOn(UffdWait wait) {
+    blockedOn = wait;
+  }
+
+  /** The thread whose calls and accesses follow, as UFFD_FEATURE_THREAD_ID names it. */
+  public void setThread(int id) {
+    thread = id;
+  }
+
+  int thread() {
+    return thread;
   }
 
   void countFault(boolean major) {

@@ -18,6 +18,7 @@ public final class Vma {
   private long flags;
   private long pgoff;
   private AnonVma anonVma;
+  private UffdContext uffd;
 
   /** From the oldest ancestor's to this VMA's own. */
   private final List<AnonVma> anonChain = new ArrayList<>(1);
@@ -35,7 +36,9 @@ public final class Vma {
 
   /** A VMA of {@code mm} like this one over other addresses, with no anon_vma. */
   Vma copy(MmStruct owner, long from, long to, long firstPgoff) {
-    return new Vma(owner, from, to, flags, firstPgoff, file, ops);
+    Vma copy = new Vma(owner, from, to, flags, firstPgoff, file, ops);
+    copy.uffd = uffd;
+    return copy;
   }
 
   MmStruct mm() {
@@ -111,6 +114,26 @@ public final class Vma {
 
   boolean isAccessible() {
     return (flags & VmFlags.ACCESS) != 0;
+  }
+
+  /** The userfaultfd it is registered with; null if none, and then no UFFD_ flag is set. */
+  public UffdContext uffd() {
+    return uffd;
+  }
+
+  /**
+   * Registers it with a userfaultfd, or with none.
+   *
+   * @param modes UFFD_ flags of {@link VmFlags}
+   */
+  void setUffd(UffdContext context, long modes) {
+    uffd = context;
+    flags = flags & ~VmFlags.UFFD | modes;
+  }
+
+  /** Whether it is registered at all (userfaultfd_armed). */
+  boolean isUffdArmed() {
+    return (flags & VmFlags.UFFD) != 0;
   }
 
   AnonVma anonVma() {

@@ -100,6 +100,14 @@ public enum Primitive {
   DEFERRED_SPLIT_QUEUE,
   DEFERRED_SPLIT_UNQUEUE,
   VMA_COPY,
+  /** Messages queued on a userfaultfd: faults and events, each with somebody who waits. */
+  UFFD_MESSAGE,
+  /** Wake-ups of those by an answer or a read. */
+  UFFD_WAKE,
+  /** ioctls of a userfaultfd; they count as {@link #SYSCALL} too. */
+  UFFD_IOCTL,
+  /** Times a thread gave up its processor to wait, and got it back. */
+  CONTEXT_SWITCH,
   PROCESS_FORK,
   PROCESS_EXEC,
   PROCESS_EXIT
