@@ -24,6 +24,7 @@ import dev.quire.kernel.mm.KernelAddressSpace;
 import dev.quire.kernel.mm.KernelConfig;
 import dev.quire.kernel.page.Fragmentation;
 import dev.quire.kernel.stat.KernelCounters;
+import dev.quire.mmu.Access;
 import dev.quire.mmu.FaultRecord;
 import dev.quire.mmu.KernelPteFormat;
 import dev.quire.mmu.Order;
@@ -62,6 +63,7 @@ public final class GuestHost implements HostFaults, AutoCloseable {
   private long nextHva = FIRST_HVA;
   private int nextSlot;
   private String problem = "";
+  private HostWait wait = HostWait.NOBODY;
 
   /**
    * @param everyAddressAnswers x86: reading where nothing is gives all ones; Arm: an abort
@@ -121,7 +123,8 @@ public final class GuestHost implements HostFaults, AutoCloseable {
     HostPagePolicy policy = config.hostPages();
     KernelConfig kernelConfig =
         KernelConfig.of(architecture, policy.granule(), pages >> policy.granule().baseOrder())
-            .withThp(KernelAddressSpace.settings(policy));
+            .withThp(KernelAddressSpace.settings(policy))
+            .withProfile(config.hostKernel());
     KernelPteFormat format =
         architecture == HostArchitecture.X86_64
             ? new LinuxX86Pte(Ia32ePte.FOUR_LEVEL)
@@ -179,15 +182,30 @@ public final class GuestHost implements HostFaults, AutoCloseable {
     return guestMemory;
   }
 
+  /** Who waits for userfaultfd from now on. */
+  void setWait(HostWait who) {
+    wait = who;
+  }
+
   @Override
   public int resolve(FaultRecord fault) {
     long gpa = fault.gpa();
     int code = Stage2Mmu.code(stage2.fault(gpa, fault.access()));
+    while (code == Stage2Mmu.WAIT) {
+      String dead = wait.await(gpa, Access.isWrite(fault.access()));
+      if (dead != null) {
+        problem = dead;
+        return HANDLER_DEAD;
+      }
+      code = Stage2Mmu.code(stage2.resume(gpa, fault.access()));
+    }
     if (events != null && code == Stage2Mmu.MAPPED) {
       events.touched(gpa);
     }
     return switch (code) {
       case Stage2Mmu.MAPPED, Stage2Mmu.RETRY -> MAPPED;
+      case Stage2Mmu.MEMORY_FAULT ->
+          fail("the guest's page is not what its access needs: " + stage2.memoryFault());
       case Stage2Mmu.MMIO, Stage2Mmu.READONLY_MMIO ->
           everyAddressAnswers || bus.isMapped(gpa) ? DEVICE : UNCLAIMED;
       case Stage2Mmu.OUT_OF_MEMORY ->

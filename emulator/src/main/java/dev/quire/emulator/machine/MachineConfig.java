@@ -4,6 +4,7 @@ import dev.quire.emulator.device.ConsoleSink;
 import dev.quire.emulator.measure.MeasureConfig;
 import dev.quire.kernel.kvm.HostEventPlan;
 import dev.quire.kernel.mm.HostPagePolicy;
+import dev.quire.kernel.mm.KernelProfile;
 
 /**
  * What a machine is made of beside what its boot plan says. Nothing here depends on the wall clock
@@ -16,6 +17,7 @@ import dev.quire.kernel.mm.HostPagePolicy;
  * @param measure what a measured run models; null in a functional run
  * @param fragmentation probability that the host has no folio of an order that it wants, 0 to 1
  * @param hostEvents how the host disturbs the guest; null if it does not
+ * @param hostKernel which kernel the host runs
  */
 public record MachineConfig(
     HostPagePolicy hostPages,
@@ -24,9 +26,30 @@ public record MachineConfig(
     ConsoleSink console,
     MeasureConfig measure,
     double fragmentation,
-    HostEventPlan hostEvents) {
+    HostEventPlan hostEvents,
+    KernelProfile hostKernel) {
   /** One GICv2 and one 64-bit mask of cores: what the smaller of the two carries. */
   public static final int MOST_VCPUS = 8;
+
+  /** On a host with the kernel of the goldens. */
+  public MachineConfig(
+      HostPagePolicy hostPages,
+      long seed,
+      long maxInstructions,
+      ConsoleSink console,
+      MeasureConfig measure,
+      double fragmentation,
+      HostEventPlan hostEvents) {
+    this(
+        hostPages,
+        seed,
+        maxInstructions,
+        console,
+        measure,
+        fragmentation,
+        hostEvents,
+        KernelProfile.LINUX_6_18);
+  }
 
   /** On a host that is not fragmented. */
   public MachineConfig(
@@ -57,6 +80,12 @@ public record MachineConfig(
   /** The same machine on a host that does this. */
   public MachineConfig withHostEvents(HostEventPlan events) {
     return new MachineConfig(
-        hostPages, seed, maxInstructions, console, measure, fragmentation, events);
+        hostPages, seed, maxInstructions, console, measure, fragmentation, events, hostKernel);
+  }
+
+  /** The same machine on a host that runs this kernel. */
+  public MachineConfig withHostKernel(KernelProfile kernel) {
+    return new MachineConfig(
+        hostPages, seed, maxInstructions, console, measure, fragmentation, hostEvents, kernel);
   }
 }

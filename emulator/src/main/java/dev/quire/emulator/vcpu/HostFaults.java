@@ -19,9 +19,12 @@ public interface HostFaults {
   /** The host could not provide memory; {@link #problem} says why. */
   int FAILED = 3;
 
+  /** Who resolves the host's faults in user space does not answer; {@link #problem} says more. */
+  int HANDLER_DEAD = 4;
+
   /** Resolves the fault's {@code gpa} for its access. */
   int resolve(FaultRecord fault);
 
-  /** What went wrong after {@link #FAILED}. */
+  /** What went wrong after {@link #FAILED} or {@link #HANDLER_DEAD}. */
   String problem();
 }

@@ -137,6 +137,8 @@ public final class Vcpu {
         yield null;
       }
       case HostFaults.FAILED -> internalError(host.problem());
+      case HostFaults.HANDLER_DEAD ->
+          new VcpuExit.HandlerDead("vCPU %d: %s".formatted(index, host.problem()));
       default -> {
         if (Access.isTableWalk(fault.access()) || Access.isFetch(fault.access())) {
           mmio.abandon();

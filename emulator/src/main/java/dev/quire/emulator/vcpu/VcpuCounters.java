@@ -24,6 +24,7 @@ public final class VcpuCounters {
       case VcpuExit.Intr ignored -> {}
       case VcpuExit.SliceEnd ignored -> {}
       case VcpuExit.Livelock ignored -> {}
+      case VcpuExit.HandlerDead ignored -> {}
       case VcpuExit.InternalError ignored -> {}
     }
   }

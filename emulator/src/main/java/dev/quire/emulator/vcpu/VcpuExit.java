@@ -30,6 +30,9 @@ public sealed interface VcpuExit {
   /** Exceptions without end and no instruction between them: hardware would spin for ever. */
   record Livelock(String reason) implements VcpuExit {}
 
+  /** The access waits for a userfaultfd whose handler does not answer. */
+  record HandlerDead(String reason) implements VcpuExit {}
+
   /** Nothing the model can do for this guest: what and where. */
   record InternalError(String reason) implements VcpuExit {}
 }

@@ -29,7 +29,7 @@ public final class Ext4File extends ModelledFile implements VmOps {
     super(FileKind.EXT4, services, pages);
     this.maxOrder = services.settings().maxFolioOrder();
     this.around = new FaultAround(this, false);
-    this.readahead = new Readahead(cache(), services, maxOrder, this::sizeInPages);
+    this.readahead = new Readahead(services, maxOrder, this);
   }
 
   @Override
@@ -95,6 +95,7 @@ public final class Ext4File extends ModelledFile implements VmOps {
       return false;
     }
     cache().add(folio, index);
+    services().contents().fromFile(folio, 1, this, index);
     frames().set(folio, PageFlag.UPTODATE);
     services().folios().put(folio, 1);
     return true;
@@ -110,7 +111,7 @@ public final class Ext4File extends ModelledFile implements VmOps {
   }
 
   @Override
-  public long write(long offset, long bytes) {
+  public long write(long offset, long bytes, long userAddress) {
     long error = rangeError(offset, bytes);
     if (error != 0) {
       return error;
@@ -127,7 +128,10 @@ public final class Ext4File extends ModelledFile implements VmOps {
         break;
       }
       long folioEnd = frames().index(folio) + frames().pages(folio) << pageShift();
+      long from = position;
       position = Math.min(position + length, folioEnd);
+      readUnwritten(folio, from, position);
+      copyIn(folio, from, position, offset, userAddress);
       services()
           .counters()
           .count(Primitive.USER_COPY, services().settings().pagesUp(position) - index);
@@ -136,6 +140,16 @@ public final class Ext4File extends ModelledFile implements VmOps {
       setSize(Math.max(size(), position));
     }
     return position > offset || bytes == 0 ? position - offset : -Errno.ENOMEM;
+  }
+
+  /** What is not written of a folio that holds nothing yet comes from the disk. */
+  private void readUnwritten(long folio, long from, long to) {
+    int pages = frames().pages(folio);
+    long index = frames().index(folio);
+    boolean whole = from == index << pageShift() && to == index + pages << pageShift();
+    if (!whole && !frames().is(folio, PageFlag.UPTODATE)) {
+      services().contents().fromFile(folio, pages, this, index);
+    }
   }
 
   /** The folio of an index, or a new one as large as what is written and its place allow. */

@@ -115,6 +115,28 @@ public abstract class ModelledFile implements OpenFile {
     return error != 0 || known ? error : -Errno.EOPNOTSUPP;
   }
 
+  /**
+   * write(2) puts bytes into a folio: those of the file from {@code from} to {@code to}.
+   *
+   * @param offset where the call began
+   * @param userAddress of the byte at {@code offset}, or {@link #NO_BYTES}
+   */
+  protected final void copyIn(long folio, long from, long to, long offset, long userAddress) {
+    if (userAddress == NO_BYTES) {
+      return;
+    }
+    long first = frames().index(folio);
+    for (long at = from; at < to; ) {
+      long index = at >>> pageShift();
+      long stop = Math.min(to, index + 1 << pageShift());
+      long inPage = at - (index << pageShift());
+      services
+          .contents()
+          .fromUser(folio + index - first, inPage, stop - at, userAddress + at - offset);
+      at = stop;
+    }
+  }
+
   private Truncation truncation() {
     if (truncation == null) {
       truncation = new Truncation(this);

@@ -53,7 +53,12 @@ public final class ModelledFiles implements FileSystems {
         new FileSettings(
             kernel.pageShift(), config.pmdOrder(), readaheadPages, executableOrder, config.thp());
     return new ModelledFiles(
-        new FileServices(kernel.folios(), kernel.counters(), settings, new KernelMappings(kernel)),
+        new FileServices(
+            kernel.folios(),
+            kernel.counters(),
+            settings,
+            new KernelMappings(kernel),
+            kernel.contents()),
         guestMemfdWrite);
   }
 

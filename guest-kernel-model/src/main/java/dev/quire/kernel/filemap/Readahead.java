@@ -4,7 +4,6 @@ import dev.quire.kernel.mm.VmFlags;
 import dev.quire.kernel.mm.Vma;
 import dev.quire.kernel.page.FrameTable;
 import dev.quire.kernel.page.PageFlag;
-import java.util.function.LongSupplier;
 
 /**
  * Reads a file's pages into its cache before they are asked for: windows that grow, a marker on the
@@ -22,20 +21,19 @@ final class Readahead {
   private final FrameTable frames;
   private final int maxOrder;
   private final int mostPages;
-  private final LongSupplier sizeInPages;
+  private final ModelledFile file;
   private final ReadaheadState state = new ReadaheadState();
 
   /**
    * @param maxOrder largest folio of the file; 0 for a file system without large folios
-   * @param sizeInPages of the file, now
    */
-  Readahead(PageCache cache, FileServices services, int maxOrder, LongSupplier sizeInPages) {
-    this.cache = cache;
+  Readahead(FileServices services, int maxOrder, ModelledFile file) {
+    this.cache = file.cache();
     this.services = services;
     this.frames = services.frames();
     this.maxOrder = maxOrder;
     this.mostPages = services.settings().readaheadPages();
-    this.sizeInPages = sizeInPages;
+    this.file = file;
   }
 
   /** The last read ended before a position in this page. */
@@ -198,7 +196,7 @@ final class Readahead {
       readPages(index, state.size, state.asyncSize);
       return;
     }
-    long limit = Math.min(sizeInPages.getAsLong() - 1, index + state.size - 1);
+    long limit = Math.min(file.sizeInPages() - 1, index + state.size - 1);
     long mark = index + state.size - state.asyncSize;
     int largest = Math.min(Math.min(maxOrder, state.order), log2(state.size));
     state.order = largest;
@@ -227,7 +225,7 @@ final class Readahead {
    * @param asyncSize pages from the end on which the marker goes; 0 for no marker
    */
   private void readPages(long index, long pages, long asyncSize) {
-    long behindLast = sizeInPages.getAsLong();
+    long behindLast = file.sizeInPages();
     if (index >= behindLast) {
       return;
     }
@@ -253,6 +251,7 @@ final class Readahead {
       services.folios().put(folio, 1);
       return false;
     }
+    services.contents().fromFile(folio, 1 << order, file, index);
     frames.set(folio, marker ? PageFlag.UPTODATE | PageFlag.READAHEAD : PageFlag.UPTODATE);
     services.folios().put(folio, 1);
     return true;

@@ -74,10 +74,14 @@ final class ShmemCollapse {
     if (!file.mappings().isEmpty()) {
       services.mappings().unmap(file.mappings(), index, pages, false);
     }
+    services.contents().cleared(huge, order);
     for (int i = 0; i < count; i++) {
       int nr = frames.pages(old[i]);
       boolean uptodate = frames.is(old[i], PageFlag.UPTODATE);
       counters.count(uptodate ? Primitive.PAGE_COPY : Primitive.PAGE_CLEAR, nr);
+      if (uptodate) {
+        services.contents().copied(old[i], huge + frames.index(old[i]) - index, nr);
+      }
     }
     counters.count(Primitive.PAGE_CLEAR, pages - present);
     frames.set(huge, PageFlag.SWAPBACKED | PageFlag.UPTODATE | PageFlag.DIRTY);

@@ -156,12 +156,20 @@ public final class ShmemFile extends ModelledFile implements VmOps {
   private void clear(long folio, Use use) {
     if (use != Use.WRITE) {
       services().counters().count(Primitive.PAGE_CLEAR, frames().pages(folio));
+      services().contents().cleared(folio, frames().order(folio));
       frames().set(folio, PageFlag.UPTODATE);
     }
   }
 
+  /** shmem_write_end: what is not written of a folio that holds nothing yet is zeros. */
+  private void clearUnwritten(long folio, boolean whole) {
+    if (!frames().is(folio, PageFlag.UPTODATE) && !whole) {
+      services().contents().cleared(folio, frames().order(folio));
+    }
+  }
+
   @Override
-  public long write(long offset, long bytes) {
+  public long write(long offset, long bytes, long userAddress) {
     long error = rangeError(offset, bytes);
     if (error != 0) {
       return error;
@@ -176,7 +184,11 @@ public final class ShmemFile extends ModelledFile implements VmOps {
         break;
       }
       long folioEnd = frames().index(folio) + frames().pages(folio) << pageShift();
+      long from = position;
       position = Math.min(end, folioEnd);
+      boolean whole = from == frames().index(folio) << pageShift() && position == folioEnd;
+      clearUnwritten(folio, whole && userAddress != NO_BYTES);
+      copyIn(folio, from, position, offset, userAddress);
       services()
           .counters()
           .count(Primitive.USER_COPY, services().settings().pagesUp(position) - index);

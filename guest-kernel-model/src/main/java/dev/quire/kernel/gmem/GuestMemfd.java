@@ -76,6 +76,7 @@ public final class GuestMemfd extends ModelledFile implements VmOps {
     }
     if (!frames().is(folio, PageFlag.UPTODATE)) {
       services().counters().count(Primitive.PAGE_CLEAR);
+      services().contents().cleared(folio, 0);
       frames().set(folio, PageFlag.UPTODATE);
     }
     return folio;
@@ -137,7 +138,7 @@ public final class GuestMemfd extends ModelledFile implements VmOps {
    * @return the bytes written up to the first page that could not be; -errno if that was the first
    */
   @Override
-  public long write(long offset, long bytes) {
+  public long write(long offset, long bytes, long userAddress) {
     if (writeDesign == null
         || offset < 0
         || bytes < 0
@@ -153,7 +154,7 @@ public final class GuestMemfd extends ModelledFile implements VmOps {
     long error = 0;
     if (writeDesign != GrabDesign.ONE_BY_ONE) {
       while (index + PageCache.BATCH <= end && error == 0) {
-        int written = writeBatch(index);
+        int written = writeBatch(index, address(userAddress, index - start));
         error = Math.min(written, 0);
         index += Math.max(written, 0);
         if (written < PageCache.BATCH) {
@@ -162,13 +163,17 @@ public final class GuestMemfd extends ModelledFile implements VmOps {
       }
     }
     while (index < end && error == 0) {
-      error = writeOne(index);
+      error = writeOne(index, address(userAddress, index - start));
       index += error == 0 ? 1 : 0;
     }
     return index > start ? index - start << pageShift() : error;
   }
 
-  private int writeBatch(long index) {
+  private long address(long userAddress, long pages) {
+    return userAddress == NO_BYTES ? NO_BYTES : userAddress + (pages << pageShift());
+  }
+
+  private int writeBatch(long index, long userAddress) {
     int count = cache().grabAll(index, PageCache.BATCH, batch, writeDesign);
     if (count <= 0) {
       return count == PageCache.EXISTS ? -Errno.EEXIST : -Errno.ENOMEM;
@@ -176,7 +181,7 @@ public final class GuestMemfd extends ModelledFile implements VmOps {
     int written = 0;
     int error = 0;
     while (written < count && error == 0) {
-      error = populate(batch[written]);
+      error = populate(batch[written], address(userAddress, written));
       written += error == 0 ? 1 : 0;
     }
     for (int i = 0; i < count; i++) {
@@ -185,18 +190,18 @@ public final class GuestMemfd extends ModelledFile implements VmOps {
     return written > 0 ? written : error;
   }
 
-  private long writeOne(long index) {
+  private long writeOne(long index, long userAddress) {
     long folio = cache().grab(index);
     if (folio == PageCache.NONE) {
       return -Errno.EFAULT;
     }
-    int error = populate(folio);
+    int error = populate(folio, userAddress);
     services().folios().put(folio, 1);
     return error;
   }
 
   /** Copies a page from the caller unless it holds something, or is broken. */
-  private int populate(long folio) {
+  private int populate(long folio, long userAddress) {
     if (frames().is(folio, PageFlag.HWPOISON)) {
       return -Errno.EFAULT;
     }
@@ -204,6 +209,7 @@ public final class GuestMemfd extends ModelledFile implements VmOps {
       return -Errno.ENOSPC;
     }
     services().counters().count(Primitive.USER_COPY);
+    services().contents().fromUser(folio, 0, 1L << pageShift(), userAddress);
     frames().set(folio, PageFlag.UPTODATE);
     return 0;
   }

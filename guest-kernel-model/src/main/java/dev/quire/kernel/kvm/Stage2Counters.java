@@ -13,6 +13,13 @@ public final class Stage2Counters {
   long spuriousFaults;
   long retries;
   long failures;
+
+  /** Faults that had to wait for user space. */
+  long waits;
+
+  /** Mappings that a pre-fault made or found, each of one leaf. */
+  long preFaults;
+
   long tablePages;
   long leavesRemoved;
   long invalidations;
@@ -28,6 +35,8 @@ public final class Stage2Counters {
         spuriousFaults,
         retries,
         failures,
+        waits,
+        preFaults,
         tablePages,
         leavesRemoved,
         invalidations,
@@ -46,6 +55,8 @@ public final class Stage2Counters {
       long spuriousFaults,
       long retries,
       long failures,
+      long waits,
+      long preFaults,
       long tablePages,
       long leavesRemoved,
       long invalidations,
@@ -63,6 +74,8 @@ public final class Stage2Counters {
           spuriousFaults - earlier.spuriousFaults,
           retries - earlier.retries,
           failures - earlier.failures,
+          waits - earlier.waits,
+          preFaults - earlier.preFaults,
           tablePages,
           leavesRemoved - earlier.leavesRemoved,
           invalidations - earlier.invalidations,
@@ -82,8 +95,9 @@ public final class Stage2Counters {
 
     @Override
     public String toString() {
-      return ("faults=%d mmio=%d readonly=%d spurious=%d retries=%d failures=%d tablePages=%d "
-              + "leavesRemoved=%d invalidations=%d residentPages=%d leavesInstalled=%s")
+      return ("faults=%d mmio=%d readonly=%d spurious=%d retries=%d failures=%d waits=%d"
+                  + " preFaults=%d tablePages=%d leavesRemoved=%d invalidations=%d residentPages=%d"
+                  + " leavesInstalled=%s")
           .formatted(
               faults,
               mmioExits,
@@ -91,6 +105,8 @@ public final class Stage2Counters {
               spuriousFaults,
               retries,
               failures,
+              waits,
+              preFaults,
               tablePages,
               leavesRemoved,
               invalidations,

@@ -1,6 +1,7 @@
 package dev.quire.kernel.kvm;
 
 import dev.quire.kernel.kvm.MemSlots.Outcome;
+import dev.quire.kernel.mm.Errno;
 import dev.quire.kernel.mm.FrameAllocator;
 import dev.quire.kernel.mm.HostAddressSpace;
 import dev.quire.kernel.mm.HostMemory;
@@ -41,6 +42,12 @@ public final class Stage2Mmu {
   /** The slot's host address is not mapped (EFAULT). */
   public static final int BAD_HOST_ADDRESS = 5;
 
+  /** The page waits for user space (userfaultfd): run the access again once it has answered. */
+  public static final int WAIT = 6;
+
+  /** KVM_EXIT_MEMORY_FAULT: {@link #memoryFault} says what user space has to put right. */
+  public static final int MEMORY_FAULT = 7;
+
   private static final int ORDER_SHIFT = 8;
 
   private final MemSlots slots;
@@ -50,6 +57,8 @@ public final class Stage2Mmu {
   private final Stage2Counters counters = new Stage2Counters();
   private final Stage2Tables tables;
   private final List<Stage2Listener> listeners = new ArrayList<>();
+
+  private MemoryFault memoryFault;
 
   /** As Linux's mmu_invalidate_seq and mmu_invalidate_in_progress. */
   private long invalidationSequence;
@@ -132,6 +141,18 @@ public final class Stage2Mmu {
    */
   public long fault(long gpa, int access) {
     counters.faults++;
+    return serve(gpa, access);
+  }
+
+  /**
+   * Goes on with a fault that ended with {@link #WAIT}, now that it was resolved: in Linux that is
+   * one fault, which slept in get_user_pages.
+   */
+  public long resume(long gpa, int access) {
+    return serve(gpa, access);
+  }
+
+  private long serve(long gpa, int access) {
     long gfn = gpa >>> Order.BASE_PAGE_SHIFT;
     MemSlot slot = slots.find(gfn);
     if (slot == null) {
@@ -146,16 +167,79 @@ public final class Stage2Mmu {
     long sequence = invalidationSequence;
     long host = space.fault(slot.hvaOf(gfn), write);
     if (Translation.failed(host)) {
-      counters.failures++;
-      return Translation.kind(host) == HostAddressSpace.OUT_OF_MEMORY
-          ? OUT_OF_MEMORY
-          : BAD_HOST_ADDRESS;
+      return failed(Translation.kind(host));
     }
     if (invalidationsInProgress != 0 || sequence != invalidationSequence) {
       counters.retries++;
       return RETRY;
     }
     return install(slot, gfn, host, write);
+  }
+
+  private int failed(int kind) {
+    if (kind == HostAddressSpace.MUST_WAIT) {
+      counters.waits++;
+      return WAIT;
+    }
+    counters.failures++;
+    return kind == HostAddressSpace.OUT_OF_MEMORY ? OUT_OF_MEMORY : BAD_HOST_ADDRESS;
+  }
+
+  /**
+   * KVM_PRE_FAULT_MEMORY: maps a range as read faults of a vCPU would (Linux v6.18
+   * virt/kvm/kvm_main.c, kvm_vcpu_pre_fault_memory). Copies nothing on write, and marks nothing
+   * accessed.
+   *
+   * @param flags none are known
+   */
+  public PreFault preFault(long gpa, long bytes, long flags) {
+    long mask = Order.offsetMask(slots.baseOrder());
+    if (flags != 0 || ((gpa | bytes) & mask) != 0 || Long.compareUnsigned(gpa + bytes, gpa) <= 0) {
+      return new PreFault(-Errno.EINVAL, gpa, bytes, 0);
+    }
+    return preFault(new PreFault(0, gpa, bytes, 0));
+  }
+
+  /** Goes on with a call that slept in a userfaultfd. */
+  public PreFault preFault(PreFault soFar) {
+    long gpa = soFar.gpa();
+    long left = soFar.bytes();
+    long done = soFar.doneBytes();
+    while (left != 0) {
+      long result = serve(gpa, Access.READ);
+      int code = code(result);
+      if (code == WAIT) {
+        return new PreFault(PreFault.MUST_WAIT, gpa, left, done);
+      }
+      if (code == RETRY) {
+        continue;
+      }
+      if (code != MAPPED) {
+        return new PreFault(done == 0 ? preFaultError(code) : 0, gpa, left, done);
+      }
+      counters.preFaults++;
+      // What covers the page may begin before it and end behind the range.
+      long leafBytes = Order.bytes(order(result));
+      long step = leafBytes - (gpa & leafBytes - 1);
+      step = Long.compareUnsigned(step, left) < 0 ? step : left;
+      gpa += step;
+      left -= step;
+      done += step;
+    }
+    return new PreFault(0, gpa, 0, done);
+  }
+
+  private static int preFaultError(int code) {
+    return switch (code) {
+      case MMIO, READONLY_MMIO -> -Errno.ENOENT;
+      case OUT_OF_MEMORY -> -Errno.ENOMEM;
+      default -> -Errno.EFAULT;
+    };
+  }
+
+  /** What the last result {@link #MEMORY_FAULT} was about. */
+  public MemoryFault memoryFault() {
+    return memoryFault;
   }
 
   /** KVM_SET_USER_MEMORY_REGION: see {@link MemSlots#set}; drops the entries it makes wrong. */

@@ -208,7 +208,7 @@ final class Collapse {
     long folio = frames.folioOf(page);
     int nr = ptes.batch(folio, table, index, table.entries.length - index, false, false);
     counters.count(Primitive.PAGE_COPY, nr);
-    kernel.copied(page, to, nr);
+    kernel.contents().copied(page, to, nr);
     ptes.clear(table, index, nr);
     rmap.removePtes(folio, page, nr, mm.id());
     counters.count(Primitive.SWAPCACHE_CHECK);

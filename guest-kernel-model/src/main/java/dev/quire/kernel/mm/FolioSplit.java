@@ -200,6 +200,8 @@ final class FolioSplit {
 
   /** try_to_map_unused_to_zeropage. */
   private boolean isUnused(long page, Vma vma) {
-    return kernel.holdsZeros(page) && !frames.is(page, PageFlag.MLOCKED) && !vma.is(VmFlags.LOCKED);
+    return kernel.contents().holdsZeros(page)
+        && !frames.is(page, PageFlag.MLOCKED)
+        && !vma.is(VmFlags.LOCKED);
   }
 }

@@ -1,5 +1,7 @@
 package dev.quire.kernel.mm;
 
+import dev.quire.mmu.Order;
+
 /** The bytes behind frames, as far as an address space must change them. */
 public interface FrameStorage {
   /** Fills the 2^order frames from {@code pfn} with zeros. */
@@ -10,6 +12,29 @@ public interface FrameStorage {
 
   /** Whether nothing but zeros is in a frame of 2^order pages. */
   boolean isZero(long pfn, int order);
+
+  /**
+   * A system call copies bytes of the calling process into a frame: UFFDIO_COPY, write(2).
+   *
+   * @param offset first byte in the 4 KiB frame
+   * @param bytes not beyond the frame's end
+   * @param userAddress where the process has them: what it means is between who made the call and
+   *     who keeps the bytes
+   */
+  default void copyFromUser(long pfn, int offset, int bytes, long userAddress) {}
+
+  /** The same for a whole frame. */
+  default void copyFromUser(long pfn, long userAddress) {
+    copyFromUser(pfn, 0, 1 << Order.BASE_PAGE_SHIFT, userAddress);
+  }
+
+  /**
+   * The page cache reads a frame of a file with content from its disk; what lies behind the file's
+   * end is zeros.
+   *
+   * @param pgoff in pages of 4 KiB
+   */
+  default void readFromFile(long pfn, OpenFile file, long pgoff) {}
 
   /** For a model of addresses alone: frames without bytes. */
   static FrameStorage none() {

@@ -11,6 +11,9 @@ public interface HostAddressSpace {
   /** {@link #fault} failed: nothing is mapped at the address. */
   int NOT_MAPPED = 2;
 
+  /** {@link #fault} failed: user space has to resolve it (userfaultfd), then it may be repeated. */
+  int MUST_WAIT = 3;
+
   /**
    * Finds the page at {@code hva}, or brings it in.
    *

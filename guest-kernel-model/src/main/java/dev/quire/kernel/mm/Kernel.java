@@ -43,9 +43,7 @@ public final class Kernel {
   private final FolioSplit folioSplit;
   private final long zeroPage;
 
-  /** The bytes behind the frames; null where the kernel only notes which pages hold zeros. */
-  private FrameStorage storage;
-
+  private final PageContents contents;
   private FileSystems fileSystems;
   private int lastMmId;
 
@@ -69,6 +67,7 @@ public final class Kernel {
     this.format = format;
     frames = new FrameTable(config.memoryPages());
     DeferredSplitQueue deferred = new DeferredSplitQueue(frames, counters, config.pmdOrder());
+    contents = new PageContents(frames, config.granule().baseOrder());
     folios = new Folios(frames, new PageAllocator(frames, layout, counters), deferred, counters);
     rmap = new ReverseMap(frames, counters, deferred::add, config.rmap(), config.pmdOrder());
     tlb = new TlbFlushes(counters, config.architecture(), pageShift(), pmdShift());
@@ -114,35 +113,18 @@ public final class Kernel {
 
   /** Has user memory hold real bytes from now on, cleared and copied with the pages. */
   public void setStorage(FrameStorage bytes) {
-    storage = bytes;
+    contents.setStorage(bytes);
     cleared(zeroPage, 0);
+  }
+
+  /** What pages of user memory and of files hold. */
+  public PageContents contents() {
+    return contents;
   }
 
   /** Pages of user memory were cleared. */
   void cleared(long page, int order) {
-    if (storage != null) {
-      int base = config.granule().baseOrder();
-      storage.zero(page << base, order + base);
-    }
-  }
-
-  /** A page of user memory was copied to another, or several to several. */
-  void copied(long from, long to, int pages) {
-    for (int i = 0; i < pages; i++) {
-      frames.set(to + i, frames.flags(from + i) & PageFlag.NONZERO);
-      if (storage != null) {
-        int base = config.granule().baseOrder();
-        storage.copy(from + i << base, to + i << base, base);
-      }
-    }
-  }
-
-  /** Whether a page of user memory holds nothing but zeros. */
-  boolean holdsZeros(long page) {
-    int base = config.granule().baseOrder();
-    return storage == null
-        ? !frames.is(page, PageFlag.NONZERO)
-        : storage.isZero(page << base, base);
+    contents.cleared(page, order);
   }
 
   /** Where the gather sends pages: what waits for the LRU holds references, and is let go first. */
@@ -361,7 +343,7 @@ public final class Kernel {
       counters.count(Primitive.MEMCG_CHARGE);
       counters.count(Primitive.PAGE_COPY, 1L << order);
       frames.set(folio, PageFlag.UPTODATE);
-      copied(firstPage, folio, 1 << order);
+      contents.copied(firstPage, folio, 1 << order);
     }
     return folio;
   }

@@ -73,6 +73,27 @@ public final class KernelAddressSpace implements GuestBacking {
     mappings.add(new long[] {hva, bytes});
   }
 
+  /** The process of the VMM, whose memory this is. */
+  public Process process() {
+    return vmm;
+  }
+
+  /**
+   * Maps a part of a file, readable and writable.
+   *
+   * @param shared MAP_SHARED; else MAP_PRIVATE, whose writes are copies
+   * @param offset in bytes
+   */
+  public void map(long hva, long bytes, OpenFile file, long offset, boolean shared) {
+    int flags = (shared ? Mman.MAP_SHARED : Mman.MAP_PRIVATE) | Mman.MAP_FIXED;
+    long result = vmm.mmap(hva, bytes, READ_WRITE, flags | Mman.MAP_NORESERVE, file, offset);
+    if (result != hva) {
+      throw new IllegalArgumentException(
+          "mmap of 0x%x bytes of %s at 0x%x gives %d".formatted(bytes, file.kind(), hva, result));
+    }
+    mappings.add(new long[] {hva, bytes});
+  }
+
   @Override
   public void discard(long hva, long bytes) {
     long result = vmm.madvise(hva, bytes, Mman.MADV_DONTNEED);
@@ -90,9 +111,17 @@ public final class KernelAddressSpace implements GuestBacking {
     }
     int signal = vmm.touch(hva, write);
     if (signal != UserSignal.NONE) {
-      return Translation.failure(signal == UserSignal.OOM_KILLED ? OUT_OF_MEMORY : NOT_MAPPED);
+      return Translation.failure(failure(signal));
     }
     return lookup(hva);
+  }
+
+  private static int failure(int signal) {
+    return switch (signal) {
+      case UserSignal.OOM_KILLED -> OUT_OF_MEMORY;
+      case UserSignal.BLOCKED -> MUST_WAIT;
+      default -> NOT_MAPPED;
+    };
   }
 
   private static boolean isWritable(long translation) {

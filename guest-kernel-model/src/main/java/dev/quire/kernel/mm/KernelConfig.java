@@ -11,6 +11,7 @@ import dev.quire.kernel.rmap.RmapDesign;
  * @param memoryPages RAM in base pages of {@code granule}
  * @param contPte how groups of entries get arm64's contiguous bit; null if they never do
  * @param executableFolios read executable text ahead in folios of 64 KiB (exefolio)
+ * @param profile which kernel it is: decides all that is not of mm's making
  */
 public record KernelConfig(
     HostArchitecture architecture,
@@ -21,7 +22,8 @@ public record KernelConfig(
     RmapDesign rmap,
     GatherDesign gather,
     ContPteDesign contPte,
-    boolean executableFolios) {
+    boolean executableFolios,
+    KernelProfile profile) {
 
   public KernelConfig {
     if (architecture == HostArchitecture.X86_64 && granule != HostGranule.BASE_4K) {
@@ -47,7 +49,8 @@ public record KernelConfig(
         RmapDesign.MM_IDS,
         GatherDesign.RUNS,
         architecture == HostArchitecture.ARM64 ? ContPteDesign.FOLD : null,
-        false);
+        false,
+        KernelProfile.LINUX_6_18);
   }
 
   /** Base pages that one PMD maps, as an order of base pages. */
@@ -65,7 +68,8 @@ public record KernelConfig(
         rmap,
         gather,
         contPte,
-        executableFolios);
+        executableFolios,
+        profile);
   }
 
   public KernelConfig withAnonFault(AnonFaultAlgorithm algorithm) {
@@ -78,7 +82,8 @@ public record KernelConfig(
         rmap,
         gather,
         contPte,
-        executableFolios);
+        executableFolios,
+        profile);
   }
 
   public KernelConfig withRmap(RmapDesign design) {
@@ -91,7 +96,8 @@ public record KernelConfig(
         design,
         gather,
         contPte,
-        executableFolios);
+        executableFolios,
+        profile);
   }
 
   public KernelConfig withGather(GatherDesign design) {
@@ -104,7 +110,8 @@ public record KernelConfig(
         rmap,
         design,
         contPte,
-        executableFolios);
+        executableFolios,
+        profile);
   }
 
   /** Null for a kernel without contiguous entries. */
@@ -118,11 +125,26 @@ public record KernelConfig(
         rmap,
         gather,
         designOrNull,
-        executableFolios);
+        executableFolios,
+        profile);
   }
 
   public KernelConfig withExecutableFolios(boolean on) {
     return new KernelConfig(
-        architecture, granule, memoryPages, thp, anonFault, rmap, gather, contPte, on);
+        architecture, granule, memoryPages, thp, anonFault, rmap, gather, contPte, on, profile);
+  }
+
+  public KernelConfig withProfile(KernelProfile other) {
+    return new KernelConfig(
+        architecture,
+        granule,
+        memoryPages,
+        thp,
+        anonFault,
+        rmap,
+        gather,
+        contPte,
+        executableFolios,
+        other);
   }
 }

@@ -33,8 +33,21 @@ public interface OpenFile {
   /** -errno with which a mapping of the range is refused, or 0. */
   long mmapError(long vmFlags, long offset, long bytes);
 
-  /** write(2): as one call. */
-  long write(long offset, long bytes);
+  /** No address at all: what is written does not matter. */
+  long NO_BYTES = -1;
+
+  /**
+   * write(2): as one call.
+   *
+   * @param userAddress where the caller's bytes are ({@link FrameStorage#copyFromUser}), or {@link
+   *     #NO_BYTES}
+   */
+  long write(long offset, long bytes, long userAddress);
+
+  /** The same where it does not matter what is written. */
+  default long write(long offset, long bytes) {
+    return write(offset, bytes, NO_BYTES);
+  }
 
   long read(long offset, long bytes);
 

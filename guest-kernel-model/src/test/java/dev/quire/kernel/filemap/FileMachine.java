@@ -1,6 +1,7 @@
 package dev.quire.kernel.filemap;
 
 import dev.quire.kernel.mm.FileMappings;
+import dev.quire.kernel.mm.PageContents;
 import dev.quire.kernel.mm.ThpSettings;
 import dev.quire.kernel.page.DeferredSplitQueue;
 import dev.quire.kernel.page.Folios;
@@ -26,7 +27,13 @@ public final class FileMachine implements MappingUpdates {
   }
 
   public FileMachine(ThpSettings thp) {
-    services = new FileServices(folios, counters, new FileSettings(12, 9, 2048, 0, thp), this);
+    services =
+        new FileServices(
+            folios,
+            counters,
+            new FileSettings(12, 9, 2048, 0, thp),
+            this,
+            new PageContents(frames, 0));
   }
 
   public FileServices services() {

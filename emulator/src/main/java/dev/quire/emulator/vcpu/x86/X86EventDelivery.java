@@ -101,6 +101,7 @@ public final class X86EventDelivery {
     return switch (host.resolve(fault)) {
       case HostFaults.MAPPED -> null;
       case HostFaults.FAILED -> new VcpuExit.InternalError(host.problem());
+      case HostFaults.HANDLER_DEAD -> new VcpuExit.HandlerDead(host.problem());
       default ->
           new VcpuExit.InternalError(
               "%s at rip 0x%x touches gpa 0x%x, where no memory is"
