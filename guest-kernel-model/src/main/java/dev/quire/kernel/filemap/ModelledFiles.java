@@ -4,13 +4,15 @@ import dev.quire.kernel.gmem.GuestMemfd;
 import dev.quire.kernel.mm.FileKind;
 import dev.quire.kernel.mm.FileMappings;
 import dev.quire.kernel.mm.FileSystems;
+import dev.quire.kernel.mm.Hugetlb;
+import dev.quire.kernel.mm.HugetlbSize;
 import dev.quire.kernel.mm.Kernel;
 import dev.quire.kernel.mm.KernelConfig;
 import dev.quire.kernel.mm.OpenFile;
 
 /**
- * The files that a modelled kernel can open: shmem, ext4 and guest_memfd. A guest_memfd may be
- * mapped and touched. Used on the kernel's thread.
+ * The files that a modelled kernel can open: shmem, ext4, guest_memfd and hugetlb. A guest_memfd
+ * may be mapped and touched. Used on the kernel's thread.
  */
 public final class ModelledFiles implements FileSystems {
   private static final long READAHEAD_BYTES = 8 << 20;
@@ -85,6 +87,13 @@ public final class ModelledFiles implements FileSystems {
       case GUEST_MEMFD ->
           new GuestMemfd(
               services, pages, GuestMemfd.MMAP | GuestMemfd.INIT_SHARED, guestMemfdWrite);
+      case HUGETLB ->
+          throw new IllegalArgumentException("openHugetlb opens files of hugetlb pages");
     };
+  }
+
+  @Override
+  public OpenFile openHugetlb(Hugetlb hugetlb, HugetlbSize size, long pages) {
+    return new HugetlbFile(services, hugetlb, size, pages);
   }
 }

@@ -106,6 +106,16 @@ public final class PageCache implements FolioMapping {
     return true;
   }
 
+  /** {@link #add} of a hugetlb folio, which is neither charged nor on an LRU list. */
+  void addHugetlb(long folio, long index) {
+    counters.count(Primitive.XARRAY_LOCK);
+    inserting.setOrder(index, frames.order(folio));
+    if (inserting.findConflict() != XArray.NONE) {
+      throw new IllegalStateException("the cache has a page at " + index + " already");
+    }
+    insertHere(folio, index);
+  }
+
   private void insertHere(long folio, long index) {
     int nr = frames.pages(folio);
     folios.get(folio, nr);

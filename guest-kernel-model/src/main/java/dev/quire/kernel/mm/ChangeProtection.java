@@ -29,6 +29,10 @@ final class ChangeProtection {
 
   /** Changes a range of a VMA, whose flags are the new ones already. */
   void change(Vma vma, long start, long end) {
+    if (vma.isHugetlb()) {
+      kernel.hugetlb().protect.change(vma, start, end, HugetlbProtect.Uffd.KEEP);
+      return;
+    }
     MmStruct mm = vma.mm();
     PageTables tables = mm.tables();
     boolean tryWritable = wantsWritable(vma);

@@ -86,6 +86,9 @@ final class FaultHandler {
   }
 
   private int dispatch(FaultContext fault) {
+    if (fault.vma().isHugetlb()) {
+      return kernel.hugetlb().fault.handle(fault);
+    }
     PageTables tables = fault.tables();
     long address = fault.address();
     PageTable pmd = tables.makePmd(address);

@@ -8,4 +8,15 @@ public interface FileSystems {
    * @param pages its size in base pages: nothing of it is allocated yet
    */
   OpenFile open(FileKind kind, long pages);
+
+  /**
+   * A new, empty file of hugetlb pages.
+   *
+   * @param hugetlb the kernel's, which has the size
+   * @param pages its size in base pages, a multiple of the huge page's
+   * @return null if there are no such files
+   */
+  default OpenFile openHugetlb(Hugetlb hugetlb, HugetlbSize size, long pages) {
+    return null;
+  }
 }

@@ -57,7 +57,8 @@ final class ForkCopy {
     if (cow) {
       parent.mm().invalidateStart(parent.start(), parent.bytes());
     }
-    int error = copyTables(child, parent);
+    int error =
+        parent.isHugetlb() ? kernel.hugetlb().fork.copy(child, parent) : copyTables(child, parent);
     if (cow) {
       parent.mm().invalidateEnd(parent.start(), parent.bytes());
     }

@@ -41,6 +41,7 @@ public final class Kernel {
   private final FileClean fileClean;
   private final ReverseLookup reverseLookup;
   private final FolioSplit folioSplit;
+  private final Hugetlb hugetlb;
   private final long zeroPage;
 
   private final PageContents contents;
@@ -83,6 +84,7 @@ public final class Kernel {
     ptes = new Ptes(format, frames, counters, contPte);
     hugeZero = new HugeZero(this);
     mlock = new Mlock(this);
+    hugetlb = new Hugetlb(this);
     HugePmd hugePmd = new HugePmd(this);
     AnonOrders orders = new AnonOrders(config, thp, ptes);
     boolean full = config.anonFault() == AnonFaultAlgorithm.SERIES_V1_FULL;
@@ -280,6 +282,11 @@ public final class Kernel {
     return hugeZero;
   }
 
+  /** Sizes and pools of hugetlb pages. */
+  public Hugetlb hugetlb() {
+    return hugetlb;
+  }
+
   Mlock mlock() {
     return mlock;
   }
@@ -371,6 +378,10 @@ public final class Kernel {
 
   void flushHuge(MmStruct mm, long address) {
     tlb.range(mm.id(), address, address + pmdBytes(), 1, false);
+  }
+
+  void flushHugetlb(MmStruct mm, long address, HugetlbSize size) {
+    tlb.range(mm.id(), address, address + size.bytes(), size.level(), false);
   }
 
   void flushAll(MmStruct mm) {

@@ -143,7 +143,15 @@ final class Madvise {
       return -Errno.EINVAL;
     }
     if (advice != Mman.MADV_FREE) {
-      zap.discard(vma, start, end);
+      HugetlbVma hugetlb = vma.hugetlb();
+      if (hugetlb != null && !hugetlb.size().isAligned(start)) {
+        return -Errno.EINVAL;
+      }
+      // Whoever does not know of huge pages loses no more than what was named.
+      long stop = hugetlb == null ? end : hugetlb.size().alignDown(end);
+      if (start < stop) {
+        zap.discard(vma, start, stop);
+      }
       return 0;
     }
     if (!vma.isAnonymous()) {
@@ -164,6 +172,9 @@ final class Madvise {
     }
     long flags = newFlags(old, advice);
     if (flags != old) {
+      if (!(vma.maySplit(start) && vma.maySplit(end))) {
+        return -Errno.EINVAL;
+      }
       Vma part = edits.modify(vma, start, end, flags);
       part.setFlags(flags | part.flags() & VmFlags.MAYBE_GUARD);
     }

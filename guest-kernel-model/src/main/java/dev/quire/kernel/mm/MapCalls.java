@@ -1,6 +1,8 @@
 package dev.quire.kernel.mm;
 
 import dev.quire.kernel.gather.MmuGather;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
  * mmap(2) and munmap(2) (Linux v6.18 mm/mmap.c, mm/vma.c). Results are addresses or -errno. Used on
@@ -16,6 +18,9 @@ final class MapCalls {
   private final VmaEdits edits;
   private final ZapRange zap;
   private final Populate populate;
+
+  /** Mappings of hugetlb pages that were unmapped, until their pages are freed. */
+  private final List<Vma> closing = new ArrayList<>();
 
   MapCalls(Kernel kernel, VmaEdits edits, ZapRange zap, Populate populate) {
     this.kernel = kernel;
@@ -34,7 +39,6 @@ final class MapCalls {
   }
 
   long mmap(Process task, long hint, long bytes, int prot, int flags, OpenFile file, long offset) {
-    MmStruct mm = task.mm();
     boolean anonymous = (flags & Mman.MAP_ANONYMOUS) != 0;
     if (!isAligned(offset)) {
       return -Errno.EINVAL;
@@ -42,6 +46,39 @@ final class MapCalls {
     if (!anonymous && file == null) {
       return -Errno.EBADF;
     }
+    boolean asksHuge = (flags & Mman.MAP_HUGETLB) != 0;
+    HugetlbSize huge =
+        anonymous ? asksHuge ? kernel.hugetlb().requested(flags) : null : Hugetlb.sizeOf(file);
+    if (asksHuge && huge == null) {
+      return -Errno.EINVAL;
+    }
+    long length = huge == null ? bytes : huge.alignUp(bytes);
+    if (huge == null || !anonymous) {
+      return map(task, hint, length, prot, flags, anonymous ? null : file, huge, offset);
+    }
+    if (length == 0) {
+      return -Errno.EINVAL;
+    }
+    OpenFile unnamed = kernel.hugetlb().open(huge.bytes(), length >>> kernel.pageShift());
+    if (unnamed == null) {
+      return -Errno.ENODEV;
+    }
+    long mapped = map(task, hint, length, prot, flags, unnamed, huge, 0);
+    unnamed.put();
+    return mapped;
+  }
+
+  /** do_mmap. */
+  private long map(
+      Process task,
+      long hint,
+      long bytes,
+      int prot,
+      int flags,
+      OpenFile file,
+      HugetlbSize huge,
+      long offset) {
+    MmStruct mm = task.mm();
     if (bytes == 0) {
       return -Errno.EINVAL;
     }
@@ -58,18 +95,21 @@ final class MapCalls {
     }
     boolean fixedNoReplace = (flags & Mman.MAP_FIXED_NOREPLACE) != 0;
     boolean fixed = fixedNoReplace || (flags & Mman.MAP_FIXED) != 0;
-    long address = place(mm, hint, length, fixed, anonymous);
+    long address =
+        huge == null
+            ? place(mm, hint, length, fixed, file == null)
+            : placeHugetlb(mm, hint, length, fixed, huge);
     if (address < 0) {
       return address;
     }
     if (fixedNoReplace && !mm.vmas().isFree(address, address + length)) {
       return -Errno.EEXIST;
     }
-    long vmFlags = vmFlags(prot, flags, anonymous ? null : file);
+    long vmFlags = vmFlags(prot, flags, file);
     if (vmFlags < 0) {
       return vmFlags;
     }
-    long mapped = map(mm, address, length, vmFlags, anonymous ? null : file, offset);
+    long mapped = place(mm, address, length, vmFlags, file, huge, offset);
     if (mapped >= 0
         && ((vmFlags & VmFlags.LOCKED) != 0
             || (flags & (Mman.MAP_POPULATE | Mman.MAP_NONBLOCK)) == Mman.MAP_POPULATE)) {
@@ -141,6 +181,37 @@ final class MapCalls {
     return topDown(mm, length);
   }
 
+  /** hugetlb_get_unmapped_area: whole huge pages. */
+  private long placeHugetlb(MmStruct mm, long hint, long length, boolean fixed, HugetlbSize huge) {
+    if (fixed && !huge.isAligned(hint)) {
+      return -Errno.EINVAL;
+    }
+    long wanted = huge.alignUp(hint);
+    long limit = kernel.taskSize() - length;
+    if (fixed
+        || wanted != 0
+            && Long.compareUnsigned(wanted, limit) <= 0
+            && mm.vmas().isFree(wanted, wanted + length)) {
+      return Long.compareUnsigned(wanted, limit) > 0 ? -Errno.ENOMEM : wanted;
+    }
+    long roomy = topDown(mm, length + huge.bytes() - kernel.pageBytes());
+    return roomy < 0 ? roomy : huge.alignUp(roomy);
+  }
+
+  /** A mapping of hugetlb pages is merged with none, locked never, and reserves its pages. */
+  private long insertHugetlb(
+      MmStruct mm, long address, long length, long flags, OpenFile file, long pgoff) {
+    long vmFlags = flags & ~(VmFlags.LOCKED | VmFlags.LOCKONFAULT);
+    vmFlags |= VmFlags.HUGETLB | VmFlags.DONTEXPAND;
+    VmOps ops = file.operations(vmFlags);
+    Vma vma = new Vma(mm, address, address + length, vmFlags, pgoff, file, ops);
+    long error = kernel.hugetlb().prepare(vma);
+    if (error == 0) {
+      mm.vmas().insert(vma);
+    }
+    return error == 0 ? address : error;
+  }
+
   private long topDown(MmStruct mm, long length) {
     long limit = kernel.taskSize() - MMAP_GAP & -kernel.pageBytes();
     VmaTree tree = mm.vmas();
@@ -156,7 +227,15 @@ final class MapCalls {
     return -Errno.ENOMEM;
   }
 
-  private long map(MmStruct mm, long address, long length, long flags, OpenFile file, long offset) {
+  /** mmap_region. */
+  private long place(
+      MmStruct mm,
+      long address,
+      long length,
+      long flags,
+      OpenFile file,
+      HugetlbSize huge,
+      long offset) {
     long vmFlags = flags;
     OpenFile backing = file;
     long pgoff = file == null ? address >>> kernel.pageShift() : offset >>> kernel.pageShift();
@@ -179,6 +258,9 @@ final class MapCalls {
     }
     if (error != 0) {
       return error;
+    }
+    if (huge != null) {
+      return insertHugetlb(mm, address, length, vmFlags, file, pgoff);
     }
     // accountable_mapping
     if ((vmFlags & (VmFlags.NORESERVE | VmFlags.SHARED | VmFlags.WRITE)) == VmFlags.WRITE) {
@@ -223,10 +305,16 @@ final class MapCalls {
       if (end < first.end() && tree.size() >= MAX_MAPPINGS) {
         return -Errno.ENOMEM;
       }
+      if (!first.maySplit(start)) {
+        return -Errno.EINVAL;
+      }
       edits.splitAbove(first, start);
     }
     Vma last = tree.find(end - 1);
     if (last != null && last.end() > end) {
+      if (!last.maySplit(end)) {
+        return -Errno.EINVAL;
+      }
       edits.splitAbove(last, end);
     }
     MmuGather gather = kernel.gather();
@@ -241,12 +329,30 @@ final class MapCalls {
       if (vma.is(VmFlags.LOCKED)) {
         mm.addLocked(-(vma.bytes() >>> kernel.pageShift()));
       }
-      tree.remove(vma);
+      remove(tree, vma);
     }
     freeTables(mm, gather, start, end);
     mm.invalidateEnd(start, end - start);
     gather.finish();
+    close();
     return 0;
+  }
+
+  private void remove(VmaTree tree, Vma vma) {
+    if (vma.isHugetlb()) {
+      vma.file().get();
+      closing.add(vma);
+    }
+    tree.remove(vma);
+  }
+
+  /** remove_vma, when nothing is left of the mappings: vm_ops->close, and the file is let go. */
+  private void close() {
+    for (Vma vma : closing) {
+      kernel.hugetlb().reservations.close(vma);
+      vma.file().put();
+    }
+    closing.clear();
   }
 
   /** free_pgtables: those of the hole that a range is now part of. */
@@ -272,11 +378,12 @@ final class MapCalls {
       zap.zapUnmapped(gather, tree.get(i), tree.get(i).start(), tree.get(i).end());
     }
     while (tree.size() > 0) {
-      tree.remove(tree.get(tree.size() - 1));
+      remove(tree, tree.get(tree.size() - 1));
     }
     freeTables(mm, gather, 0, kernel.taskSize());
     mm.invalidateEnd(0, Long.MAX_VALUE);
     gather.finish();
+    close();
     mm.tables().freeRoot();
   }
 }

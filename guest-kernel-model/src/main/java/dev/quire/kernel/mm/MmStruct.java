@@ -18,6 +18,7 @@ final class MmStruct {
   private long anonPages;
   private long filePages;
   private long shmemPages;
+  private long hugetlbPages;
   private long lockedPages;
   private boolean holdsHugeZero;
 
@@ -76,6 +77,16 @@ final class MmStruct {
 
   long shmemPages() {
     return shmemPages;
+  }
+
+  /** Adds to the base pages of hugetlb folios that are mapped (hugetlb_usage). */
+  void addHugetlb(long pages) {
+    kernel.counters().count(Primitive.MM_COUNTER_UPDATE);
+    hugetlbPages += pages;
+  }
+
+  long hugetlbPages() {
+    return hugetlbPages;
   }
 
   /** Base pages of VMAs that are locked (locked_vm). */

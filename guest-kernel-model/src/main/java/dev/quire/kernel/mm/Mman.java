@@ -22,7 +22,13 @@ public final class Mman {
   public static final int MAP_POPULATE = 0x8000;
   public static final int MAP_NONBLOCK = 0x1_0000;
   public static final int MAP_STACK = 0x2_0000;
+  public static final int MAP_HUGETLB = 0x4_0000;
   public static final int MAP_FIXED_NOREPLACE = 0x10_0000;
+
+  /** The base-2 logarithm of the size that MAP_HUGETLB asks for; 0 for the default. */
+  public static final int MAP_HUGE_SHIFT = 26;
+
+  public static final int MAP_HUGE_MASK = 0x3f;
 
   public static final int MREMAP_MAYMOVE = 1;
   public static final int MREMAP_FIXED = 2;

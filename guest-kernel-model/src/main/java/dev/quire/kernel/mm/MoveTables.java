@@ -30,6 +30,9 @@ final class MoveTables {
    * @return how many bytes were moved: fewer than asked for if memory for tables ran out
    */
   long move(Vma from, Vma to, long oldStart, long newStart, long bytes) {
+    if (from.isHugetlb()) {
+      return kernel.hugetlb().move.move(from, oldStart, newStart, bytes);
+    }
     MmStruct mm = from.mm();
     long mask = kernel.pmdBytes() - 1;
     long back = realign(from, to, oldStart, newStart, bytes) ? oldStart & mask : 0;

@@ -21,9 +21,23 @@ final class PageReports {
   }
 
   void pagemap(MmStruct mm, long address, long bytes, PageVisitor visitor) {
-    PageTables tables = mm.tables();
     long end = address + bytes;
-    long at = tables.skipEmpty(address, end);
+    long at = address;
+    for (int i = mm.vmas().indexAfter(address); i < mm.vmas().size() && at < end; i++) {
+      Vma vma = mm.vmas().get(i);
+      if (vma.isHugetlb() && vma.start() < end) {
+        pages(mm.tables(), at, Math.max(at, vma.start()), visitor);
+        at = Math.max(at, vma.start());
+        long stop = Math.min(end, vma.end());
+        kernel.hugetlb().reports.pagemap(vma, at, stop, visitor);
+        at = stop;
+      }
+    }
+    pages(mm.tables(), at, end, visitor);
+  }
+
+  private void pages(PageTables tables, long start, long end, PageVisitor visitor) {
+    long at = tables.skipEmpty(start, end);
     while (at < end) {
       long next = Math.min(end, (at & -kernel.pmdBytes()) + kernel.pmdBytes());
       PageTable pmd = tables.pmd(at);
@@ -145,6 +159,9 @@ final class PageReports {
   }
 
   private boolean isResident(Vma vma, long address) {
+    if (vma.isHugetlb()) {
+      return format.isMapped(kernel.hugetlb().reports.entry(vma, address));
+    }
     PageTables tables = vma.mm().tables();
     PageTable table = tables.pte(address);
     if (table == null) {

@@ -125,20 +125,26 @@ final class PageTables {
     }
     PageTable table = root;
     for (int level = geometry.rootLevel(); level > 1; level--) {
-      int index = geometry.index(address, level);
-      PageTable next = table.below[index];
-      if (next == null) {
-        next = make(kernel, level - 1, mm);
-        if (next == null) {
-          return null;
-        }
-        tables++;
-        table.entries[index] = geometry.table(next.frame << frameShift, level);
-        table.below[index] = next;
+      table = makeBelow(table, geometry.index(address, level));
+      if (table == null) {
+        return null;
       }
-      table = next;
     }
     return table;
+  }
+
+  /** The table that an entry above level 1 points to, made if it is not there; or null. */
+  private PageTable makeBelow(PageTable table, int index) {
+    PageTable next = table.below[index];
+    if (next == null) {
+      next = make(kernel, table.level - 1, mm);
+      if (next != null) {
+        tables++;
+        table.entries[index] = geometry.table(next.frame << frameShift, table.level);
+        table.below[index] = next;
+      }
+    }
+    return next;
   }
 
   /** The table of base pages that covers an address; null if there is none or a PMD leaf. */
@@ -175,6 +181,33 @@ final class PageTables {
     PageTable table = pmd == null ? null : makePte();
     if (table != null) {
       link(pmd, pmdIndex(address), table, address);
+    }
+    return table;
+  }
+
+  /** The table of a level that covers an address; null if there is none or a leaf above. */
+  PageTable table(long address, int level) {
+    if (level == 0) {
+      return pte(address);
+    }
+    PageTable table = level == 1 ? pmd(address) : root;
+    while (table != null && table.level > level) {
+      table = table.below[geometry.index(address, table.level)];
+    }
+    return table;
+  }
+
+  /** {@link #table}, made if it is not there; null if memory is out. */
+  PageTable makeTable(long address, int level) {
+    if (level == 0) {
+      return makePte(address);
+    }
+    if (level == 1) {
+      return makePmd(address);
+    }
+    PageTable table = root;
+    while (table != null && table.level > level) {
+      table = makeBelow(table, geometry.index(address, table.level));
     }
     return table;
   }
@@ -227,6 +260,12 @@ final class PageTables {
   /** A table that was unlinked goes to the gather, not to {@link #free}. */
   void forgetTable() {
     tables--;
+  }
+
+  /** A leaf above the level of base pages was set or cleared by {@link HugetlbEntries}. */
+  void forgetLeaf() {
+    forget();
+    lastPmdNumber = -1;
   }
 
   private void forget() {

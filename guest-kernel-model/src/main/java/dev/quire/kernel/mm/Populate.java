@@ -103,6 +103,9 @@ final class Populate {
 
   /** follow_page_mask: where the next entry begins if this one serves the access, else 0. */
   private long follow(Vma vma, long address, boolean write) {
+    if (vma.isHugetlb()) {
+      return kernel.hugetlb().reports.follow(vma, address, write);
+    }
     PageTables tables = vma.mm().tables();
     PageTable table = tables.pte(address);
     if (table == null) {

@@ -160,8 +160,22 @@ public final class Process {
    * @return null if the kernel has no such files
    */
   public OpenFile open(FileKind kind, long pages) {
+    if (kind == FileKind.HUGETLB) {
+      return openHugetlb(kernel.hugetlb().defaultSize().bytes(), pages);
+    }
     FileSystems files = kernel.fileSystems();
     return files == null ? null : files.open(kind, pages);
+  }
+
+  /**
+   * memfd_create with MFD_HUGETLB and a size.
+   *
+   * @param hugePageBytes one of the sizes that the kernel has
+   * @param pages of the file, in base pages
+   * @return null if the kernel has no such size, or the file's is no multiple of it
+   */
+  public OpenFile openHugetlb(long hugePageBytes, long pages) {
+    return kernel.hugetlb().open(hugePageBytes, pages);
   }
 
   /** What /proc says of the pages of a range. */
@@ -187,6 +201,11 @@ public final class Process {
   /** Resident pages of shmem (RssShmem), in base pages. */
   public long shmemPages() {
     return mm.shmemPages();
+  }
+
+  /** Mapped hugetlb pages (HugetlbPages of /proc/PID/status), in base pages: no part of the RSS. */
+  public long hugetlbPages() {
+    return mm.hugetlbPages();
   }
 
   /** Page tables of all levels, deposited ones and the root included. */

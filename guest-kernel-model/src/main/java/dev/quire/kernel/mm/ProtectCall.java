@@ -46,6 +46,9 @@ final class ProtectCall {
         return -Errno.EACCES;
       }
       long stop = Math.min(end, vma.end());
+      if (newFlags != vma.flags() && !(vma.maySplit(at) && vma.maySplit(stop))) {
+        return -Errno.EINVAL;
+      }
       protect(task, vma, at, stop, newFlags);
       at = stop;
       vma = tree.findAfter(at);

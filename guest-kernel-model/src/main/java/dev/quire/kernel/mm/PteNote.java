@@ -32,6 +32,11 @@ final class PteNote {
     return isMarker(format, entry) && (format.noteValue(entry) & MARKER_POISONED) != 0;
   }
 
+  /** Whether a page that is not mapped yet is write-protected by userfaultfd. */
+  static boolean isUffdMarker(KernelPteFormat format, long entry) {
+    return isMarker(format, entry) && (format.noteValue(entry) & MARKER_UFFD_WP) != 0;
+  }
+
   static boolean isMigration(KernelPteFormat format, long entry) {
     return format.isNote(entry) && format.noteType(entry) <= MIGRATION_WRITE;
   }

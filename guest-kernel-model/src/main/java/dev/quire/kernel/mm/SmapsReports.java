@@ -61,6 +61,8 @@ final class SmapsReports {
     long anonHuge;
     long shmemPmd;
     long filePmd;
+    long sharedHugetlb;
+    long privateHugetlb;
   }
 
   List<VmaReport> report(MmStruct mm) {
@@ -73,6 +75,45 @@ final class SmapsReports {
 
   private VmaReport report(Vma vma) {
     Sums sums = new Sums();
+    if (vma.isHugetlb()) {
+      addHugetlb(sums, vma);
+    } else {
+      addPages(sums, vma);
+    }
+    long kib = kernel.pageBytes() >>> 10;
+    return new VmaReport(
+        vma.start(),
+        vma.end(),
+        permissions(vma),
+        vma.file() == null ? 0 : vma.pgoff() << kernel.pageShift(),
+        sums.rss * kib,
+        sums.anonymous * kib,
+        sums.anonHuge * kib,
+        sums.shmemPmd * kib,
+        sums.filePmd * kib,
+        sums.sharedHugetlb * kib,
+        sums.privateHugetlb * kib,
+        vma.is(VmFlags.LOCKED) ? sums.rss * kib : 0,
+        kernel.thp().eligible(vma),
+        flagNames(vma.flags()));
+  }
+
+  /** smaps_hugetlb_range: hugetlb pages are no part of Rss. */
+  private void addHugetlb(Sums sums, Vma vma) {
+    HugetlbSize size = vma.hugetlb().size();
+    for (long at = vma.start(); at < vma.end(); at += size.bytes()) {
+      long entry = kernel.hugetlb().reports.entry(vma, at);
+      if (format.isMapped(entry)) {
+        if (frames.entireMapCount(vma.mm().tables().frame(entry, size.level())) > 1) {
+          sums.sharedHugetlb += size.pages();
+        } else {
+          sums.privateHugetlb += size.pages();
+        }
+      }
+    }
+  }
+
+  private void addPages(Sums sums, Vma vma) {
     PageTables tables = vma.mm().tables();
     long end = vma.end();
     long at = tables.skipEmpty(vma.start(), end);
@@ -88,20 +129,6 @@ final class SmapsReports {
       }
       at = tables.skipEmpty(next, end);
     }
-    long kib = kernel.pageBytes() >>> 10;
-    return new VmaReport(
-        vma.start(),
-        vma.end(),
-        permissions(vma),
-        vma.file() == null ? 0 : vma.pgoff() << kernel.pageShift(),
-        sums.rss * kib,
-        sums.anonymous * kib,
-        sums.anonHuge * kib,
-        sums.shmemPmd * kib,
-        sums.filePmd * kib,
-        vma.is(VmFlags.LOCKED) ? sums.rss * kib : 0,
-        kernel.thp().eligible(vma),
-        flagNames(vma.flags()));
   }
 
   private void addHuge(Sums sums, PageTables tables, long entry) {

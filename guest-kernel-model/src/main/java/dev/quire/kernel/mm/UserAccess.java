@@ -5,6 +5,7 @@ import dev.quire.kernel.page.FrameTable;
 import dev.quire.kernel.page.PageFlag;
 import dev.quire.kernel.stat.Primitive;
 import dev.quire.mmu.KernelPteFormat;
+import dev.quire.mmu.Order;
 import dev.quire.mmu.PteFormat;
 
 /**
@@ -83,17 +84,23 @@ final class UserAccess {
 
   private long walkHuge(PageTables tables, long address, boolean write) {
     PageTable pmd = tables.pmd(address);
-    if (pmd == null) {
-      return FrameTable.NONE;
+    if (pmd != null) {
+      return walkLeaf(tables, pmd, address, write);
     }
-    int index = tables.pmdIndex(address);
-    long entry = pmd.entries[index];
-    if (!hardware.isLeaf(entry, 1) || !allows(entry, write)) {
+    PageTable pud = hardware.leafAllowed(2) ? tables.table(address, 2) : null;
+    return pud == null ? FrameTable.NONE : walkLeaf(tables, pud, address, write);
+  }
+
+  private long walkLeaf(PageTables tables, PageTable table, long address, boolean write) {
+    int index = hardware.index(address, table.level);
+    long entry = table.entries[index];
+    if (!hardware.isLeaf(entry, table.level) || !allows(entry, write)) {
       return FrameTable.NONE;
     }
     long used = format.young(entry);
-    pmd.entries[index] = write ? format.dirty(used) : used;
-    return tables.frame(entry, 1) + ((address & kernel.pmdBytes() - 1) >>> kernel.pageShift());
+    table.entries[index] = write ? format.dirty(used) : used;
+    long bytes = 1L << Order.BASE_PAGE_SHIFT + hardware.leafOrder(table.level);
+    return tables.frame(entry, table.level) + ((address & bytes - 1) >>> kernel.pageShift());
   }
 
   private int fault(Process task, long address, boolean write) {

@@ -20,6 +20,9 @@ public final class Vma {
   private AnonVma anonVma;
   private UffdContext uffd;
 
+  /** Null but for a mapping of hugetlb pages. */
+  private HugetlbVma hugetlb;
+
   /** From the oldest ancestor's to this VMA's own. */
   private final List<AnonVma> anonChain = new ArrayList<>(1);
 
@@ -36,9 +39,12 @@ public final class Vma {
 
   /** A VMA of {@code mm} like this one over other addresses, with no anon_vma. */
   Vma copy(MmStruct owner, long from, long to, long firstPgoff) {
-    Vma copy = new Vma(owner, from, to, flags, firstPgoff, file, ops);
-    copy.uffd = uffd;
-    return copy;
+    Vma copied = new Vma(owner, from, to, flags, firstPgoff, file, ops);
+    copied.uffd = uffd;
+    if (hugetlb != null) {
+      copied.hugetlb = owner == mm ? hugetlb.copy() : hugetlb.forChild();
+    }
+    return copied;
   }
 
   MmStruct mm() {
@@ -134,6 +140,25 @@ public final class Vma {
   /** Whether it is registered at all (userfaultfd_armed). */
   boolean isUffdArmed() {
     return (flags & VmFlags.UFFD) != 0;
+  }
+
+  /** Whether hugetlb pages are mapped (is_vm_hugetlb_page): Linux branches on it everywhere. */
+  boolean isHugetlb() {
+    return hugetlb != null;
+  }
+
+  /** What a mapping of hugetlb pages has beyond this, else null. */
+  HugetlbVma hugetlb() {
+    return hugetlb;
+  }
+
+  void setHugetlb(HugetlbVma value) {
+    hugetlb = value;
+  }
+
+  /** Whether the mapping may be split at an address: hugetlb pages stay whole (may_split). */
+  boolean maySplit(long address) {
+    return hugetlb == null || hugetlb.size().isAligned(address);
   }
 
   AnonVma anonVma() {

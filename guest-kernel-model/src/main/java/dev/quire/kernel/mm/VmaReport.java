@@ -18,6 +18,8 @@ public record VmaReport(
     long anonHugeKb,
     long shmemPmdKb,
     long filePmdKb,
+    long sharedHugetlbKb,
+    long privateHugetlbKb,
     long lockedKb,
     boolean thpEligible,
     String vmFlags) {}

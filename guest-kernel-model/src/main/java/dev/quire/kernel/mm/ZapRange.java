@@ -52,7 +52,8 @@ final class ZapRange {
   /**
    * Zaps a range of one VMA by itself (zap_page_range_single), with its own gather.
    *
-   * @param privateToo private copies of file pages too; anonymous memory always goes
+   * @param privateToo private copies of file pages too; anonymous memory always goes. Of hugetlb
+   *     pages private copies always go, and this is what truncation says: markers too
    */
   void zapSingle(Vma vma, long start, long end, boolean privateToo) {
     MmStruct mm = vma.mm();
@@ -60,7 +61,11 @@ final class ZapRange {
     own.start(mm.id(), false);
     mm.invalidateStart(start, end - start);
     reclaimsTables = false;
-    zap(own, vma, start, end, false, !privateToo);
+    if (vma.isHugetlb()) {
+      kernel.hugetlb().zap.zap(own, vma, start, end, privateToo);
+    } else {
+      zap(own, vma, start, end, false, !privateToo);
+    }
     mm.invalidateEnd(start, end - start);
     own.finish();
   }
@@ -85,6 +90,10 @@ final class ZapRange {
 
   private void zap(
       MmuGather into, Vma vma, long start, long end, boolean markersToo, boolean sparePrivate) {
+    if (vma.isHugetlb()) {
+      kernel.hugetlb().zap.zap(into, vma, start, end, markersToo);
+      return;
+    }
     gather = into;
     dropsMarkers = markersToo;
     sparesPrivate = sparePrivate;

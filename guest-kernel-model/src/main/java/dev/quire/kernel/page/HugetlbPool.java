@@ -113,12 +113,13 @@ public final class HugetlbPool {
    * @return its first frame, or {@link FrameTable#NONE}
    */
   public long allocate(boolean promised) {
-    if (!promised && free.length() <= reserved) {
+    if (free.length() <= (promised ? 0 : reserved)) {
       if (surplus >= overcommit || !grow()) {
         return FrameTable.NONE;
       }
       surplus++;
-    } else if (promised) {
+    }
+    if (promised) {
       reserved--;
     }
     long folio = free.first();
@@ -131,6 +132,9 @@ public final class HugetlbPool {
 
   /** Takes back a folio without references (free_huge_folio). */
   void free(long folio) {
+    if (frames.is(folio, PageFlag.RESTORE_RESERVE)) {
+      reserved++;
+    }
     if (!frames.retire(folio, order)) {
       throw new IllegalStateException("hugetlb folio at pfn 0x%x is in use".formatted(folio));
     }

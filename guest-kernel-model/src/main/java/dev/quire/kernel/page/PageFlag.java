@@ -45,6 +45,12 @@ public final class PageFlag {
   /** The second look at a folio on its way out of memory was taken (readahead). */
   public static final int READAHEAD = 1 << 21;
 
+  /**
+   * A hugetlb folio that used a reservation and gives it back when it is freed. Shares its bit with
+   * {@link #READAHEAD}, which no hugetlb folio has.
+   */
+  public static final int RESTORE_RESERVE = READAHEAD;
+
   /** A page or a page table that the kernel itself holds. */
   public static final int TABLE = 1 << 22;
 

@@ -52,6 +52,8 @@ class PageDumpTest {
             0,
             0,
             0,
+            0,
+            0,
             true,
             "rd wr mr mw me ac");
     return PageDump.of(
