@@ -4,6 +4,9 @@ import dev.quire.emulator.exec.CodeCoherence;
 import dev.quire.kernel.mm.FrameAllocator;
 import dev.quire.kernel.mm.FrameStorage;
 import dev.quire.kernel.mm.HostMemory;
+import dev.quire.kernel.mm.OpenFile;
+import dev.quire.mmu.Order;
+import java.lang.foreign.MemorySegment;
 import java.util.BitSet;
 
 /**
@@ -17,6 +20,7 @@ final class GuestFrames implements FrameStorage {
   private final HostMemory memory;
   private final CodeCoherence coherence;
   private final BitSet used = new BitSet();
+  private FrameSource source = FrameSource.NONE;
 
   /** Whether frames are wiped when they are taken, not when they are given back. */
   private final boolean wipedWhenTaken;
@@ -55,6 +59,46 @@ final class GuestFrames implements FrameStorage {
   @Override
   public boolean isZero(long pfn, int order) {
     return memory.isZero(pfn, order);
+  }
+
+  void setSource(FrameSource bytes) {
+    source = bytes;
+  }
+
+  /** Somebody stored something in a frame, past this class. */
+  void wrote(long pfn) {
+    used.set((int) pfn);
+    coherence.hostWrote(pfn);
+  }
+
+  private MemorySegment bytesOf(long pfn) {
+    return memory.arena().asSlice(pfn << Order.BASE_PAGE_SHIFT, Order.bytes(0));
+  }
+
+  @Override
+  public void copyFromUser(long pfn, int offset, int bytes, long userAddress) {
+    if (source.isZero(userAddress)) {
+      zero(pfn, 0);
+      return;
+    }
+    if (offset != 0 || bytes != Order.bytes(0)) {
+      throw new UnsupportedOperationException("a copy of less than a page from user space");
+    }
+    source.read(userAddress, bytesOf(pfn));
+    wrote(pfn);
+  }
+
+  @Override
+  public void readFromFile(long pfn, OpenFile file, long pgoff) {
+    if (!source.hasContent(file)) {
+      return;
+    }
+    if (source.isZero(file, pgoff)) {
+      zero(pfn, 0);
+    } else {
+      source.readFile(file, pgoff, bytesOf(pfn));
+      wrote(pfn);
+    }
   }
 
   /** The same frames for tables, which are written without this class. */

@@ -52,6 +52,7 @@ public final class GuestHost implements HostFaults, AutoCloseable {
   private final HostGranule granule;
   private final KernelCounters kernel;
   private final GuestBacking space;
+  private final GuestFrames bytes;
   private final Stage2Mmu stage2;
 
   /** Null if the host leaves the guest alone. */
@@ -64,6 +65,7 @@ public final class GuestHost implements HostFaults, AutoCloseable {
   private int nextSlot;
   private String problem = "";
   private HostWait wait = HostWait.NOBODY;
+  private FaultObserver observer = FaultObserver.NOBODY;
 
   /**
    * @param everyAddressAnswers x86: reading where nothing is gives all ones; Arm: an abort
@@ -84,7 +86,7 @@ public final class GuestHost implements HostFaults, AutoCloseable {
     memory = new HostMemory(arena.segment().asSlice(0, pages << Order.BASE_PAGE_SHIFT));
     engineMemory = new EngineMemory(arena.segment(), memory);
     boolean onKernel = config.hostPages().memory() == HostMemoryKind.ANONYMOUS;
-    GuestFrames bytes = new GuestFrames(memory, engineMemory.coherence(), onKernel);
+    bytes = new GuestFrames(memory, engineMemory.coherence(), onKernel);
     FrameAllocator frames;
     if (onKernel) {
       Kernel linux = kernelOf(config, architecture, pages);
@@ -183,22 +185,53 @@ public final class GuestHost implements HostFaults, AutoCloseable {
   }
 
   /** Who waits for userfaultfd from now on. */
-  void setWait(HostWait who) {
+  public void setWait(HostWait who) {
     wait = who;
+  }
+
+  /** Who is told of second-stage faults from now on. */
+  public void setObserver(FaultObserver who) {
+    observer = who;
+  }
+
+  /** Where bytes come from that the kernel copies from user space and reads from disk. */
+  public void setSource(FrameSource source) {
+    bytes.setSource(source);
+  }
+
+  /** The VMM itself stored something in a frame. */
+  public void wrote(long pfn) {
+    bytes.wrote(pfn);
+  }
+
+  /**
+   * The address space of the VMM on the modelled kernel.
+   *
+   * @throws IllegalStateException if this host page policy is not backed by it
+   */
+  public KernelAddressSpace kernelSpace() {
+    if (space instanceof KernelAddressSpace onKernel) {
+      return onKernel;
+    }
+    throw new IllegalStateException("guest memory is not on the modelled kernel");
   }
 
   @Override
   public int resolve(FaultRecord fault) {
     long gpa = fault.gpa();
-    int code = Stage2Mmu.code(stage2.fault(gpa, fault.access()));
-    while (code == Stage2Mmu.WAIT) {
+    observer.begin();
+    long result = stage2.fault(gpa, fault.access());
+    while (Stage2Mmu.code(result) == Stage2Mmu.WAIT) {
       String dead = wait.await(gpa, Access.isWrite(fault.access()));
       if (dead != null) {
         problem = dead;
+        observer.end(gpa, result);
         return HANDLER_DEAD;
       }
-      code = Stage2Mmu.code(stage2.resume(gpa, fault.access()));
+      result = stage2.resume(gpa, fault.access());
     }
+    observer.end(gpa, result);
+    int code = Stage2Mmu.code(result);
     if (events != null && code == Stage2Mmu.MAPPED) {
       events.touched(gpa);
     }

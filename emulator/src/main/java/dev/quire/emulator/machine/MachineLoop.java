@@ -135,7 +135,11 @@ final class MachineLoop {
       case VcpuExit.Intr() -> outcome.kicked();
       case VcpuExit.Shutdown(String reason) -> outcome.decide(RunStatus.TRIPLE_FAULT, reason);
       case VcpuExit.Livelock(String reason) -> outcome.decide(RunStatus.HANG, reason);
-      case VcpuExit.HandlerDead(String reason) -> outcome.decide(RunStatus.HANDLER_DEAD, reason);
+      case VcpuExit.HandlerDead(String reason) -> {
+        // Told to end from outside, a machine stops waiting for its handler: that came first.
+        outcome.kicked();
+        outcome.decide(RunStatus.HANDLER_DEAD, reason);
+      }
       case VcpuExit.InternalError(String reason) -> outcome.decide(RunStatus.PANIC, reason);
       case VcpuExit.SliceEnd() -> {
         return vcpu.engine().retired() < sliceEnd && clock.retired() < maxInstructions;

@@ -159,6 +159,11 @@ public final class VirtualMachine implements AutoCloseable {
     return parts.measurement();
   }
 
+  /** How many instructions have retired, all vCPUs together; machine thread only. */
+  public long retired() {
+    return parts.clock().retired();
+  }
+
   /** About how many instructions have retired, from any thread: for progress only. */
   public long instructionsSoFar() {
     return loop.progress();

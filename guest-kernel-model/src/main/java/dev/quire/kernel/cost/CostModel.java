@@ -54,4 +54,13 @@ public final class CostModel {
     }
     return sum;
   }
+
+  /** Nanoseconds of everything counted until now; allocates nothing. */
+  public double nanos(KernelCounters counters) {
+    double sum = 0;
+    for (Primitive primitive : PRIMITIVES) {
+      sum += counters.of(primitive) * nanos[primitive.ordinal()];
+    }
+    return sum;
+  }
 }

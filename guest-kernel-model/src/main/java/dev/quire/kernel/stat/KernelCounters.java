@@ -38,6 +38,16 @@ public final class KernelCounters {
     counts[mthpIndex(order, stat)] += times;
   }
 
+  /** How often something was done until now. */
+  public long of(Primitive primitive) {
+    return counts[primitive.ordinal()];
+  }
+
+  /** How often an event came until now; of a gauge, its value. */
+  public long of(VmEvent event) {
+    return counts[PRIMITIVES + event.ordinal()];
+  }
+
   public Snapshot snapshot() {
     return new Snapshot(counts.clone());
   }
