@@ -3,7 +3,9 @@ package dev.quire.kernel.filemap;
 import dev.quire.kernel.mm.Errno;
 import dev.quire.kernel.mm.FaultContext;
 import dev.quire.kernel.mm.FileKind;
+import dev.quire.kernel.mm.UffdFileOps;
 import dev.quire.kernel.mm.VmFault;
+import dev.quire.kernel.mm.VmFlags;
 import dev.quire.kernel.mm.VmOps;
 import dev.quire.kernel.mm.Vma;
 import dev.quire.kernel.page.FrameTable;
@@ -16,7 +18,7 @@ import dev.quire.kernel.stat.VmEvent;
  * A file of shmem: a memfd, a file of a tmpfs, or what lies behind shared anonymous memory. All of
  * it is in memory; there is no swap. Source: Linux v6.18 mm/shmem.c.
  */
-public final class ShmemFile extends ModelledFile implements VmOps {
+public final class ShmemFile extends ModelledFile implements VmOps, UffdFileOps {
   /** What a folio is wanted for (enum sgp_type). */
   private enum Use {
     FAULT,
@@ -73,8 +75,52 @@ public final class ShmemFile extends ModelledFile implements VmOps {
     if (index >= sizeInPages()) {
       return VmFault.SIGBUS;
     }
+    Vma vma = fault.vma();
+    if ((vma.flags() & (VmFlags.UFFD_MISSING | VmFlags.UFFD_MINOR)) != 0) {
+      boolean cached = cache().get(index) != PageCache.NONE;
+      long reason = cached ? VmFlags.UFFD_MINOR : VmFlags.UFFD_MISSING;
+      if (vma.is(reason)) {
+        return vma.uffd().fault(fault, reason);
+      }
+    }
     long folio = folioFor(index, 0, Use.FAULT, fault);
     return folio == PageCache.NONE ? VmFault.OOM : cache().page(folio, index);
+  }
+
+  @Override
+  public UffdFileOps uffd() {
+    return this;
+  }
+
+  @Override
+  public boolean canRegister(Vma vma, long modes) {
+    return true;
+  }
+
+  @Override
+  public long cachedPage(long pgoff) {
+    if (pgoff >= sizeInPages()) {
+      return -Errno.EINVAL;
+    }
+    long folio = cache().getReferenced(pgoff);
+    if (folio == PageCache.NONE) {
+      return -Errno.ENOENT;
+    }
+    if (!frames().is(folio, PageFlag.UPTODATE)) {
+      clear(folio, Use.FAULT);
+    }
+    return cache().page(folio, pgoff);
+  }
+
+  @Override
+  public long add(long pgoff, long page) {
+    frames().set(page, PageFlag.SWAPBACKED);
+    return cache().add(page, pgoff) ? 0 : -Errno.EEXIST;
+  }
+
+  @Override
+  public void remove(long page) {
+    cache().remove(page);
   }
 
   /** The folio with a page, made if there is none, and a reference to it (shmem_get_folio_gfp). */

@@ -44,14 +44,24 @@ final class AnonFault {
     }
     if (!fault.isWrite()) {
       counters.count(Primitive.TABLE_LOCK);
+      if (vma.is(VmFlags.UFFD_MISSING)) {
+        return vma.uffd().fault(fault, VmFlags.UFFD_MISSING);
+      }
       long zero = format.special(tables.leaf(kernel.zeroPage(), 0, vma.entryRights()));
-      ptes.set(table, tables.pteIndex(fault.address()), zero, 1);
+      zero = fault.isUffdWriteProtected() ? format.uffdWriteProtected(zero) : zero;
+      ptes.replace(table, tables.pteIndex(fault.address()), zero);
       return 0;
     }
     vma.mm().prepareAnon(vma);
     long folio = allocate(fault, table);
     if (folio == FrameTable.NONE) {
       return VmFault.OOM;
+    }
+    if (vma.is(VmFlags.UFFD_MISSING)) {
+      // Linux too asks only now, and gives the page back.
+      counters.count(Primitive.TABLE_LOCK);
+      folios.put(folio, 1);
+      return vma.uffd().fault(fault, VmFlags.UFFD_MISSING);
     }
     map(fault, table, folio);
     return 0;
@@ -82,6 +92,7 @@ final class AnonFault {
     if (vma.is(VmFlags.WRITE)) {
       entry = format.writable(format.dirty(entry));
     }
+    entry = fault.isUffdWriteProtected() ? format.uffdWriteProtected(entry) : entry;
     counters.count(Primitive.TABLE_LOCK);
     int index = tables.pteIndex(address);
     if (nr > 1) {

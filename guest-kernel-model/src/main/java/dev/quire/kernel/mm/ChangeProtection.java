@@ -7,8 +7,8 @@ import dev.quire.kernel.stat.Primitive;
 import dev.quire.mmu.KernelPteFormat;
 
 /**
- * Brings page-table entries to the rights of their VMA (Linux v6.18 mm/mprotect.c,
- * change_protection). Used on the kernel's thread.
+ * Brings page-table entries to the rights of their VMA, and write-protects them for userfaultfd
+ * (Linux v6.18 mm/mprotect.c, change_protection). Used on the kernel's thread.
  */
 final class ChangeProtection {
   private final Kernel kernel;
@@ -17,6 +17,17 @@ final class ChangeProtection {
   private final FrameTable frames;
   private final Ptes ptes;
   private final HugePmd hugePmd;
+
+  /** What happens to write protection by userfaultfd. */
+  enum Uffd {
+    KEEP,
+    /** MM_CP_UFFD_WP. */
+    PROTECT,
+    /** MM_CP_UFFD_WP_RESOLVE. */
+    RESOLVE
+  }
+
+  private Uffd uffd = Uffd.KEEP;
 
   ChangeProtection(Kernel kernel, HugePmd hugePmd) {
     this.kernel = kernel;
@@ -29,33 +40,66 @@ final class ChangeProtection {
 
   /** Changes a range of a VMA, whose flags are the new ones already. */
   void change(Vma vma, long start, long end) {
+    change(vma, start, end, Uffd.KEEP, wantsWritable(vma));
+  }
+
+  /**
+   * Write-protects a range for userfaultfd, or ends that (uffd_wp_range).
+   *
+   * @return 0, or -ENOMEM
+   */
+  int changeUffd(Vma vma, long start, long end, boolean protect) {
+    Uffd mode = protect ? Uffd.PROTECT : Uffd.RESOLVE;
+    return change(vma, start, end, mode, !protect && wantsWritable(vma));
+  }
+
+  private int change(Vma vma, long start, long end, Uffd mode, boolean tryWritable) {
     if (vma.isHugetlb()) {
-      kernel.hugetlb().protect.change(vma, start, end, HugetlbProtect.Uffd.KEEP);
-      return;
+      return (int) Math.min(0, kernel.hugetlb().protect.change(vma, start, end, mode));
     }
+    uffd = mode;
     MmStruct mm = vma.mm();
     PageTables tables = mm.tables();
-    boolean tryWritable = wantsWritable(vma);
+    // Where none entries get markers, tables are made for them.
+    boolean populates = mode == Uffd.PROTECT && vma.usesUffdMarkers();
     long pmdBytes = kernel.pmdBytes();
+    int error = 0;
     mm.invalidateStart(start, end - start);
-    long at = tables.skipEmpty(start, end);
-    while (at < end) {
+    long at = populates ? start : tables.skipEmpty(start, end);
+    while (at < end && error == 0) {
       long next = Math.min(end, (at & -pmdBytes) + pmdBytes);
-      PageTable pmd = tables.pmd(at);
-      int index = tables.pmdIndex(at);
-      if (pmd.entries[index] != 0 && tables.isHuge(pmd, index)) {
-        if (next - at == pmdBytes) {
-          hugePmd.changeRights(vma, pmd, index, at, tryWritable);
-        } else {
-          hugePmd.split(vma, at);
-        }
+      PageTable pmd = populates ? tables.makePmd(at) : tables.pmd(at);
+      if (pmd == null) {
+        error = -Errno.ENOMEM;
+      } else {
+        error = changePmd(vma, pmd, at, next, populates, tryWritable);
       }
-      if (pmd.entries[index] != 0 && tables.isTable(pmd, index)) {
-        changeTable(vma, pmd.below[index], at, next, tryWritable);
-      }
-      at = tables.skipEmpty(next, end);
+      at = populates ? next : tables.skipEmpty(next, end);
     }
     mm.invalidateEnd(start, end - start);
+    return error;
+  }
+
+  private int changePmd(
+      Vma vma, PageTable pmd, long start, long end, boolean populates, boolean tryWritable) {
+    PageTables tables = vma.mm().tables();
+    int index = tables.pmdIndex(start);
+    if (pmd.entries[index] != 0 && tables.isHuge(pmd, index)) {
+      // pgtable_split_needed: markers for file pages live in PTEs.
+      boolean splits = uffd == Uffd.PROTECT && !vma.isAnonymous();
+      if (end - start == kernel.pmdBytes() && !splits) {
+        hugePmd.changeRights(vma, pmd, index, start, tryWritable, uffd);
+        return 0;
+      }
+      hugePmd.split(vma, start);
+    }
+    if (pmd.entries[index] == 0 && populates && tables.makePte(start) == null) {
+      return -Errno.ENOMEM;
+    }
+    if (pmd.entries[index] != 0 && tables.isTable(pmd, index)) {
+      changeTable(vma, pmd.below[index], start, end, tryWritable);
+    }
+    return 0;
   }
 
   /** vma_wants_manual_pte_write_upgrade. */
@@ -77,11 +121,27 @@ final class ChangeProtection {
       if (entry != 0 && format.isMapped(entry)) {
         nr = runOf(table, index, limit - index, entry);
         flush |= changeRun(vma, table, index, nr, tryWritable);
+      } else if (uffd != Uffd.KEEP) {
+        changeNote(vma, table, index, entry);
       }
       index += nr;
     }
     if (flush) {
       kernel.flushRange(vma.mm(), start, end);
+    }
+  }
+
+  /** What is not there is protected by a marker; markers end with the protection. */
+  private void changeNote(Vma vma, PageTable table, int index, long entry) {
+    if (entry == 0) {
+      if (uffd == Uffd.PROTECT && vma.usesUffdMarkers()) {
+        ptes.set(table, index, PteNote.uffdWriteProtected(format), 1);
+      }
+    } else if (uffd == Uffd.RESOLVE
+        && PteNote.isMarker(format, entry)
+        && !PteNote.isPoisoned(format, entry)
+        && !PteNote.isGuard(format, entry)) {
+      ptes.clear(table, index);
     }
   }
 
@@ -94,13 +154,19 @@ final class ChangeProtection {
     return ptes.batch(folio, table, index, max, false, true);
   }
 
+  private long applied(long entry, Uffd mode) {
+    if (mode == Uffd.RESOLVE) {
+      return format.uffdWritable(entry);
+    }
+    boolean protects = mode == Uffd.PROTECT || format.isUffdWriteProtected(entry);
+    return protects ? format.uffdWriteProtected(entry) : entry;
+  }
+
   /** Clears a run and sets it anew; pages that may be writable by parts that are alike. */
   private boolean changeRun(Vma vma, PageTable table, int index, int nr, boolean tryWritable) {
     long old = ptes.clear(table, index, nr);
     long entry = format.withProtection(format.single(old), 0, vma.entryRights());
-    if (format.isUffdWriteProtected(old)) {
-      entry = format.writeProtected(entry);
-    }
+    entry = applied(entry, uffd);
     boolean asks = tryWritable && !format.isWritable(entry);
     boolean changed = false;
     int done = 0;

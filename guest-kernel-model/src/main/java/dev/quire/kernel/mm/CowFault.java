@@ -42,6 +42,14 @@ final class CowFault {
   int handle(FaultContext fault, PageTable table) {
     long entry = fault.originalPte();
     Vma vma = fault.vma();
+    if (vma.is(VmFlags.UFFD_WP) && format.isUffdWriteProtected(entry)) {
+      if (!vma.uffd().has(UffdFeature.WP_ASYNC)) {
+        return vma.uffd().fault(fault, VmFlags.UFFD_WP);
+      }
+      entry = format.uffdWritable(entry);
+      ptes.replace(table, fault.tables().pteIndex(fault.address()), entry);
+      fault.setOriginalPte(entry);
+    }
     if (format.isSpecial(entry)) {
       return copy(fault, table, FrameTable.NONE);
     }

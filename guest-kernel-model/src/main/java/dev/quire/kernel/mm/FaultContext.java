@@ -14,6 +14,7 @@ public final class FaultContext {
   private boolean write;
   private boolean major;
   private boolean user;
+  private boolean mayWait;
 
   /** The level-1 table of the address and the entry's place in it. */
   private PageTable pmd;
@@ -31,9 +32,10 @@ public final class FaultContext {
   }
 
   /** The access is one of {@code byTask}'s; of user space, or of the kernel for it. */
-  void begin(Process byTask, boolean byUser) {
+  void begin(Process byTask, boolean byUser, boolean canWait) {
     task = byTask;
     user = byUser;
+    mayWait = canWait;
   }
 
   void start(Vma faultVma, long faultAddress, boolean isWrite) {
@@ -65,6 +67,11 @@ public final class FaultContext {
   /** Whether user space itself made the access (FAULT_FLAG_USER). */
   public boolean isUser() {
     return user;
+  }
+
+  /** Whether who made the access can wait for user space (FAULT_FLAG_ALLOW_RETRY). */
+  public boolean mayWait() {
+    return mayWait;
   }
 
   /** The thread that made it. */
@@ -131,6 +138,13 @@ public final class FaultContext {
 
   void setOriginalPte(long entry) {
     originalPte = entry;
+  }
+
+  /** Whether the page that is not there is write-protected all the same (vmf_orig_pte_uffd_wp). */
+  boolean isUffdWriteProtected() {
+    return originalPte != 0
+        && vma.is(VmFlags.UFFD_WP)
+        && PteNote.isUffdMarker(vma.mm().kernel().format(), originalPte);
   }
 
   long originalPte() {

@@ -48,6 +48,8 @@ final class FaultHandler {
     KERNEL,
     /** mlock and MAP_POPULATE begin anew and find the page: never major. */
     POPULATE,
+    /** mprotect populates what is locked, and does not wait for user space. */
+    PROTECT,
     /** madvise says that it tried before: major even if it only waited. */
     ADVICE
   }
@@ -59,7 +61,7 @@ final class FaultHandler {
    */
   int handle(Process task, Vma vma, long address, boolean write, Cause cause) {
     FaultContext fault = context;
-    fault.begin(task, cause == Cause.ACCESS);
+    fault.begin(task, cause == Cause.ACCESS, cause != Cause.PROTECT);
     fault.start(vma, address, write);
     int result = dispatch(fault);
     while (result == VmFault.AGAIN) {
@@ -122,10 +124,17 @@ final class FaultHandler {
 
   private int existingHuge(FaultContext fault, long entry) {
     if (fault.isWrite() && !format.isWritable(entry)) {
-      if (fault.vma().isAnonymous()) {
-        return hugeFault.write(fault);
+      Vma vma = fault.vma();
+      if (vma.isAnonymous()) {
+        boolean protects = vma.is(VmFlags.UFFD_WP) && format.isUffdWriteProtected(entry);
+        if (!protects) {
+          return hugeFault.write(fault);
+        }
+        if (!vma.uffd().has(UffdFeature.WP_ASYNC)) {
+          return vma.uffd().fault(fault, VmFlags.UFFD_WP);
+        }
       }
-      hugePmd.split(fault.vma(), fault.address());
+      hugePmd.split(vma, fault.address());
       return VmFault.FALLBACK;
     }
     kernel.counters().count(Primitive.PMD_SET);
@@ -140,10 +149,10 @@ final class FaultHandler {
     long entry = table == null ? 0 : ptes.get(table, tables.pteIndex(fault.address()));
     fault.setOriginalPte(entry);
     if (entry == 0) {
-      return fault.vma().isAnonymous() ? anonFault.handle(fault) : fileFault.handle(fault);
+      return missing(fault);
     }
     if (!format.isMapped(entry)) {
-      return noteFault(fault, entry);
+      return noteFault(fault, table, entry);
     }
     kernel.counters().count(Primitive.TABLE_LOCK);
     if (fault.isWrite() && !format.isWritable(entry)) {
@@ -155,13 +164,26 @@ final class FaultHandler {
     return 0;
   }
 
+  /** do_pte_missing. */
+  private int missing(FaultContext fault) {
+    return fault.vma().isAnonymous() ? anonFault.handle(fault) : fileFault.handle(fault);
+  }
+
   /** handle_pte_marker; other notes last only while a call runs. */
-  private int noteFault(FaultContext fault, long entry) {
+  private int noteFault(FaultContext fault, PageTable table, long entry) {
+    if (PteNote.isPoisoned(format, entry)) {
+      return VmFault.HWPOISON;
+    }
     if (PteNote.isGuard(format, entry)) {
       return VmFault.SIGSEGV;
     }
-    if (PteNote.isPoisoned(format, entry)) {
-      return VmFault.HWPOISON;
+    if (PteNote.isUffdMarker(format, entry)) {
+      if (fault.vma().is(VmFlags.UFFD_WP)) {
+        return missing(fault);
+      }
+      // A mapping that is registered no more.
+      ptes.clear(table, fault.tables().pteIndex(fault.address()));
+      return VmFault.NOPAGE;
     }
     throw new IllegalStateException(
         "fault at 0x%x over a note of type %d".formatted(fault.address(), format.noteType(entry)));

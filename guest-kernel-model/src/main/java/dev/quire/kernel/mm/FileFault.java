@@ -46,7 +46,9 @@ final class FileFault {
   }
 
   private int read(FaultContext fault) {
-    if (fault.vma().ops().faultsAround() && aroundPages > 1) {
+    // should_fault_around
+    boolean single = (fault.vma().flags() & (VmFlags.UFFD_WP | VmFlags.UFFD_MINOR)) != 0;
+    if (!single && fault.vma().ops().faultsAround() && aroundPages > 1) {
       around(fault);
       if (isMapped(fault)) {
         return 0;
@@ -62,7 +64,7 @@ final class FileFault {
       return true;
     }
     PageTable table = tables.pte(fault.address());
-    return table != null && table.entries[tables.pteIndex(fault.address())] != 0;
+    return table != null && table.entries[tables.pteIndex(fault.address())] != fault.originalPte();
   }
 
   /** do_fault_around: the aligned window round the fault, within the VMA and the table. */
@@ -120,6 +122,7 @@ final class FileFault {
     counters.count(Primitive.TABLE_LOCK);
     long entry = tables.leaf(copy, 0, vma.entryRights());
     entry = vma.is(VmFlags.WRITE) ? format.writable(format.dirty(entry)) : entry;
+    entry = fault.isUffdWriteProtected() ? format.uffdWriteProtected(entry) : entry;
     rmap.addNewAnon(copy, vma.anonVma(), fault.pgoff(), vma.mm().id(), true);
     kernel.addAnonToLru(copy, vma);
     ptes.set(table, tables.pteIndex(fault.address()), entry, 1);
@@ -155,7 +158,7 @@ final class FileFault {
       setRange(fault, table, index - before, folio, folio, nr);
       return 0;
     }
-    if (table.entries[index] != 0) {
+    if (table.entries[index] != fault.originalPte()) {
       folios.put(folio, 1);
       return VmFault.NOPAGE;
     }
@@ -184,6 +187,7 @@ final class FileFault {
     } else if (format.isWritable(entry) && frames.is(folio, PageFlag.DIRTY)) {
       entry = format.dirty(entry);
     }
+    entry = fault.isUffdWriteProtected() ? format.uffdWriteProtected(entry) : entry;
     rmap.addFilePtes(folio, page, nr, vma.mm().id());
     ptes.set(table, index, entry, nr);
     vma.mm().addFile(nr, frames.is(folio, PageFlag.SWAPBACKED));

@@ -36,6 +36,12 @@ public interface FrameStorage {
    */
   default void readFromFile(long pfn, OpenFile file, long pgoff) {}
 
+  /**
+   * Copies some bytes between two frames, counted from the frame's start; both may go on into the 4
+   * KiB frames behind, as far as a base page does.
+   */
+  default void copyBytes(long fromPfn, int fromOffset, long toPfn, int toOffset, int bytes) {}
+
   /** For a model of addresses alone: frames without bytes. */
   static FrameStorage none() {
     return new FrameStorage() {

@@ -59,6 +59,10 @@ final class HugeFault {
       return VmFault.FALLBACK;
     }
     counters.count(Primitive.TABLE_LOCK);
+    if (fault.vma().is(VmFlags.UFFD_MISSING)) {
+      tables.free(deposit);
+      return fault.vma().uffd().fault(fault, VmFlags.UFFD_MISSING);
+    }
     long entry = format.special(tables.leaf(zero, 1, fault.vma().entryRights()));
     tables.setHuge(fault.pmd(), fault.pmdIndex(), entry, deposit);
     return 0;
@@ -75,6 +79,12 @@ final class HugeFault {
       return VmFault.OOM;
     }
     counters.count(Primitive.TABLE_LOCK);
+    if (fault.vma().is(VmFlags.UFFD_MISSING)) {
+      // Linux too asks only now, and gives the huge page back.
+      folios.put(folio, 1);
+      fault.tables().free(deposit);
+      return fault.vma().uffd().fault(fault, VmFlags.UFFD_MISSING);
+    }
     map(fault, folio, deposit);
     return 0;
   }

@@ -69,6 +69,7 @@ final class HugePmd {
     kernel.flushHuge(vma.mm(), start);
     if (kernel.isHugeZero(entry)) {
       long zero = format.special(tables.leaf(kernel.zeroPage(), 0, vma.entryRights()));
+      zero = format.isUffdWriteProtected(entry) ? format.uffdWriteProtected(zero) : zero;
       counters.count(Primitive.PTE_SET, pages);
       java.util.Arrays.fill(table.entries, zero);
       tables.link(pmd, index, table, start);
@@ -181,23 +182,39 @@ final class HugePmd {
     return 0;
   }
 
-  /** Moves a PMD with its deposited table (move_huge_pmd); the new place is none. */
-  void move(MmStruct mm, long from, long to) {
+  /**
+   * Moves a PMD with its deposited table (move_huge_pmd); the new place is none.
+   *
+   * @param unprotect end write protection by userfaultfd
+   */
+  void move(MmStruct mm, long from, long to, boolean unprotect) {
     PageTables tables = mm.tables();
     PageTable pmd = tables.pmd(from);
     int index = tables.pmdIndex(from);
     counters.count(Primitive.TABLE_LOCK, 2);
     long entry = pmd.entries[index];
     PageTable deposit = tables.clearHuge(pmd, index);
+    entry = unprotect ? format.uffdWritable(entry) : entry;
     tables.setHuge(tables.pmd(to), tables.pmdIndex(to), entry, deposit);
     kernel.flushHuge(mm, from);
   }
 
   /** Gives a huge page other rights (change_huge_pmd). */
-  void changeRights(Vma vma, PageTable pmd, int index, long start, boolean tryWritable) {
+  void changeRights(
+      Vma vma,
+      PageTable pmd,
+      int index,
+      long start,
+      boolean tryWritable,
+      ChangeProtection.Uffd uffd) {
     counters.count(Primitive.TABLE_LOCK);
     counters.count(Primitive.PMD_SET);
     long entry = format.withProtection(pmd.entries[index], 1, vma.entryRights());
+    if (uffd == ChangeProtection.Uffd.RESOLVE) {
+      entry = format.uffdWritable(entry);
+    } else if (uffd == ChangeProtection.Uffd.PROTECT || format.isUffdWriteProtected(entry)) {
+      entry = format.uffdWriteProtected(entry);
+    }
     if (tryWritable && !format.isWritable(entry) && mayBeWritable(vma, entry)) {
       entry = format.writable(entry);
     }

@@ -1,5 +1,6 @@
 package dev.quire.kernel.mm;
 
+import dev.quire.kernel.mm.ChangeProtection.Uffd;
 import dev.quire.kernel.stat.KernelCounters;
 import dev.quire.kernel.stat.Primitive;
 import dev.quire.mmu.KernelPteFormat;
@@ -10,13 +11,6 @@ import dev.quire.mmu.KernelPteFormat;
  * by their next fault. Used on the kernel's thread.
  */
 final class HugetlbProtect {
-  /** What happens to write protection by userfaultfd. */
-  enum Uffd {
-    KEEP,
-    PROTECT,
-    RESOLVE
-  }
-
   private final Kernel kernel;
   private final KernelPteFormat format;
   private final KernelCounters counters;

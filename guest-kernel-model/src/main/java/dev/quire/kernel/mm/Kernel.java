@@ -103,7 +103,7 @@ public final class Kernel {
     reverseLookup = new ReverseLookup(this);
     folioSplit = new FolioSplit(this, reverseLookup);
     calls = new MmCalls(this, faults, zapRange, hugePmd, folioSplit);
-    uffd = new UffdMemory(this);
+    uffd = new UffdMemory(this, calls, userAccess);
   }
 
   /** Memory as a machine of this configuration has it. */

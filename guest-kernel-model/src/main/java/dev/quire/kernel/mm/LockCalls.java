@@ -37,6 +37,7 @@ final class LockCalls {
     return switch (result) {
       case -Errno.EFAULT -> -Errno.ENOMEM;
       case -Errno.ENOMEM -> -Errno.EAGAIN;
+      case Populate.BLOCKED -> Process.BLOCKED;
       default -> result;
     };
   }

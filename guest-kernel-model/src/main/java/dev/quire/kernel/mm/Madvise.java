@@ -5,6 +5,9 @@ package dev.quire.kernel.mm;
  * advice that only changes their flags. Used on the kernel's thread.
  */
 final class Madvise {
+  /** FALLOC_FL_KEEP_SIZE and FALLOC_FL_PUNCH_HOLE. */
+  private static final int KEEP_SIZE_PUNCH_HOLE = 3;
+
   private final Kernel kernel;
   private final VmaEdits edits;
   private final ZapRange zap;
@@ -43,9 +46,10 @@ final class Madvise {
       return 0;
     }
     if (advice == Mman.MADV_POPULATE_READ || advice == Mman.MADV_POPULATE_WRITE) {
-      return populate.advised(task, start, start + length, advice == Mman.MADV_POPULATE_WRITE);
+      int error = populate.advised(task, start, start + length, advice == Mman.MADV_POPULATE_WRITE);
+      return error == Populate.BLOCKED ? Process.BLOCKED : error;
     }
-    return walkVmas(task.mm(), start, start + length, advice);
+    return walkVmas(task, start, start + length, advice, 0);
   }
 
   private static boolean isKnown(int advice) {
@@ -56,11 +60,12 @@ final class Madvise {
   }
 
   /** madvise_walk_vmas: a gap is an error, but the rest is advised all the same. */
-  private int walkVmas(MmStruct mm, long from, long end, int advice) {
-    int gap = 0;
+  private long walkVmas(Process task, long from, long end, int advice, int gapBefore) {
+    VmaTree vmas = task.mm().vmas();
+    int gap = gapBefore;
     long start = from;
-    while (true) {
-      Vma vma = mm.vmas().findAfter(start);
+    while (start < end) {
+      Vma vma = vmas.findAfter(start);
       if (vma == null) {
         return -Errno.ENOMEM;
       }
@@ -72,15 +77,53 @@ final class Madvise {
         }
       }
       long stop = Math.min(vma.end(), end);
+      if (sendsRemoval(vma, advice)) {
+        return announce(task, vma, start, stop, end, advice, gap);
+      }
       int error = advise(vma, start, stop, advice);
       if (error != 0) {
         return error;
       }
-      if (stop >= end) {
-        return gap;
-      }
       start = stop;
     }
+    return gap;
+  }
+
+  /** Whether advice makes pages go, and a userfaultfd wants to know before. */
+  private static boolean sendsRemoval(Vma vma, int advice) {
+    if (vma.uffd() == null || !vma.uffd().has(UffdFeature.EVENT_REMOVE)) {
+      return false;
+    }
+    return switch (advice) {
+      case Mman.MADV_FREE, Mman.MADV_DONTNEED, Mman.MADV_DONTNEED_LOCKED ->
+          discardError(vma, advice) == 0;
+      case Mman.MADV_REMOVE -> removeError(vma) == 0;
+      default -> false;
+    };
+  }
+
+  /** userfaultfd_remove: the advice is carried out once the event was read. */
+  private long announce(
+      Process task, Vma vma, long start, long stop, long end, int advice, int gap) {
+    OpenFile file = vma.file();
+    long offset = vma.pgoff(start) * kernel.pageBytes();
+    UffdEvents events = new UffdEvents();
+    events.remove(vma, start, stop);
+    return events.complete(
+        task,
+        () -> {
+          if (advice == Mman.MADV_REMOVE) {
+            long error = file.fallocate(KEEP_SIZE_PUNCH_HOLE, offset, stop - start);
+            return error != 0 ? error : walkVmas(task, stop, end, advice, gap);
+          }
+          Vma found = task.mm().vmas().find(start);
+          if (found == null) {
+            return -Errno.ENOMEM;
+          }
+          long clipped = Math.min(stop, found.end());
+          int error = discard(found, start, clipped, advice);
+          return error != 0 ? error : walkVmas(task, clipped, end, advice, gap);
+        });
   }
 
   private int advise(Vma vma, long start, long end, int advice) {
@@ -104,16 +147,20 @@ final class Madvise {
     }
   }
 
-  private static int remove(Vma vma, long start, long end) {
+  private static int removeError(Vma vma) {
     if (vma.is(VmFlags.LOCKED) || vma.file() == null) {
       return -Errno.EINVAL;
     }
-    if (!vma.is(VmFlags.SHARED | VmFlags.MAYWRITE)) {
-      return -Errno.EACCES;
+    return vma.is(VmFlags.SHARED | VmFlags.MAYWRITE) ? 0 : -Errno.EACCES;
+  }
+
+  private static int remove(Vma vma, long start, long end) {
+    int error = removeError(vma);
+    if (error != 0) {
+      return error;
     }
-    int keepSizePunchHole = 3;
     long offset = vma.pgoff(start) * vma.mm().kernel().pageBytes();
-    return (int) vma.file().fallocate(keepSizePunchHole, offset, end - start);
+    return (int) vma.file().fallocate(KEEP_SIZE_PUNCH_HOLE, offset, end - start);
   }
 
   private static int willNeed(Vma vma, long start, long end) {
@@ -135,12 +182,18 @@ final class Madvise {
     return 0;
   }
 
-  /** madvise_dontneed_free. */
-  private int discard(Vma vma, long start, long end, int advice) {
+  /** madvise_dontneed_free_valid_vma. */
+  private static int discardError(Vma vma, int advice) {
     long forbidden = VmFlags.PFNMAP;
     forbidden |= advice == Mman.MADV_DONTNEED_LOCKED ? 0 : VmFlags.LOCKED;
-    if ((vma.flags() & forbidden) != 0) {
-      return -Errno.EINVAL;
+    return (vma.flags() & forbidden) != 0 ? -Errno.EINVAL : 0;
+  }
+
+  /** madvise_dontneed_free. */
+  private int discard(Vma vma, long start, long end, int advice) {
+    int error = discardError(vma, advice);
+    if (error != 0) {
+      return error;
     }
     if (advice != Mman.MADV_FREE) {
       HugetlbVma hugetlb = vma.hugetlb();

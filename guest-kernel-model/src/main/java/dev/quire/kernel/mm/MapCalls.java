@@ -109,13 +109,20 @@ final class MapCalls {
     if (vmFlags < 0) {
       return vmFlags;
     }
-    long mapped = place(mm, address, length, vmFlags, file, huge, offset);
-    if (mapped >= 0
-        && ((vmFlags & VmFlags.LOCKED) != 0
-            || (flags & (Mman.MAP_POPULATE | Mman.MAP_NONBLOCK)) == Mman.MAP_POPULATE)) {
-      populate.range(task, mapped, mapped + length, true);
-    }
-    return mapped;
+    UffdEvents events = new UffdEvents();
+    long mapped = place(mm, address, length, vmFlags, file, huge, offset, events);
+    boolean populates =
+        mapped >= 0
+            && ((vmFlags & VmFlags.LOCKED) != 0
+                || (flags & (Mman.MAP_POPULATE | Mman.MAP_NONBLOCK)) == Mman.MAP_POPULATE);
+    return events.complete(
+        task,
+        () -> {
+          if (populates) {
+            populate.range(task, mapped, mapped + length, true);
+          }
+          return mapped;
+        });
   }
 
   /** Flags of the new VMA, or -errno: the access checks of do_mmap. */
@@ -235,7 +242,8 @@ final class MapCalls {
       long flags,
       OpenFile file,
       HugetlbSize huge,
-      long offset) {
+      long offset,
+      UffdEvents events) {
     long vmFlags = flags;
     OpenFile backing = file;
     long pgoff = file == null ? address >>> kernel.pageShift() : offset >>> kernel.pageShift();
@@ -251,7 +259,7 @@ final class MapCalls {
         return -Errno.ENODEV;
       }
     }
-    long error = munmapRange(mm, address, address + length);
+    long error = munmapRange(mm, address, address + length, events);
     if (error == 0 && backing != null) {
       // The file is asked last: where it refuses, what was mapped there is gone.
       error = backing.mmapError(vmFlags, offset, length);
@@ -280,7 +288,8 @@ final class MapCalls {
     return address;
   }
 
-  long munmap(MmStruct mm, long address, long bytes) {
+  long munmap(Process task, long address, long bytes) {
+    MmStruct mm = task.mm();
     long limit = kernel.taskSize();
     if (!isAligned(address)
         || Long.compareUnsigned(address, limit) > 0
@@ -291,11 +300,12 @@ final class MapCalls {
     if (end == address) {
       return -Errno.EINVAL;
     }
-    return munmapRange(mm, address, end);
+    UffdEvents events = new UffdEvents();
+    return events.complete(task, munmapRange(mm, address, end, events));
   }
 
-  /** Unmaps a page-aligned range (do_vmi_munmap): 0 or -errno. */
-  long munmapRange(MmStruct mm, long start, long end) {
+  /** Unmaps a page-aligned range (do_vmi_munmap): 0 or -errno; the caller sends the events. */
+  long munmapRange(MmStruct mm, long start, long end, UffdEvents events) {
     VmaTree tree = mm.vmas();
     Vma first = tree.findAfter(start);
     if (first == null || first.start() >= end) {
@@ -322,6 +332,7 @@ final class MapCalls {
     mm.invalidateStart(start, end - start);
     int index = tree.indexAfter(start);
     for (int i = index; i < tree.size() && tree.get(i).start() < end; i++) {
+      events.unmap(tree.get(i), start, end);
       zap.zapUnmapped(gather, tree.get(i), tree.get(i).start(), tree.get(i).end());
     }
     while (index < tree.size() && tree.get(index).start() < end) {

@@ -10,6 +10,8 @@ final class MmCalls {
   final ForkExit forkExit;
   final PageReports pageReports;
   final SmapsReports smaps;
+  final UffdRegions uffdRegions;
+  final UffdMove uffdMove;
 
   MmCalls(
       Kernel kernel, FaultHandler faults, ZapRange zap, HugePmd hugePmd, FolioSplit folioSplit) {
@@ -17,7 +19,8 @@ final class MmCalls {
     Populate populate = new Populate(kernel, faults);
     map = new MapCalls(kernel, edits, zap, populate);
     remap = new RemapCall(kernel, edits, map, new MoveTables(kernel, hugePmd), populate);
-    protect = new ProtectCall(kernel, edits, new ChangeProtection(kernel, hugePmd), populate);
+    ChangeProtection protection = new ChangeProtection(kernel, hugePmd);
+    protect = new ProtectCall(kernel, edits, protection, populate);
     lock = new LockCalls(kernel, edits, populate);
     AdvisedWalk walk = new AdvisedWalk(kernel, hugePmd, folioSplit);
     GuardRegions guards = new GuardRegions(kernel, zap);
@@ -26,5 +29,7 @@ final class MmCalls {
     forkExit = new ForkExit(kernel, new ForkCopy(kernel, hugePmd), map);
     pageReports = new PageReports(kernel);
     smaps = new SmapsReports(kernel);
+    uffdRegions = new UffdRegions(edits, protection);
+    uffdMove = new UffdMove(kernel, hugePmd);
   }
 }

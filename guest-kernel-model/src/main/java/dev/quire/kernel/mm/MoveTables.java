@@ -86,17 +86,18 @@ final class MoveTables {
     }
     int index = tables.pmdIndex(oldAt);
     boolean whole = extent == kernel.pmdBytes();
+    boolean unprotect = losesUffd(from);
     boolean free = newPmd.entries[tables.pmdIndex(newAt)] == 0;
     if (tables.isHuge(pmd, index)) {
       if (whole && free) {
-        hugePmd.move(mm, oldAt, newAt);
+        hugePmd.move(mm, oldAt, newAt, unprotect);
         return true;
       }
       hugePmd.split(from, oldAt);
       if (pmd.entries[index] == 0) {
         return true;
       }
-    } else if (whole && free) {
+    } else if (whole && free && !unprotect) {
       counters.count(Primitive.TABLE_LOCK, 2);
       counters.count(Primitive.PMD_CLEAR);
       counters.count(Primitive.PMD_SET);
@@ -108,12 +109,23 @@ final class MoveTables {
     if (target == null) {
       return false;
     }
-    moveEntries(mm, pmd.below[index], target, oldAt, newAt, extent);
+    moveEntries(mm, pmd.below[index], target, oldAt, newAt, extent, unprotect);
     return true;
   }
 
+  /** vma_has_uffd_without_event_remap: at the new place it will not be registered. */
+  private static boolean losesUffd(Vma vma) {
+    return vma.uffd() != null && !vma.uffd().has(UffdFeature.EVENT_REMAP);
+  }
+
   private void moveEntries(
-      MmStruct mm, PageTable from, PageTable to, long oldAt, long newAt, long extent) {
+      MmStruct mm,
+      PageTable from,
+      PageTable to,
+      long oldAt,
+      long newAt,
+      long extent,
+      boolean unprotect) {
     counters.count(Primitive.TABLE_LOCK, 2);
     PageTables tables = mm.tables();
     int oldIndex = tables.pteIndex(oldAt);
@@ -127,7 +139,11 @@ final class MoveTables {
       if (entry != 0) {
         flush |= format.isMapped(entry);
         run = runOf(from, oldIndex + i, nr - i, entry);
-        ptes.set(to, newIndex + i, ptes.clear(from, oldIndex + i, run), run);
+        entry = ptes.clear(from, oldIndex + i, run);
+        boolean drop = unprotect && PteNote.isUffdMarker(format, entry);
+        if (!drop) {
+          ptes.set(to, newIndex + i, unprotect ? format.uffdWritable(entry) : entry, run);
+        }
       }
       i += run;
     }

@@ -45,6 +45,18 @@ public final class PageContents {
     }
   }
 
+  /**
+   * A page was copied from the end of one page, from {@code offset} on, and the start of another.
+   */
+  void copiedUnaligned(long first, long second, int offset, long to) {
+    frames.set(to, (frames.flags(first) | frames.flags(second)) & PageFlag.NONZERO);
+    if (storage != null) {
+      int rest = (int) Order.bytes(baseOrder) - offset;
+      storage.copyBytes(first << baseOrder, offset, to << baseOrder, 0, rest);
+      storage.copyBytes(second << baseOrder, 0, to << baseOrder, rest, offset);
+    }
+  }
+
   /** Whether a page holds nothing but zeros. */
   boolean holdsZeros(long page) {
     return storage == null

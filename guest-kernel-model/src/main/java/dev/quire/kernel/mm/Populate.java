@@ -11,6 +11,9 @@ import dev.quire.mmu.KernelPteFormat;
  * faultin_page_range). Used on the kernel's thread.
  */
 final class Populate {
+  /** The caller waits for user space (userfaultfd), and asks for all of it again. */
+  static final int BLOCKED = Integer.MIN_VALUE;
+
   private final Kernel kernel;
   private final KernelPteFormat format;
   private final FaultHandler faults;
@@ -25,7 +28,7 @@ final class Populate {
    * Faults in all mappings of a range (__mm_populate): written to where writes make copies.
    *
    * @param ignoreErrors go on with the next mapping after an error
-   * @return 0 or -errno
+   * @return 0 or -errno, or {@link #BLOCKED}
    */
   int range(Process task, long start, long end, boolean ignoreErrors) {
     VmaTree tree = task.mm().vmas();
@@ -37,8 +40,9 @@ final class Populate {
       if ((vma.flags() & (VmFlags.IO | VmFlags.PFNMAP | VmFlags.LOCKONFAULT)) != 0) {
         continue;
       }
-      int error = vma(task, vma, Math.max(start, vma.start()), Math.min(end, vma.end()));
-      if (error != 0 && !ignoreErrors) {
+      int error =
+          vma(task, vma, Math.max(start, vma.start()), Math.min(end, vma.end()), Cause.POPULATE);
+      if (error == BLOCKED || error != 0 && !ignoreErrors) {
         return error;
       }
     }
@@ -46,13 +50,13 @@ final class Populate {
   }
 
   /** populate_vma_page_range. */
-  int vma(Process task, Vma vma, long start, long end) {
+  int vma(Process task, Vma vma, long start, long end, Cause cause) {
     boolean write = (vma.flags() & (VmFlags.WRITE | VmFlags.SHARED)) == VmFlags.WRITE;
     // FOLL_FORCE, without which PROT_NONE cannot be read, goes with any permission.
     if ((vma.flags() & (VmFlags.READ | VmFlags.WRITE | VmFlags.EXEC)) == 0) {
       return -Errno.EFAULT;
     }
-    return pages(task, vma, start, end, write, Cause.POPULATE);
+    return pages(task, vma, start, end, write, cause);
   }
 
   /** madvise_populate: MADV_POPULATE_READ or MADV_POPULATE_WRITE of a range: 0 or -errno. */
@@ -95,6 +99,7 @@ final class Populate {
 
   private static int error(int result) {
     return switch (result) {
+      case VmFault.RETRY -> BLOCKED;
       case VmFault.OOM -> -Errno.ENOMEM;
       case VmFault.HWPOISON -> -Errno.EHWPOISON;
       default -> -Errno.EFAULT;

@@ -1,7 +1,9 @@
 package dev.quire.kernel.mm;
 
+import dev.quire.kernel.mm.FaultHandler.Cause;
 import dev.quire.kernel.stat.Primitive;
 import java.util.List;
+import java.util.function.LongSupplier;
 
 /**
  * A process of a modelled kernel, as user space knows it. System calls return what Linux returns:
@@ -19,6 +21,7 @@ public final class Process {
   private final MmStruct mm;
   private UffdWait blockedOn;
   private int thread = 1;
+  private boolean exited;
   private long minorFaults;
   private long majorFaults;
 
@@ -53,7 +56,7 @@ public final class Process {
   }
 
   public long munmap(long address, long bytes) {
-    return call().map.munmap(mm, address, bytes);
+    return call().map.munmap(this, address, bytes);
   }
 
   public long mprotect(long address, long bytes, int prot) {
@@ -87,15 +90,25 @@ public final class Process {
     return call().pageReports.mincore(mm, address, bytes, vector);
   }
 
-  /** fork(2): the child, or null if memory is out (ENOMEM). */
+  /**
+   * fork(2): the child, or null if memory is out (ENOMEM). If {@link #blockedOn} is not null
+   * afterwards, the call waits for its event to be read, and neither process runs before {@link
+   * UffdWait#resume} ends with 0.
+   */
   public Process fork() {
-    MmStruct child = call().forkExit.fork(mm);
-    return child == null ? null : new Process(kernel, child);
+    blockedOn = null;
+    return call().forkExit.fork(this);
   }
 
   /** _exit(2): the address space goes; nothing may be called on the process afterwards. */
   public void exit() {
+    exited = true;
     call().forkExit.exit(mm);
+  }
+
+  /** Whether {@link #exit} was called. */
+  public boolean hasExited() {
+    return exited;
   }
 
   /** One access of user space to one byte; a write leaves a byte that is not zero. */
@@ -111,7 +124,15 @@ public final class Process {
    * @return {@link UserSignal}: 0 if the access went through
    */
   public int touch(long address, boolean write, int value) {
-    return kernel.userAccess().touch(this, address, write, value);
+    return kernel.userAccess().touch(this, address, write, value, Cause.ACCESS);
+  }
+
+  /**
+   * {@link #touch(long, boolean, int)} by a system call that copies from or to user memory, such as
+   * read(2) and write(2): what would be a signal is EFAULT there.
+   */
+  public int touchInKernel(long address, boolean write, int value) {
+    return kernel.userAccess().touch(this, address, write, value, Cause.KERNEL);
   }
 
   /**
@@ -124,6 +145,16 @@ public final class Process {
 
   void setBlockedOn(UffdWait wait) {
     blockedOn = wait;
+  }
+
+  /**
+   * Lets a call of this process wait: what {@link #blockedOn} gives out then answers {@code rest}
+   * when it is resumed.
+   *
+   * @return {@link #BLOCKED}
+   */
+  public long block(UffdWait wait, LongSupplier rest) {
+    return ContinuedCall.block(this, wait, rest);
   }
 
   /** The thread whose calls and accesses follow, as UFFD_FEATURE_THREAD_ID names it. */

@@ -1,5 +1,7 @@
 package dev.quire.kernel.mm;
 
+import dev.quire.kernel.mm.FaultHandler.Cause;
+
 /** mprotect(2) (Linux v6.18 mm/mprotect.c, do_mprotect_pkey). Used on the kernel's thread. */
 final class ProtectCall {
   private static final int RIGHTS = Mman.PROT_READ | Mman.PROT_WRITE | Mman.PROT_EXEC;
@@ -76,7 +78,7 @@ final class ProtectCall {
     change.change(part, start, end);
     if ((oldFlags & (VmFlags.WRITE | VmFlags.SHARED | VmFlags.LOCKED)) == VmFlags.LOCKED
         && (newFlags & VmFlags.WRITE) != 0) {
-      populate.vma(task, part, start, end);
+      populate.vma(task, part, start, end, Cause.PROTECT);
     }
   }
 }

@@ -41,6 +41,14 @@ final class PteNote {
     return format.isNote(entry) && format.noteType(entry) <= MIGRATION_WRITE;
   }
 
+  static long uffdWriteProtected(KernelPteFormat format) {
+    return format.note(MARKER, MARKER_UFFD_WP);
+  }
+
+  static long poisoned(KernelPteFormat format) {
+    return format.note(MARKER, MARKER_POISONED);
+  }
+
   static long guard(KernelPteFormat format) {
     return format.note(MARKER, MARKER_GUARD);
   }

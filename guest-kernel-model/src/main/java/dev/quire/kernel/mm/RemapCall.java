@@ -22,6 +22,12 @@ final class RemapCall {
     this.populate = populate;
   }
 
+  /** The events of the call under way: of what had to go first, of the move, of the rest. */
+  private UffdEvents early;
+
+  private UffdEvents remaps;
+  private UffdEvents late;
+
   /** One call's arguments, or those of one VMA of it. */
   private record Args(long address, long oldBytes, long newBytes, int flags, long newAddress) {
     boolean is(int flag) {
@@ -40,6 +46,9 @@ final class RemapCall {
 
   long mremap(
       Process task, long address, long oldBytes, long newBytes, int flags, long newAddress) {
+    early = new UffdEvents();
+    remaps = new UffdEvents();
+    late = new UffdEvents();
     Args args = new Args(address, maps.align(oldBytes), maps.align(newBytes), flags, newAddress);
     MmStruct mm = task.mm();
     long error = checkArguments(mm, args);
@@ -47,7 +56,7 @@ final class RemapCall {
       return error;
     }
     if (args.is(Mman.MREMAP_FIXED) && args.oldBytes == args.newBytes) {
-      return moveAll(task, args);
+      return notify(task, moveAll(task, args), args, false);
     }
     Vma vma = mm.vmas().find(address);
     error = checkVma(vma, args);
@@ -56,10 +65,30 @@ final class RemapCall {
     }
     boolean locked = vma.is(VmFlags.LOCKED);
     long result = args.impliesAddress() ? moveTo(task, args) : resize(task, vma, args);
-    if (result >= 0 && locked && args.newBytes > args.oldBytes) {
-      populate.range(task, result + args.oldBytes, result + args.newBytes, true);
+    return notify(task, result, args, locked);
+  }
+
+  /** What is left once the mappings have changed: locked memory is populated, events are sent. */
+  private long notify(Process task, long result, Args args, boolean locked) {
+    if (result < 0) {
+      remaps.retract();
     }
-    return result;
+    early.append(remaps);
+    early.append(late);
+    UffdEvents events = early;
+    if (result < 0 || !locked || args.newBytes <= args.oldBytes) {
+      return events.complete(task, result);
+    }
+    return populate(task, result, args, events);
+  }
+
+  private long populate(Process task, long result, Args args, UffdEvents events) {
+    int done = populate.range(task, result + args.oldBytes, result + args.newBytes, true);
+    if (done == Populate.BLOCKED) {
+      return ContinuedCall.block(
+          task, task.blockedOn(), () -> populate(task, result, args, events));
+    }
+    return events.complete(task, result);
   }
 
   /** check_mremap_params. */
@@ -121,6 +150,10 @@ final class RemapCall {
       if (at == args.address && vma.start() > at) {
         return -Errno.EFAULT;
       }
+      if (vma.isUffdArmed() && (at != args.address || vma.end() < end)) {
+        // vma_multi_allowed: its event needs the lock that all moves are under.
+        return -Errno.EFAULT;
+      }
       long from = Math.max(vma.start(), args.address);
       long bytes = Math.min(end, vma.end()) - from;
       long to = args.newAddress + from - args.address;
@@ -140,14 +173,15 @@ final class RemapCall {
   private long moveTo(Process task, Args args) {
     MmStruct mm = task.mm();
     if (args.is(Mman.MREMAP_FIXED)) {
-      long error = maps.munmapRange(mm, args.newAddress, args.newAddress + args.newBytes);
+      long error = maps.munmapRange(mm, args.newAddress, args.newAddress + args.newBytes, early);
       if (error != 0) {
         return error;
       }
     }
     Args moved = args;
     if (args.oldBytes > args.newBytes) {
-      long error = maps.munmapRange(mm, args.address + args.newBytes, args.address + args.oldBytes);
+      long error =
+          maps.munmapRange(mm, args.address + args.newBytes, args.address + args.oldBytes, late);
       if (error != 0) {
         return error;
       }
@@ -170,7 +204,8 @@ final class RemapCall {
       return args.address;
     }
     if (args.newBytes < args.oldBytes) {
-      long error = maps.munmapRange(mm, args.address + args.newBytes, args.address + args.oldBytes);
+      long error =
+          maps.munmapRange(mm, args.address + args.newBytes, args.address + args.oldBytes, late);
       return error != 0 ? error : args.address;
     }
     if (vma.end() - args.address == args.oldBytes
@@ -226,16 +261,17 @@ final class RemapCall {
     long done = moveTables.move(from, to, args.address, target, args.oldBytes);
     if (done < args.oldBytes) {
       moveTables.move(to, from, target, args.address, done);
-      maps.munmapRange(mm, target, end);
+      maps.munmapRange(mm, target, end, late);
       return -Errno.ENOMEM;
     }
-    if (vma.is(VmFlags.LOCKED)) {
+    remaps.remap(to, args.address, target, args.oldBytes);
+    if (from.is(VmFlags.LOCKED)) {
       mm.addLocked(args.newBytes >>> kernel.pageShift());
     }
     if (args.is(Mman.MREMAP_DONTUNMAP)) {
       leaveBehind(mm, from, to, args);
     } else {
-      maps.munmapRange(mm, args.address, args.address + args.oldBytes);
+      maps.munmapRange(mm, args.address, args.address + args.oldBytes, late);
     }
     return target;
   }

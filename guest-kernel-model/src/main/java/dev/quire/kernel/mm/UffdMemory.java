@@ -9,9 +9,15 @@ public final class UffdMemory {
   private static final long MIN_ADDRESS = 65536;
 
   private final Kernel kernel;
+  private final UffdRegions regions;
+  private final UffdFill fill;
+  private final UffdMove move;
 
-  UffdMemory(Kernel kernel) {
+  UffdMemory(Kernel kernel, MmCalls calls, UserAccess userAccess) {
     this.kernel = kernel;
+    this.regions = calls.uffdRegions;
+    this.fill = new UffdFill(kernel, userAccess);
+    this.move = calls.uffdMove;
   }
 
   /** How missing pages are filled (enum mfill_atomic_mode). */
@@ -52,31 +58,35 @@ public final class UffdMemory {
    * @return 0 or -errno
    */
   public long register(Process owner, UffdContext context, long start, long end, long modes) {
-    return -Errno.EINVAL;
+    return regions.register(owner.mm(), context, start, end, modes);
   }
 
   /** Whether a range holds a mapping of hugetlb. */
   public boolean holdsHugetlb(Process owner, long start, long end) {
-    return false;
+    return regions.holdsHugetlb(owner.mm(), start, end);
   }
 
   /** Ends the registration of the mappings of a range, and wakes who waits for their pages. */
   public long unregister(Process owner, UffdContext context, long start, long end, Wake wake) {
-    return -Errno.EINVAL;
+    return regions.unregister(owner.mm(), context, start, end, wake);
   }
 
   /** The descriptor is closed: all its registrations end. */
-  public void release(Process owner, UffdContext context) {}
+  public void release(Process owner, UffdContext context) {
+    regions.release(owner.mm(), context);
+  }
 
   /** As {@link #release}, of a context that no descriptor was ever made for. */
-  public void forget(Process owner, UffdContext context) {}
+  public void forget(Process owner, UffdContext context) {
+    regions.forget(owner.mm(), context);
+  }
 
   /**
    * Fills pages of a registered range.
    *
    * @param caller whose memory a copy reads; null if it is not modelled
    * @param protect write-protect them too
-   * @return bytes done, or -errno if none
+   * @return bytes done, or -errno if none; {@link Process#BLOCKED} if reading the source waits
    */
   public long fill(
       Process owner,
@@ -86,12 +96,17 @@ public final class UffdMemory {
       long source,
       long bytes,
       boolean protect) {
-    return -Errno.EINVAL;
+    return fill.fill(owner.mm(), caller, kind, start, source, bytes, protect);
+  }
+
+  /** Bytes that the last {@link #fill} did, which counts where it was blocked. */
+  public long filled() {
+    return fill.filled();
   }
 
   /** Write-protects pages of a range, or ends that: 0 or -errno. */
   public long writeProtect(Process owner, long start, long end, boolean protect) {
-    return -Errno.EINVAL;
+    return regions.writeProtect(owner.mm(), start, end, protect);
   }
 
   /**
@@ -106,6 +121,6 @@ public final class UffdMemory {
       long source,
       long bytes,
       boolean allowHoles) {
-    return -Errno.EINVAL;
+    return move.move(owner.mm(), context, destination, source, bytes, allowHoles);
   }
 }

@@ -22,6 +22,7 @@ final class UserAccess {
   private final PteFormat hardware;
   private final FrameTable frames;
   private final FaultHandler faults;
+  private long reached;
 
   UserAccess(Kernel kernel, FaultHandler faults) {
     this.kernel = kernel;
@@ -31,21 +32,37 @@ final class UserAccess {
     this.faults = faults;
   }
 
-  int touch(Process task, long address, boolean write, int value) {
+  int touch(Process task, long address, boolean write, int value, Cause cause) {
+    int signal = reach(task, address, write, cause);
+    if (signal == UserSignal.NONE && write) {
+      store(reached, value);
+    }
+    return signal;
+  }
+
+  /**
+   * An access as far as finding its page, {@link #reached}.
+   *
+   * @return {@link UserSignal}
+   */
+  int reach(Process task, long address, boolean write, Cause cause) {
     for (int i = 0; i < MAX_FAULTS; i++) {
       long page = walk(task.mm().tables(), address, write);
       if (page != FrameTable.NONE) {
-        if (write) {
-          store(page, value);
-        }
+        reached = page;
         return UserSignal.NONE;
       }
-      int signal = fault(task, address, write);
+      int signal = fault(task, address, write, cause);
       if (signal != UserSignal.NONE) {
         return signal;
       }
     }
     throw new IllegalStateException("access to 0x%x faults for ever".formatted(address));
+  }
+
+  /** The page that the last successful {@link #reach} found. */
+  long reached() {
+    return reached;
   }
 
   private void store(long page, int value) {
@@ -103,7 +120,7 @@ final class UserAccess {
     return tables.frame(entry, table.level) + ((address & bytes - 1) >>> kernel.pageShift());
   }
 
-  private int fault(Process task, long address, boolean write) {
+  private int fault(Process task, long address, boolean write, Cause cause) {
     kernel.counters().count(Primitive.FAULT_ENTRY);
     Vma vma = address < 0 ? null : task.mm().vmas().find(address);
     if (vma == null) {
@@ -112,7 +129,7 @@ final class UserAccess {
     if (!vma.is(write ? VmFlags.WRITE : 0) || !vma.isAccessible()) {
       return UserSignal.SEGV_ACCERR;
     }
-    return switch (faults.handle(task, vma, address, write, Cause.ACCESS)) {
+    return switch (faults.handle(task, vma, address, write, cause)) {
       case VmFault.OOM -> UserSignal.OOM_KILLED;
       case VmFault.SIGBUS -> UserSignal.BUS_ADRERR;
       case VmFault.SIGSEGV -> UserSignal.SEGV_MAPERR;

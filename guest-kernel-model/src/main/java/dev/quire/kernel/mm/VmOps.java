@@ -57,6 +57,11 @@ public interface VmOps {
     return false;
   }
 
+  /** What its mappings do for a userfaultfd; null if they cannot be registered. */
+  default UffdFileOps uffd() {
+    return null;
+  }
+
   /** Whether MADV_COLLAPSE may work on a mapping. */
   default boolean collapses(Vma vma) {
     return false;

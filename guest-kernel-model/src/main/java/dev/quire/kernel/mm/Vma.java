@@ -161,6 +161,13 @@ public final class Vma {
     return hugetlb == null || hugetlb.size().isAligned(address);
   }
 
+  /**
+   * Whether write protection by userfaultfd is noted where no page is (userfaultfd_wp_use_markers).
+   */
+  boolean usesUffdMarkers() {
+    return is(VmFlags.UFFD_WP) && (!isAnonymous() || uffd.has(UffdFeature.WP_UNPOPULATED));
+  }
+
   AnonVma anonVma() {
     return anonVma;
   }

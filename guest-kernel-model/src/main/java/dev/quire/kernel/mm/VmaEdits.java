@@ -16,11 +16,19 @@ final class VmaEdits {
 
   /** What a VMA to be placed, or the changed part of one, is like. */
   private record Wanted(
-      long start, long end, long flags, long pgoff, OpenFile file, VmOps ops, AnonVma anonVma) {
+      long start,
+      long end,
+      long flags,
+      long pgoff,
+      OpenFile file,
+      VmOps ops,
+      AnonVma anonVma,
+      UffdContext uffd) {
     boolean fits(Vma neighbour) {
       return ((neighbour.flags() ^ flags) & ~STICKY) == 0
           && neighbour.file() == file
-          && neighbour.ops() == ops;
+          && neighbour.ops() == ops
+          && neighbour.uffd() == uffd;
     }
   }
 
@@ -89,7 +97,8 @@ final class VmaEdits {
     Vma previous = index == 0 ? null : tree.get(index - 1);
     Vma next = index == tree.size() ? null : tree.get(index);
     AnonVma anonVma = copiedFrom == null ? null : copiedFrom.anonVma();
-    Wanted wanted = new Wanted(start, end, flags, pgoff, file, ops, anonVma);
+    UffdContext uffd = copiedFrom == null ? null : copiedFrom.uffd();
+    Wanted wanted = new Wanted(start, end, flags, pgoff, file, ops, anonVma, uffd);
     boolean left = fitsAfter(previous, wanted, null, copiedFrom);
     boolean right = fitsBefore(next, wanted, null, copiedFrom, mm.pageShift());
     right = right && (!left || compatible(previous, next));
@@ -130,7 +139,12 @@ final class VmaEdits {
    * @return the VMA that covers the part; the caller sets its flags
    */
   Vma modify(Vma vma, long start, long end, long newFlags) {
-    Vma merged = mergePart(vma, start, end, newFlags);
+    return modify(vma, start, end, newFlags, vma.uffd());
+  }
+
+  /** {@link #modify(Vma, long, long, long)} for a part that shall get another userfaultfd too. */
+  Vma modify(Vma vma, long start, long end, long newFlags, UffdContext newUffd) {
+    Vma merged = mergePart(vma, start, end, newFlags, newUffd);
     if (merged != null) {
       return merged;
     }
@@ -144,7 +158,7 @@ final class VmaEdits {
     return part;
   }
 
-  private Vma mergePart(Vma vma, long start, long end, long newFlags) {
+  private Vma mergePart(Vma vma, long start, long end, long newFlags, UffdContext newUffd) {
     boolean leftSide = start == vma.start();
     boolean rightSide = end == vma.end();
     if ((newFlags & VmFlags.SPECIAL) != 0 || !leftSide && !rightSide) {
@@ -154,7 +168,8 @@ final class VmaEdits {
     Vma previous = leftSide ? tree.previous(vma) : null;
     Vma next = rightSide ? tree.next(vma) : null;
     Wanted wanted =
-        new Wanted(start, end, newFlags, vma.pgoff(start), vma.file(), vma.ops(), vma.anonVma());
+        new Wanted(
+            start, end, newFlags, vma.pgoff(start), vma.file(), vma.ops(), vma.anonVma(), newUffd);
     boolean left = fitsAfter(previous, wanted, vma, null);
     boolean right = fitsBefore(next, wanted, vma, null, vma.mm().pageShift());
     right = right && (!left || compatible(previous, next));

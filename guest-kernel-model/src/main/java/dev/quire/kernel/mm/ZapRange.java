@@ -208,6 +208,7 @@ final class ZapRange {
     if (format.isSpecial(entry)) {
       ptes.clear(table, index);
       gather.cleared(address, kernel.pageBytes(), 0);
+      keepProtection(vma, table, index, entry, 1);
       return 1;
     }
     long page = ptes.frame(entry);
@@ -228,6 +229,7 @@ final class ZapRange {
     }
     ptes.clear(table, index, nr);
     gather.cleared(address, (long) nr << kernel.pageShift(), 0);
+    keepProtection(vma, table, index, entry, nr);
     boolean delay = gather.delaysRmap(dirty);
     dirtyDelayed |= dirty;
     if (!delay) {
@@ -236,6 +238,20 @@ final class ZapRange {
     kernel.mlock().leave(vma, folio);
     full = gather.add(page, nr, delay);
     return nr;
+  }
+
+  /** zap_install_uffd_wp_if_needed: pages of files may come back, and are still protected then. */
+  private void keepProtection(Vma vma, PageTable table, int index, long entry, int nr) {
+    if (dropsMarkers
+        || vma.isAnonymous()
+        || !vma.is(VmFlags.UFFD_WP)
+        || !format.isUffdWriteProtected(entry)) {
+      return;
+    }
+    long marker = PteNote.uffdWriteProtected(format);
+    for (int i = 0; i < nr; i++) {
+      ptes.set(table, index + i, marker, 1);
+    }
   }
 
   private boolean zapFile(Vma vma, long folio, long entry, int nr) {

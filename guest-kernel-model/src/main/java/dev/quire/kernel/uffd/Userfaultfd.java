@@ -149,6 +149,9 @@ public final class Userfaultfd implements UffdContext {
     vmFlags |= (modes & UffdCode.REGISTER_MISSING) != 0 ? VmFlags.UFFD_MISSING : 0;
     vmFlags |= (modes & UffdCode.REGISTER_WP) != 0 ? VmFlags.UFFD_WP : 0;
     vmFlags |= (modes & UffdCode.REGISTER_MINOR) != 0 ? VmFlags.UFFD_MINOR : 0;
+    if (owner.hasExited()) {
+      return -Errno.ENOMEM;
+    }
     error = memory.register(owner, this, start, start + bytes, vmFlags);
     if (error != 0) {
       return error;
@@ -166,6 +169,9 @@ public final class Userfaultfd implements UffdContext {
   public long unregister(long start, long bytes) {
     countIoctl();
     long error = initialised ? memory.rangeError(start, bytes) : -Errno.EINVAL;
+    if (error == 0 && owner.hasExited()) {
+      error = -Errno.ENOMEM;
+    }
     return error != 0 ? error : memory.unregister(owner, this, start, start + bytes, faults::wake);
   }
 
@@ -222,7 +228,30 @@ public final class Userfaultfd implements UffdContext {
       return -Errno.EINVAL;
     }
     boolean protect = (mode & knownMode) != 0;
-    out = memory.fill(owner, caller, kind, start, source, bytes, protect);
+    return owner.hasExited()
+        ? -Errno.ESRCH
+        : fillRest(caller, kind, start, source, bytes, mode, protect, 0);
+  }
+
+  /** Fills what is left after {@code done} bytes; a copy may have to wait for its source. */
+  private long fillRest(
+      Process reader,
+      Fill kind,
+      long start,
+      long source,
+      long bytes,
+      long mode,
+      boolean protect,
+      long done) {
+    long result =
+        memory.fill(owner, reader, kind, start + done, source + done, bytes - done, protect);
+    long total = done + memory.filled();
+    if (result == Process.BLOCKED) {
+      return reader.block(
+          reader.blockedOn(),
+          () -> fillRest(reader, kind, start, source, bytes, mode, protect, total));
+    }
+    out = total > 0 ? total : result;
     return finish(start, bytes, mode);
   }
 
@@ -255,6 +284,9 @@ public final class Userfaultfd implements UffdContext {
     if ((mode & ~(UffdCode.WRITEPROTECT_WP | UffdCode.WRITEPROTECT_DONTWAKE)) != 0
         || protect && quiet) {
       return -Errno.EINVAL;
+    }
+    if (owner.hasExited()) {
+      return -Errno.ESRCH;
     }
     error = memory.writeProtect(owner, start, start + bytes, protect);
     if (error == 0 && !protect && !quiet) {
@@ -322,7 +354,9 @@ public final class Userfaultfd implements UffdContext {
   public void close() {
     owner.kernel().counters().count(Primitive.SYSCALL);
     released = true;
-    memory.release(owner, this);
+    if (!owner.hasExited()) {
+      memory.release(owner, this);
+    }
     faults.wakeAll();
     events.releaseAll();
   }
@@ -330,12 +364,15 @@ public final class Userfaultfd implements UffdContext {
   /** Nobody will ever have this child's descriptor. */
   void abandon() {
     released = true;
-    memory.forget(owner, this);
+    if (!owner.hasExited()) {
+      memory.forget(owner, this);
+    }
   }
 
   @Override
   public int fault(FaultContext fault, long reason) {
-    if (has(UffdFeature.SIGBUS) || !fault.isUser() && (flags & UffdCode.USER_MODE_ONLY) != 0) {
+    boolean userOnly = (flags & UffdCode.USER_MODE_ONLY) != 0;
+    if (has(UffdFeature.SIGBUS) || !fault.isUser() && userOnly || !fault.mayWait()) {
       return VmFault.SIGBUS;
     }
     int bits = fault.isWrite() ? UffdMessage.WRITE : 0;
