@@ -96,8 +96,8 @@ public final class Stage2Counters {
     @Override
     public String toString() {
       return ("faults=%d mmio=%d readonly=%d spurious=%d retries=%d failures=%d waits=%d"
-                  + " preFaults=%d tablePages=%d leavesRemoved=%d invalidations=%d residentPages=%d"
-                  + " leavesInstalled=%s")
+              + " preFaults=%d tablePages=%d leavesRemoved=%d invalidations=%d residentPages=%d"
+              + " leavesInstalled=%s")
           .formatted(
               faults,
               mmioExits,
