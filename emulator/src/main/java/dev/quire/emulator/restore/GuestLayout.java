@@ -1,5 +1,7 @@
 package dev.quire.emulator.restore;
 
+import dev.quire.emulator.boot.GuestRam;
+import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -25,6 +27,17 @@ public record GuestLayout(List<Region> regions, long pageBytes) {
     boolean holds(long at) {
       return at >= address && at - address < bytes;
     }
+  }
+
+  /** RAM alone, before a VMM has mapped it: addresses are guest physical ones. */
+  public static GuestLayout of(GuestRam ram, long pageBytes) {
+    List<Region> regions = new ArrayList<>();
+    long fileOffset = 0;
+    for (GuestRam.Range range : ram.ranges()) {
+      regions.add(new Region(range.gpa(), range.gpa(), range.bytes(), fileOffset));
+      fileOffset += range.bytes();
+    }
+    return new GuestLayout(regions, pageBytes);
   }
 
   /** The region that holds an address of the VMM, or null. */

@@ -28,7 +28,6 @@ final class ErrorLines implements IParameterExceptionHandler, IExecutionExceptio
           "--gdb",
           "kvm",
           "snapshot",
-          "restore",
           "serve",
           "exec");
 

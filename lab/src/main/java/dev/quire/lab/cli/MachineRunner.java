@@ -71,41 +71,14 @@ final class MachineRunner implements GuestRunner {
     }
 
     @Override
+    @SuppressWarnings("try") // the watchdog acts by being open
     public RunOutcome run() {
-      Thread watchdog = timeout == null ? null : startWatchdog();
       long start = System.nanoTime();
-      try {
+      try (Watchdog watchdog =
+          new Watchdog(timeout, reason -> machine.stop(RunStatus.LIMIT, reason))) {
         RunResult result = machine.run();
         return Outcomes.of(result, System.nanoTime() - start);
-      } finally {
-        if (watchdog != null) {
-          watchdog.interrupt();
-        }
       }
-    }
-
-    private Thread startWatchdog() {
-      Thread watchdog =
-          new Thread(
-              () -> {
-                try {
-                  Thread.sleep(timeout);
-                  machine.stop(RunStatus.LIMIT, "the timeout of " + text(timeout) + " s ran out");
-                } catch (InterruptedException ignored) {
-                  // The run ended in time.
-                }
-              },
-              "timeout");
-      watchdog.setDaemon(true);
-      watchdog.start();
-      return watchdog;
-    }
-
-    private static String text(Duration duration) {
-      double seconds = duration.toNanos() / 1e9;
-      return seconds == Math.rint(seconds)
-          ? Long.toString((long) seconds)
-          : Double.toString(seconds);
     }
 
     @Override

@@ -43,6 +43,12 @@ public record RunOutcome(
     this(status, reason, vcpus, total, pagesTouched, kernel, virtualNanos, wallNanos, List.of());
   }
 
+  /** The same run with another end. */
+  public RunOutcome withEnd(Status end, String why) {
+    return new RunOutcome(
+        end, why, vcpus, total, pagesTouched, kernel, virtualNanos, wallNanos, measured);
+  }
+
   /** How a run ended. */
   public enum Status {
     PASS,

@@ -120,12 +120,83 @@
     };
   };
 
+  const populators = ["eager", "vcpu_fault", "handler", "prefetch"];
+  const series = () => style("--series").split(",").map(colour => colour.trim());
+
+  const latencies = plot => ({
+    data: { values: plot.values },
+    width: "container",
+    height: { step: 26 },
+    autosize: { type: "fit-x", contains: "padding" },
+    mark: { type: "bar", height: 16 },
+    encoding: {
+      y: { field: "row", type: "nominal", sort: plot.rows,
+        axis: { title: null, labelLimit: 0, ticks: false, domain: false } },
+      x: { field: "ms", type: "quantitative", stack: "zero", axis: { title: "ms", orient: "top", tickCount: 8 } },
+      order: { field: "order", type: "quantitative" },
+      color: { field: "part", type: "nominal", scale: { domain: plot.parts, range: series() },
+        legend: { title: null, orient: "top" } },
+      tooltip: [ { field: "row", title: "strategy" }, { field: "part" },
+        { field: "ms", title: "modelled ms", format: ",.3f" } ],
+    },
+  });
+
+  const restored = plot => ({
+    data: { values: [{ at: plot.restored, text: "restored" }] },
+    layer: [
+      { mark: { type: "rule", strokeDash: [4, 3], color: style("--quiet"), strokeWidth: 1.5 } },
+      { mark: { type: "text", align: "left", baseline: "top", dx: 4, dy: 2, color: style("--quiet") },
+        encoding: { y: { value: 0 }, text: { field: "text" } } },
+    ],
+    encoding: { x: { field: "at", type: "quantitative" } },
+  });
+
+  const populationOf = plot => ({
+    width: "container",
+    height: 240,
+    autosize: { type: "fit-x", contains: "padding" },
+    layer: [
+      { data: { values: plot.values },
+        mark: { type: "line", interpolate: "step-after", strokeWidth: 2 },
+        encoding: {
+          x: { field: "ms", type: "quantitative", axis: { title: "modelled ms", tickCount: 8 } },
+          y: { field: "pages", type: "quantitative", axis: { title: "pages, faults", format: "~s", tickCount: 6 } },
+          color: { field: "series", type: "nominal",
+            scale: { domain: [...populators, "stage-2 faults"], range: series() },
+            legend: { title: null, orient: "top", values: [...new Set(plot.values.map(value => value.series))] } },
+          tooltip: [ { field: "series" }, { field: "ms", format: ",.3f" }, { field: "pages", format: "," } ] } },
+      restored(plot),
+    ],
+  });
+
+  const memoryOf = plot => ({
+    width: "container",
+    height: 240,
+    autosize: { type: "fit-x", contains: "padding" },
+    layer: [
+      { data: { values: plot.values.map(value => ({ ...value, to: value.ms + plot.step, top: value.mib + plot.band })) },
+        mark: { type: "rect" },
+        encoding: {
+          x: { field: "ms", type: "quantitative", axis: { title: "modelled ms", tickCount: 8 } },
+          x2: { field: "to" },
+          y: { field: "mib", type: "quantitative", scale: { zero: false, nice: false },
+            axis: { title: "guest physical MiB", tickCount: 6 } },
+          y2: { field: "top" },
+          color: { field: "who", type: "nominal", scale: { domain: populators, range: series() },
+            legend: { title: null, orient: "top", values: [...new Set(plot.values.map(value => value.who))] } },
+          opacity: { field: "share", type: "quantitative", scale: { type: "pow", exponent: 0.35, domain: [0, 1], range: [0.35, 1] }, legend: null },
+          tooltip: [ { field: "who" }, { field: "mib", title: "MiB", format: ",.2f" },
+            { field: "ms", format: ",.3f" }, { field: "pages", format: "," } ] } },
+      restored(plot),
+    ],
+  });
+
   let drawn = [];
   const draw = () => {
     drawn.forEach(view => view.finalize());
     drawn = [];
     for (const plot of plots) {
-      const spec = (({ heat, pairs })[plot.kind] ?? curve)(plot);
+      const spec = (({ heat, pairs, latencies, population: populationOf, memory: memoryOf })[plot.kind] ?? curve)(plot);
       vegaEmbed("#" + plot.id, { ...spec, config: config() },
         { mode: "vega-lite", renderer: "svg", actions: false, tooltip: { theme: dark.matches ? "dark" : "light" } })
         .then(view => { drawn.push(view); document.getElementById(plot.id).dataset.drawn = "yes"; })
