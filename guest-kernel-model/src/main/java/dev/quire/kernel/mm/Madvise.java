@@ -216,8 +216,8 @@ final class Madvise {
 
   private int changeFlags(Vma vma, long start, long end, int advice) {
     long old = vma.flags();
-    if ((advice == Mman.MADV_DOFORK || advice == Mman.MADV_DODUMP)
-        && (old & VmFlags.SPECIAL) != 0) {
+    if (advice == Mman.MADV_DOFORK && vma.is(VmFlags.IO)
+        || advice == Mman.MADV_DODUMP && !vma.isHugetlb() && (old & VmFlags.SPECIAL) != 0) {
       return -Errno.EINVAL;
     }
     if (advice == Mman.MADV_WIPEONFORK && (vma.file() != null || vma.is(VmFlags.SHARED))) {

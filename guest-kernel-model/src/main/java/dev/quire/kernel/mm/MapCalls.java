@@ -110,7 +110,7 @@ final class MapCalls {
       return vmFlags;
     }
     UffdEvents events = new UffdEvents();
-    long mapped = place(mm, address, length, vmFlags, file, huge, offset, events);
+    long mapped = region(mm, address, length, vmFlags, file, huge, offset, events);
     boolean populates =
         mapped >= 0
             && ((vmFlags & VmFlags.LOCKED) != 0
@@ -188,6 +188,13 @@ final class MapCalls {
     return topDown(mm, length);
   }
 
+  /** Where a mapping like another one goes. */
+  long placeLike(Vma vma, long hint, long length, boolean fixed) {
+    return vma.isHugetlb()
+        ? placeHugetlb(vma.mm(), hint, length, fixed, vma.hugetlb().size())
+        : place(vma.mm(), hint, length, fixed, vma.isAnonymous());
+  }
+
   /** hugetlb_get_unmapped_area: whole huge pages. */
   private long placeHugetlb(MmStruct mm, long hint, long length, boolean fixed, HugetlbSize huge) {
     if (fixed && !huge.isAligned(hint)) {
@@ -235,7 +242,7 @@ final class MapCalls {
   }
 
   /** mmap_region. */
-  private long place(
+  private long region(
       MmStruct mm,
       long address,
       long length,

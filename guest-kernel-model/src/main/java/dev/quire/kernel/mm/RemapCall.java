@@ -39,6 +39,15 @@ final class RemapCall {
       return is(Mman.MREMAP_FIXED | Mman.MREMAP_DONTUNMAP);
     }
 
+    /** Lengths in whole huge pages; null where an address is not, or it would grow. */
+    Args aligned(HugetlbSize size) {
+      Args whole =
+          new Args(address, size.alignUp(oldBytes), size.alignUp(newBytes), flags, newAddress);
+      boolean legal =
+          size.isAligned(address) && size.isAligned(newAddress) && whole.newBytes <= whole.oldBytes;
+      return legal ? whole : null;
+    }
+
     Args withOldBytes(long bytes) {
       return new Args(address, bytes, newBytes, flags, newAddress);
     }
@@ -59,6 +68,7 @@ final class RemapCall {
       return notify(task, moveAll(task, args), args, false);
     }
     Vma vma = mm.vmas().find(address);
+    args = aligned(vma, args);
     error = checkVma(vma, args);
     if (error != 0) {
       return error;
@@ -113,10 +123,18 @@ final class RemapCall {
     return mm.vmas().size() + 2 >= MapCalls.MAX_MAPPINGS - 3 ? -Errno.ENOMEM : 0;
   }
 
+  /** align_hugetlb: huge pages are moved whole, and their mappings never grow. */
+  private static Args aligned(Vma vma, Args args) {
+    return vma == null || !vma.isHugetlb() ? args : args.aligned(vma.hugetlb().size());
+  }
+
   /** check_prep_vma. */
   private long checkVma(Vma vma, Args args) {
     if (vma == null) {
       return -Errno.EFAULT;
+    }
+    if (args == null) {
+      return -Errno.EINVAL;
     }
     boolean expands = args.newBytes > args.oldBytes;
     if (!expands && !args.impliesAddress()) {
@@ -157,7 +175,7 @@ final class RemapCall {
       long from = Math.max(vma.start(), args.address);
       long bytes = Math.min(end, vma.end()) - from;
       long to = args.newAddress + from - args.address;
-      Args one = new Args(from, bytes, bytes, args.flags, to);
+      Args one = aligned(vma, new Args(from, bytes, bytes, args.flags, to));
       long error = checkVma(vma, one);
       long moved = error != 0 ? error : moveTo(task, one);
       if (moved < 0) {
@@ -191,9 +209,7 @@ final class RemapCall {
     if (vma == null) {
       return -Errno.EFAULT;
     }
-    long target =
-        maps.place(
-            mm, args.newAddress, args.newBytes, args.is(Mman.MREMAP_FIXED), vma.isAnonymous());
+    long target = maps.placeLike(vma, args.newAddress, args.newBytes, args.is(Mman.MREMAP_FIXED));
     return target < 0 ? target : move(task, vma, moved, target);
   }
 
@@ -215,7 +231,7 @@ final class RemapCall {
     if (!args.is(Mman.MREMAP_MAYMOVE)) {
       return -Errno.ENOMEM;
     }
-    long target = maps.place(mm, 0, args.newBytes, false, vma.isAnonymous());
+    long target = maps.placeLike(vma, 0, args.newBytes, false);
     return target < 0 ? target : move(task, vma, args, target);
   }
 
@@ -259,6 +275,10 @@ final class RemapCall {
     // The source may have been merged into the new one.
     Vma from = mm.vmas().find(args.address);
     long done = moveTables.move(from, to, args.address, target, args.oldBytes);
+    if (from.isHugetlb()) {
+      // The new mapping has all reservations now (fixup_hugetlb_reservations).
+      from.hugetlb().disown();
+    }
     if (done < args.oldBytes) {
       moveTables.move(to, from, target, args.address, done);
       maps.munmapRange(mm, target, end, late);
