@@ -7,9 +7,11 @@ import dev.quire.kernel.filemap.PageCache;
 import dev.quire.kernel.mm.Errno;
 import dev.quire.kernel.mm.FaultContext;
 import dev.quire.kernel.mm.FileKind;
+import dev.quire.kernel.mm.UffdFileOps;
 import dev.quire.kernel.mm.VmFault;
 import dev.quire.kernel.mm.VmFlags;
 import dev.quire.kernel.mm.VmOps;
+import dev.quire.kernel.mm.Vma;
 import dev.quire.kernel.page.PageFlag;
 import dev.quire.kernel.stat.Primitive;
 
@@ -22,7 +24,7 @@ import dev.quire.kernel.stat.Primitive;
  * 20250110154659.95464-3-kalyazin@amazon.com in batches. Source: Linux v6.18
  * virt/kvm/guest_memfd.c.
  */
-public final class GuestMemfd extends ModelledFile implements VmOps {
+public final class GuestMemfd extends ModelledFile implements VmOps, UffdFileOps {
   /** GUEST_MEMFD_FLAG_MMAP: user space may map it. */
   public static final int MMAP = 1;
 
@@ -74,12 +76,50 @@ public final class GuestMemfd extends ModelledFile implements VmOps {
     if (folio == PageCache.NONE) {
       return VmFault.OOM;
     }
+    makeUptodate(folio);
+    return folio;
+  }
+
+  private void makeUptodate(long folio) {
     if (!frames().is(folio, PageFlag.UPTODATE)) {
       services().counters().count(Primitive.PAGE_CLEAR);
       services().contents().cleared(folio, 0);
       frames().set(folio, PageFlag.UPTODATE);
     }
+  }
+
+  /**
+   * As Linux 7.1 has it (mail 20260306171815.3160826-1-rppt@kernel.org); mm does not ask before.
+   */
+  @Override
+  public UffdFileOps uffd() {
+    return this;
+  }
+
+  @Override
+  public boolean canRegister(Vma vma, long modes) {
+    return (flags & INIT_SHARED) != 0;
+  }
+
+  @Override
+  public long cachedPage(long pgoff) {
+    long folio = cache().getReferenced(pgoff);
+    if (folio == PageCache.NONE) {
+      return -Errno.ENOENT;
+    }
+    services().folios().lru().markAccessed(folio);
+    makeUptodate(folio);
     return folio;
+  }
+
+  @Override
+  public long add(long pgoff, long page) {
+    return cache().add(page, pgoff) ? 0 : -Errno.EEXIST;
+  }
+
+  @Override
+  public void remove(long page) {
+    cache().remove(page);
   }
 
   @Override

@@ -105,7 +105,7 @@ final class Collapse {
     if (tables.isHuge(pmd, index)) {
       return Scan.DONE;
     }
-    Scan scan = scan(pmd.below[index]);
+    Scan scan = scan(pmd.below[index], vma.isUffdArmed());
     if (scan != Scan.DONE) {
       return scan;
     }
@@ -123,14 +123,18 @@ final class Collapse {
   }
 
   /** hpage_collapse_scan_pmd: whether every page may be moved. */
-  private Scan scan(PageTable table) {
+  private Scan scan(PageTable table, boolean uffd) {
     for (long entry : table.entries) {
       counters.count(Primitive.PTE_READ);
       if (entry == 0 || format.isMapped(entry) && format.isSpecial(entry)) {
+        if (uffd) {
+          // Nobody would be asked for what is missing any more.
+          return Scan.FAILED;
+        }
         continue;
       }
       if (!format.isMapped(entry)) {
-        if (format.isUffdWriteProtected(entry)) {
+        if (format.isUffdWriteProtected(entry) || PteNote.isUffdMarker(format, entry)) {
           return Scan.SKIPPED;
         }
         continue;

@@ -54,8 +54,25 @@ final class FileFault {
         return 0;
       }
     }
-    long page = fault.vma().ops().fault(fault);
+    long page = ask(fault);
     return page < 0 ? (int) page : finish(fault, page);
+  }
+
+  /** __do_fault: the file's page, or a {@link VmFault}. */
+  private long ask(FaultContext fault) {
+    Vma vma = fault.vma();
+    boolean armed = (vma.flags() & (VmFlags.UFFD_MISSING | VmFlags.UFFD_MINOR)) != 0;
+    if (armed && kernel.config().profile().asksUserfaultfdFirst()) {
+      long page = vma.uffdOps().cachedPage(fault.pgoff());
+      if (page >= 0) {
+        folios.put(frames.folioOf(page), 1);
+      }
+      long reason = page >= 0 ? VmFlags.UFFD_MINOR : VmFlags.UFFD_MISSING;
+      if (vma.is(reason)) {
+        return vma.uffd().fault(fault, reason);
+      }
+    }
+    return vma.ops().fault(fault);
   }
 
   private boolean isMapped(FaultContext fault) {
@@ -82,7 +99,7 @@ final class FileFault {
 
   private int sharedWrite(FaultContext fault) {
     VmOps ops = fault.vma().ops();
-    long page = ops.fault(fault);
+    long page = ask(fault);
     if (page < 0) {
       return (int) page;
     }
@@ -104,7 +121,7 @@ final class FileFault {
   private int privateWrite(FaultContext fault) {
     Vma vma = fault.vma();
     vma.mm().prepareAnon(vma);
-    long page = vma.ops().fault(fault);
+    long page = ask(fault);
     if (page < 0) {
       return (int) page;
     }

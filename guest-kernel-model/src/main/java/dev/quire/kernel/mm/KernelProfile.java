@@ -89,6 +89,14 @@ public record KernelProfile(Release release, boolean memoryAttributes) {
     return release == Release.LINUX_7_1;
   }
 
+  /**
+   * Whether mm looks for a cached page, and so for a userfaultfd to ask, before it calls a file's
+   * fault handler (__do_userfault); before, shmem and hugetlb did it themselves.
+   */
+  public boolean asksUserfaultfdFirst() {
+    return release == Release.LINUX_7_1;
+  }
+
   @Override
   public String toString() {
     return release + (memoryAttributes ? MEMORY_ATTRIBUTES : "");

@@ -12,6 +12,7 @@ final class MmCalls {
   final SmapsReports smaps;
   final UffdRegions uffdRegions;
   final UffdMove uffdMove;
+  final PagemapScan pagemapScan;
 
   MmCalls(
       Kernel kernel, FaultHandler faults, ZapRange zap, HugePmd hugePmd, FolioSplit folioSplit) {
@@ -31,5 +32,6 @@ final class MmCalls {
     smaps = new SmapsReports(kernel);
     uffdRegions = new UffdRegions(edits, protection);
     uffdMove = new UffdMove(kernel, hugePmd);
+    pagemapScan = new PagemapScan(kernel, hugePmd, protection);
   }
 }

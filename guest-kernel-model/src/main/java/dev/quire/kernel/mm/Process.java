@@ -214,6 +214,15 @@ public final class Process {
     kernel.calls().pageReports.pagemap(mm, address, bytes, visitor);
   }
 
+  /**
+   * PAGEMAP_SCAN on /proc/PID/pagemap.
+   *
+   * @return how many runs of pages the visitor was told of, or -errno
+   */
+  public long pagemapScan(PageScan request, PageScan.Visitor visitor) {
+    return call().pagemapScan.scan(mm, request, visitor);
+  }
+
   /** /proc/PID/smaps. */
   public List<VmaReport> smaps() {
     return kernel.calls().smaps.report(mm);

@@ -70,7 +70,7 @@ final class UffdFill {
     if (start + bytes > vma.end() || vma.uffd() == null) {
       return -Errno.ENOENT;
     }
-    UffdFileOps ops = vma.isAnonymous() ? null : vma.ops().uffd();
+    UffdFileOps ops = vma.uffdOps();
     if (protect && !vma.is(VmFlags.UFFD_WP)
         || ops == null && (kind == Fill.CONTINUE || !vma.isAnonymous())) {
       return -Errno.EINVAL;

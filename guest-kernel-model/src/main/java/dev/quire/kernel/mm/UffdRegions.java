@@ -26,7 +26,7 @@ final class UffdRegions {
     if (vma.isHugetlb()) {
       return true;
     }
-    UffdFileOps ops = vma.ops().uffd();
+    UffdFileOps ops = vma.uffdOps();
     return ops != null && ops.canRegister(vma, modes);
   }
 

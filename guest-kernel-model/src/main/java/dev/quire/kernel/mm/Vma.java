@@ -161,6 +161,17 @@ public final class Vma {
     return hugetlb == null || hugetlb.size().isAligned(address);
   }
 
+  /** What its file does for userfaultfd, or null: that of guest_memfd depends on the kernel. */
+  UffdFileOps uffdOps() {
+    if (ops == null
+        || file != null
+            && file.kind() == FileKind.GUEST_MEMFD
+            && !mm.kernel().config().profile().guestMemfdUserfaultfd()) {
+      return null;
+    }
+    return ops.uffd();
+  }
+
   /**
    * Whether write protection by userfaultfd is noted where no page is (userfaultfd_wp_use_markers).
    */

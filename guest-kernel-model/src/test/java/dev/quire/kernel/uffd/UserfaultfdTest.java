@@ -9,14 +9,18 @@ import dev.quire.kernel.mm.HostArchitecture;
 import dev.quire.kernel.mm.HostGranule;
 import dev.quire.kernel.mm.Kernel;
 import dev.quire.kernel.mm.KernelConfig;
+import dev.quire.kernel.mm.KernelProfile;
 import dev.quire.kernel.mm.Mman;
 import dev.quire.kernel.mm.OpenFile;
+import dev.quire.kernel.mm.PageScan;
 import dev.quire.kernel.mm.Process;
 import dev.quire.kernel.mm.UffdFeature;
 import dev.quire.kernel.mm.UffdWait;
 import dev.quire.kernel.mm.UserSignal;
 import dev.quire.kernel.stat.Primitive;
 import dev.quire.mmu.FakeKernelPteFormat;
+import java.util.ArrayList;
+import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -33,7 +37,12 @@ class UserfaultfdTest {
 
   @BeforeEach
   void start() {
-    KernelConfig config = KernelConfig.of(HostArchitecture.X86_64, HostGranule.BASE_4K, 1 << 13);
+    start(KernelProfile.LINUX_6_18);
+  }
+
+  private void start(KernelProfile profile) {
+    KernelConfig config =
+        KernelConfig.of(HostArchitecture.X86_64, HostGranule.BASE_4K, 1 << 13).withProfile(profile);
     kernel = new Kernel(config, new FakeKernelPteFormat());
     kernel.setFileSystems(ModelledFiles.of(kernel));
     process = kernel.spawn();
@@ -224,5 +233,55 @@ class UserfaultfdTest {
     assertThat(uffd.move(at(9), at(0), bytes(1), 0)).isEqualTo(-Errno.EEXIST);
     assertThat(uffd.move(at(10), at(0), bytes(1), 0)).isEqualTo(-Errno.ENOENT);
     assertThat(process.anonPages()).isEqualTo(1);
+  }
+
+  @Test
+  void guestMemfdIsForNewerKernels() {
+    OpenFile file = process.open(FileKind.GUEST_MEMFD, 8);
+    process.mmap(at(0), bytes(8), READ_WRITE, Mman.MAP_SHARED | FIXED, file, 0);
+    for (long modes = 1; modes < 8; modes++) {
+      assertThat(uffd.register(at(0), bytes(8), modes)).isEqualTo(-Errno.EINVAL);
+    }
+    start(KernelProfile.LINUX_7_1);
+    file = process.open(FileKind.GUEST_MEMFD, 8);
+    process.mmap(at(0), bytes(8), READ_WRITE, Mman.MAP_SHARED | FIXED, file, 0);
+    long modes = UffdCode.REGISTER_MISSING | UffdCode.REGISTER_MINOR;
+    assertThat(uffd.register(at(0), bytes(8), modes)).isZero();
+    assertThat(file.fallocate(1, 0, bytes(1))).isZero();
+    assertThat(read(0)).isEqualTo(UserSignal.BLOCKED);
+    assertThat(uffd.read().flags()).isEqualTo(UffdMessage.MINOR);
+    assertThat(write(1)).isEqualTo(UserSignal.BLOCKED);
+    assertThat(uffd.read().flags()).isEqualTo(UffdMessage.WRITE);
+    assertThat(uffd.continueRange(at(0), bytes(1), 0)).isZero();
+    assertThat(uffd.copy(at(1), SOURCE, bytes(1), 0)).isZero();
+    assertThat(read(0) | write(1)).isZero();
+    assertThat(file.cached(1)).isTrue();
+  }
+
+  @Test
+  void asynchronousProtectionTellsWhatWasWritten() {
+    uffd.close();
+    uffd = open(UffdFeature.WP_ASYNC);
+    uffd.register(at(0), bytes(8), UffdCode.REGISTER_WP);
+    assertThat(uffd.writeProtect(at(0), bytes(8), UffdCode.WRITEPROTECT_WP)).isZero();
+    assertThat(written(0)).isEmpty();
+    assertThat(write(1) | write(2) | read(4)).isZero();
+    assertThat(uffd.readable()).isFalse();
+    assertThat(written(PageScan.WP_MATCHING)).containsExactly("1+2");
+    assertThat(written(0)).isEmpty();
+  }
+
+  private List<String> written(int flags) {
+    List<String> runs = new ArrayList<>();
+    PageScan scan = new PageScan(at(0), at(8), flags, 0, PageScan.WRITTEN, 0, PageScan.WRITTEN);
+    long count =
+        process.pagemapScan(
+            scan,
+            (start, end, categories) -> {
+              assertThat(categories).isEqualTo(PageScan.WRITTEN);
+              runs.add((start - BASE) / 4096 + "+" + (end - start) / 4096);
+            });
+    assertThat(count).isEqualTo(runs.size());
+    return runs;
   }
 }
