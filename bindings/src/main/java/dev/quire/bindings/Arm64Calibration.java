@@ -1,6 +1,7 @@
 package dev.quire.bindings;
 
 import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import dev.quire.bindings.UcArm64State.SystemRegister;
 import java.lang.foreign.MemorySegment;
@@ -19,6 +20,7 @@ final class Arm64Calibration implements InterruptHook {
   private static final int SVC_1A2C = 0xd4000001 | 0x1a2c << 5;
   private static final int LDR_X0_X1 = 0xf9400020;
   private static final int LDXR_X0_X1 = 0xc85f7c20;
+  private static final int LDXP_X0_X2_X1 = 0xc87f0820;
   private static final int EC_SVC64_IL = 0x56000000;
   private static final int ALIGNMENT_FAULT = 0x21;
 
@@ -81,7 +83,8 @@ final class Arm64Calibration implements InterruptHook {
     }
     StateSearch.Place place = search.findCpu(pattern, Arm64Layout.XREGS, KNOWN_PLACE);
     int[] registers = new int[SystemRegister.values().length];
-    Arm64Layout partial = new Arm64Layout(place.cpuInEngine(), place.envInCpu(), 0, 0, registers);
+    Arm64Layout partial =
+        new Arm64Layout(place.cpuInEngine(), place.envInCpu(), 0, 0, 0, registers);
     int length = contextLength();
     long env = partial.envOf(uc);
     for (SystemRegister register : SystemRegister.values()) {
@@ -91,8 +94,10 @@ final class Arm64Calibration implements InterruptHook {
     uc.hooks().interrupt(this);
     int syndrome = findSyndrome(env, length);
     int invalidAddr = findInvalidAddr();
+    int exclusive = findExclusive(env, length);
     Arm64Layout layout =
-        new Arm64Layout(place.cpuInEngine(), place.envInCpu(), syndrome, invalidAddr, registers);
+        new Arm64Layout(
+            place.cpuInEngine(), place.envInCpu(), syndrome, invalidAddr, exclusive, registers);
     checkAlignmentFault(new UcArm64State(uc, layout));
     return layout;
   }
@@ -196,6 +201,29 @@ final class Arm64Calibration implements InterruptHook {
   private void loadFrom(long va) {
     uc.writeX(1, va);
     runCode(LDR_X0_X1);
+  }
+
+  /** The exclusive monitor: the address and the two words that the last LDXP left there. */
+  private int findExclusive(long env, int length) {
+    ByteBuffer first = exclusiveLoad(env, length, 0x1000);
+    ByteBuffer second = exclusiveLoad(env, length, 0x2040);
+    int found =
+        StateSearch.follow(
+            "exclusive_addr", first, CODE_PA + 0x1000, second, CODE_PA + 0x2040, Long.BYTES);
+    StateSearch.expect("exclusive_val", second.getLong(found + 8), MAGIC + 0x2040);
+    StateSearch.expect("exclusive_high", second.getLong(found + 16), MAGIC - 0x2040);
+    return found;
+  }
+
+  private ByteBuffer exclusiveLoad(long env, int length, int offset) {
+    scratch.set(JAVA_LONG, offset, MAGIC + offset);
+    scratch.set(JAVA_LONG, offset + 8, MAGIC - offset);
+    uc.writeX(1, CODE_PA + offset);
+    runCode(LDXP_X0_X2_X1);
+    for (int register = 0; register < 3; register++) {
+      uc.writeX(register, 0);
+    }
+    return search.read(env, length);
   }
 
   private void checkAlignmentFault(UcArm64State state) {

@@ -10,10 +10,16 @@ import dev.quire.bindings.UcArm64State.SystemRegister;
  * @param envInCpu offset of the state in the CPU object
  * @param syndrome offset of exception.syndrome in the state
  * @param invalidAddrInEngine offset of invalid_addr in uc_struct
+ * @param exclusive offset of exclusive_addr in the state; exclusive_val and _high follow
  * @param registerOffsets offset of each {@link SystemRegister} in the state
  */
 record Arm64Layout(
-    int cpuInEngine, int envInCpu, int syndrome, int invalidAddrInEngine, int[] registerOffsets) {
+    int cpuInEngine,
+    int envInCpu,
+    int syndrome,
+    int invalidAddrInEngine,
+    int exclusive,
+    int[] registerOffsets) {
   static final int XREGS = 64;
   static final int PC = 320;
   static final int PSTATE = 328;

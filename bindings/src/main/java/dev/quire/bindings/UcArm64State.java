@@ -143,6 +143,18 @@ public final class UcArm64State {
     RawMemory.putInt(env() + layout.syndrome() + Arm64Layout.TARGET_EL_FROM_SYNDROME, mark);
   }
 
+  /** Part of the exclusive monitor: 0 the address (-1: open), 1 and 2 the words loaded. */
+  public long exclusive(int part) {
+    return RawMemory.getLong(
+        env() + layout.exclusive() + 8L * java.util.Objects.checkIndex(part, 3));
+  }
+
+  /** Writes a part of the exclusive monitor. */
+  public void setExclusive(int part, long value) {
+    RawMemory.putLong(
+        env() + layout.exclusive() + 8L * java.util.Objects.checkIndex(part, 3), value);
+  }
+
   /** The exact address of the last failed fill. */
   public long invalidAddr() {
     uc.requireOpen();

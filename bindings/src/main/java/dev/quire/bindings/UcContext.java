@@ -2,6 +2,9 @@ package dev.quire.bindings;
 
 /** A saved CPU state; a plain copy of the core's registers. Same thread rule as its engine. */
 public final class UcContext implements AutoCloseable {
+  /** Of Unicorn 2.1.4's struct, before the state. */
+  private static final int HEADER_BYTES = 40;
+
   private final Uc uc;
   private final long context;
   private boolean closed;
@@ -38,6 +41,15 @@ public final class UcContext implements AutoCloseable {
   long stateBytes() {
     check();
     return RawMemory.getLong(context);
+  }
+
+  /** The saved state as it lies in memory, for comparing two engines of one library. */
+  public byte[] bytes() {
+    byte[] bytes = new byte[(int) stateBytes()];
+    for (int i = 0; i < bytes.length; i++) {
+      bytes[i] = (byte) RawMemory.getByte(context + HEADER_BYTES + i);
+    }
+    return bytes;
   }
 
   private void check() {

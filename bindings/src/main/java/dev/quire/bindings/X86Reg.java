@@ -29,6 +29,7 @@ public final class X86Reg {
   public static final int FS_BASE = 250;
   public static final int GS_BASE = 251;
 
+  public static final int FPSW = 31;
   public static final int CR0 = 50;
   public static final int CR2 = 52;
   public static final int CR3 = 53;
@@ -38,6 +39,7 @@ public final class X86Reg {
   public static final int DR6 = 72;
   public static final int DR7 = 73;
 
+  public static final int FP0 = 82;
   public static final int XMM0 = 122;
   public static final int IDTR = 242;
   public static final int GDTR = 243;
@@ -48,6 +50,11 @@ public final class X86Reg {
   public static final int MSR = 248;
   public static final int MXCSR = 249;
   public static final int RFLAGS = 253;
+  public static final int FIP = 254;
+  public static final int FCS = 255;
+  public static final int FDP = 256;
+  public static final int FDS = 257;
+  public static final int FOP = 258;
 
   private static final int[] GPR_IN_HARDWARE_ORDER = {
     RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15
@@ -58,6 +65,11 @@ public final class X86Reg {
   /** The register number of general register {@code index} as instructions encode it (0 = RAX). */
   public static int gpr(int index) {
     return GPR_IN_HARDWARE_ORDER[index];
+  }
+
+  /** The register number of x87 data register {@code index}, 0 to 7, where TOP points nowhere. */
+  public static int fp(int index) {
+    return FP0 + java.util.Objects.checkIndex(index, 8);
   }
 
   /** The register number of XMM register {@code index}, 0 to 15. */

@@ -28,6 +28,7 @@ class ArchitectureTest {
   private static final String LAB = "dev.quire.lab..";
   private static final String JDK = "java..";
   private static final String NETTY = "io.netty..";
+  private static final String ZSTD = "com.github.luben.zstd..";
 
   private static ArchRule mayUseOnly(String module, String... allowed) {
     String[] all = new String[allowed.length + 2];
@@ -62,7 +63,16 @@ class ArchitectureTest {
 
   @ArchTest
   static final ArchRule EMULATOR_USES_MMUS_KERNEL_AND_BINDINGS =
-      mayUseOnly(EMULATOR, CORE, TLB, X86, ARM64, KERNEL, BINDINGS);
+      mayUseOnly(EMULATOR, CORE, TLB, X86, ARM64, KERNEL, BINDINGS, ZSTD);
+
+  @ArchTest
+  static final ArchRule ONLY_SNAPSHOTS_AND_LAB_COMPRESS =
+      noClasses()
+          .that()
+          .resideOutsideOfPackages("dev.quire.emulator.snapshot..", LAB)
+          .should()
+          .dependOnClassesThat()
+          .resideInAPackage(ZSTD);
 
   @ArchTest
   static final ArchRule KVM_SHIM_USES_THE_EMULATOR_AND_WHAT_IT_SPEAKS =

@@ -128,6 +128,13 @@ public final class StateReader {
     }
   }
 
+  /** Fails if anything follows the sections read. */
+  public void requireEnd() {
+    if (buffer.hasRemaining()) {
+      throw failure(buffer.remaining() + " bytes left over");
+    }
+  }
+
   /** A failure for a value that is impossible where it stands. */
   public StateFormatException failure(String why) {
     String where = open.isEmpty() ? "" : " in section '" + open.element().tag() + "'";

@@ -57,6 +57,10 @@ public final class Arm64Core implements Arm64CpuState {
     return state;
   }
 
+  Uc uc() {
+    return uc;
+  }
+
   /** Starts at {@code entryPc} in EL1h with everything masked and the MMU off. */
   void reset(long entryPc, long x0) {
     for (int index = 0; index < ZERO_REGISTER; index++) {

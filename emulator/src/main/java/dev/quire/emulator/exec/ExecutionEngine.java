@@ -31,6 +31,9 @@ public interface ExecutionEngine extends FillCache, AutoCloseable {
   /** Instructions retired so far; exact between runs and inside every callback of a run. */
   long retired();
 
+  /** Sets what {@link #retired} says, in a restored machine; before the first run. */
+  void setRetired(long instructions);
+
   /** Counts an instruction that the host performed in the core's stead. */
   void retireOne();
 

@@ -400,6 +400,11 @@ abstract class UnicornEngine implements ExecutionEngine {
   }
 
   @Override
+  public final void setRetired(long instructions) {
+    blocks.setIcount(instructions);
+  }
+
+  @Override
   public final void kick() {
     blocks.kick();
   }

@@ -51,6 +51,10 @@ public final class X86Core implements X86CpuState {
     return state;
   }
 
+  Uc uc() {
+    return uc;
+  }
+
   public void attach(TaskPriority priority) {
     taskPriority = priority;
   }

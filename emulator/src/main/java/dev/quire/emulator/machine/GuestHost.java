@@ -7,6 +7,7 @@ import dev.quire.emulator.exec.EngineMemory;
 import dev.quire.emulator.vcpu.HostFaults;
 import dev.quire.kernel.kvm.GuestPhysicalView;
 import dev.quire.kernel.kvm.HostEventInjector;
+import dev.quire.kernel.kvm.MemSlot;
 import dev.quire.kernel.kvm.MemSlots;
 import dev.quire.kernel.kvm.Stage2Mmu;
 import dev.quire.kernel.mm.BuddyFrames;
@@ -29,9 +30,11 @@ import dev.quire.mmu.FaultRecord;
 import dev.quire.mmu.KernelPteFormat;
 import dev.quire.mmu.Order;
 import dev.quire.mmu.PteFormat;
+import dev.quire.mmu.Translation;
 import dev.quire.mmu.arm64.LinuxArm64Pte;
 import dev.quire.mmu.x86.Ia32ePte;
 import dev.quire.mmu.x86.LinuxX86Pte;
+import java.lang.foreign.MemorySegment;
 import java.util.Map;
 
 /**
@@ -214,6 +217,16 @@ public final class GuestHost implements HostFaults, AutoCloseable {
       return onKernel;
     }
     throw new IllegalStateException("guest memory is not on the modelled kernel");
+  }
+
+  /**
+   * The 4096 bytes of a guest page if the host has them, without bringing anything in; null if the
+   * guest or the VMM never touched it.
+   */
+  MemorySegment peek(long gfn) {
+    MemSlot slot = stage2.slots().find(gfn);
+    long found = slot == null ? Translation.failure(0) : space.lookup(slot.hvaOf(gfn));
+    return Translation.failed(found) ? null : memory.bytesOf(Translation.pfn(found));
   }
 
   @Override

@@ -36,6 +36,12 @@ final class MachineClock implements VirtualClock {
     running = null;
   }
 
+  /** Puts back the time of a snapshot; while nothing runs. */
+  void restore(long savedNanos, long savedRetired) {
+    nowNanos = savedNanos;
+    retired = savedRetired;
+  }
+
   /** Lets idle time pass. */
   void skipTo(long nanos) {
     nowNanos = Math.max(nowNanos, nanos);

@@ -1,7 +1,10 @@
 package dev.quire.emulator.machine;
 
 import dev.quire.emulator.device.DeviceBus;
+import dev.quire.emulator.device.DeviceState;
 import dev.quire.emulator.device.EventQueue;
+import dev.quire.emulator.device.StateReader;
+import dev.quire.emulator.device.StateWriter;
 import dev.quire.emulator.vcpu.Vcpu;
 import dev.quire.emulator.vcpu.VcpuExit;
 import dev.quire.kernel.kvm.HostEventInjector;
@@ -12,7 +15,9 @@ import java.util.List;
  * All on one thread: the core's atomics are not atomic across instances, and order is part of the
  * result.
  */
-final class MachineLoop {
+final class MachineLoop implements DeviceState {
+  private static final long NO_SLICE = -1;
+
   private static final int IDLE_EVENTS_BEFORE_HANG = 1_000_000;
 
   private final List<Vcpu> vcpus;
@@ -29,6 +34,12 @@ final class MachineLoop {
   private final long maxInstructions;
   private int turn;
   private int idleEvents;
+
+  /** Instructions left of a turn that a pause or a snapshot cut in two, or {@link #NO_SLICE}. */
+  private long sliceRest = NO_SLICE;
+
+  private long pauseAt = Long.MAX_VALUE;
+  private boolean pauseAsked;
   private volatile long progress;
 
   MachineLoop(List<Vcpu> vcpus, MachineParts parts, Pacing pacing) {
@@ -48,21 +59,59 @@ final class MachineLoop {
     return progress;
   }
 
+  /** Pauses at the next boundary between instructions; from a callback of a run. */
+  void askPause() {
+    pauseAsked = true;
+  }
+
+  /** Runs to the end. */
   void run() {
+    runTo(Long.MAX_VALUE);
+  }
+
+  /**
+   * Runs until this many instructions have retired, {@link #askPause} or the end. Whoever runs on
+   * cannot tell that there was a pause.
+   *
+   * @return whether the machine paused: all due events have run, no instruction is half done
+   */
+  boolean runTo(long instructions) {
+    pauseAt = instructions;
+    pauseAsked = false;
     while (!outcome.decided()) {
-      events.runDue(clock.nowNanos());
-      if (clock.retired() >= maxInstructions) {
-        outcome.decide(RunStatus.LIMIT, "%d instructions retired".formatted(clock.retired()));
-        return;
-      }
-      Vcpu next = nextRunnable();
-      if (next == null) {
-        idle();
+      if (sliceRest == NO_SLICE) {
+        events.runDue(clock.nowNanos());
+        if (isPauseDue()) {
+          return true;
+        }
+        takeTurn();
       } else {
-        idleEvents = 0;
-        runSlice(next);
+        // The turn that was cut is that of the vCPU whose device accesses were served last.
+        runSlice(vcpus.get(power.current()), sliceRest);
+      }
+      if (sliceRest != NO_SLICE && !outcome.decided()) {
+        return true;
       }
     }
+    return false;
+  }
+
+  private void takeTurn() {
+    if (clock.retired() >= maxInstructions) {
+      outcome.decide(RunStatus.LIMIT, "%d instructions retired".formatted(clock.retired()));
+      return;
+    }
+    Vcpu next = nextRunnable();
+    if (next == null) {
+      idle();
+    } else {
+      idleEvents = 0;
+      runSlice(next, pacing.nextSliceInstructions());
+    }
+  }
+
+  private boolean isPauseDue() {
+    return pauseAsked || clock.retired() >= pauseAt;
   }
 
   private Vcpu nextRunnable() {
@@ -89,14 +138,19 @@ final class MachineLoop {
   }
 
   /** Runs a vCPU until its slice ends; device accesses are answered inside the slice. */
-  private void runSlice(Vcpu vcpu) {
+  private void runSlice(Vcpu vcpu, long sliceInstructions) {
+    sliceRest = NO_SLICE;
     power.enter(vcpu);
     clock.enter(vcpu.engine());
     try {
-      long sliceEnd = vcpu.engine().retired() + pacing.nextSliceInstructions();
+      long sliceEnd = vcpu.engine().retired() + sliceInstructions;
       boolean goesOn = true;
       while (goesOn && !outcome.decided()) {
         events.runDue(clock.nowNanos());
+        if (isPauseDue() && vcpu.isBetweenInstructions()) {
+          sliceRest = Math.max(0, sliceEnd - vcpu.engine().retired());
+          return;
+        }
         if (hostEvents != null) {
           hostEvents.runDue(clock.retired());
         }
@@ -111,7 +165,8 @@ final class MachineLoop {
 
   private long deadline(Vcpu vcpu, long sliceEnd) {
     long retired = vcpu.engine().retired();
-    long left = maxInstructions - clock.retired();
+    long pause = pauseAsked ? 0 : pauseAt - clock.retired();
+    long left = Math.max(0, Math.min(maxInstructions - clock.retired(), pause));
     long deadline = left < sliceEnd - retired ? retired + left : sliceEnd;
     if (hostEvents != null) {
       deadline = Math.min(deadline, retired + hostEvents.nextAt() - clock.retired());
@@ -146,5 +201,21 @@ final class MachineLoop {
       }
     }
     return true;
+  }
+
+  /** Of a paused machine. */
+  @Override
+  public void save(StateWriter writer) {
+    writer.begin("loop", 1).putInt(turn).putInt(idleEvents).putLong(sliceRest).end();
+  }
+
+  @Override
+  public void load(StateReader reader) {
+    reader.begin("loop", 1);
+    turn = reader.getInt(0, vcpus.size(), "turn");
+    idleEvents = reader.getInt(0, IDLE_EVENTS_BEFORE_HANG, "idle events");
+    sliceRest = reader.getLong(NO_SLICE, Long.MAX_VALUE / 2, "rest of the turn");
+    reader.end();
+    progress = clock.retired();
   }
 }

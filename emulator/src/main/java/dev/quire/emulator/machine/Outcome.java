@@ -1,6 +1,10 @@
 package dev.quire.emulator.machine;
 
+import dev.quire.emulator.device.DeviceState;
 import dev.quire.emulator.device.MachineControl;
+import dev.quire.emulator.device.StateReader;
+import dev.quire.emulator.device.StateWriter;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
@@ -9,7 +13,10 @@ import java.util.function.Consumer;
  * How the run ends: the first decision stands. Decisions come from devices and the loop on the
  * machine thread; {@link #request} is for any other thread.
  */
-final class Outcome implements MachineControl {
+final class Outcome implements MachineControl, DeviceState {
+  private static final int MOST_MARKERS = 1 << 24;
+  private static final int LONGEST_MARKER_BYTES = 1024;
+
   private record Decision(RunStatus status, String reason) {}
 
   private final List<String> markers = new ArrayList<>();
@@ -72,6 +79,25 @@ final class Outcome implements MachineControl {
   public void marker(String line) {
     markers.add(line);
     markerListener.accept(line);
+  }
+
+  /** The markers so far; how the run ends is still open in a machine that is saved. */
+  @Override
+  public void save(StateWriter writer) {
+    writer.begin("outcome", 1).putInt(markers.size());
+    markers.forEach(line -> writer.putBytes(line.getBytes(StandardCharsets.US_ASCII)));
+    writer.end();
+  }
+
+  @Override
+  public void load(StateReader reader) {
+    reader.begin("outcome", 1);
+    int count = reader.getInt(0, MOST_MARKERS, "number of markers");
+    for (int i = 0; i < count; i++) {
+      byte[] line = reader.getBytesUpTo(LONGEST_MARKER_BYTES);
+      markers.add(new String(line, StandardCharsets.US_ASCII));
+    }
+    reader.end();
   }
 
   @Override

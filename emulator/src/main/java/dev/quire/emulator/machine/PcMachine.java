@@ -2,10 +2,14 @@ package dev.quire.emulator.machine;
 
 import dev.quire.emulator.boot.EntryState;
 import dev.quire.emulator.boot.GuestRam;
+import dev.quire.emulator.device.DeviceState;
+import dev.quire.emulator.device.StateReader;
+import dev.quire.emulator.device.StateWriter;
 import dev.quire.emulator.device.x86.LocalApic;
 import dev.quire.emulator.device.x86.PcBoard;
 import dev.quire.emulator.device.x86.VcpuSignals;
 import dev.quire.emulator.exec.X86Core;
+import dev.quire.emulator.exec.X86CoreState;
 import dev.quire.emulator.exec.X86Engine;
 import dev.quire.emulator.measure.HostAccesses;
 import dev.quire.emulator.vcpu.Vcpu;
@@ -25,6 +29,7 @@ import dev.quire.emulator.vcpu.x86.X86ResetState;
 import dev.quire.kernel.mm.HostMemory;
 import dev.quire.mmu.MmuCounters;
 import dev.quire.mmu.Order;
+import dev.quire.mmu.x86.ControlRegisters;
 import dev.quire.mmu.x86.EptWalker;
 import dev.quire.mmu.x86.Eptp;
 import dev.quire.mmu.x86.X86Mmu;
@@ -43,7 +48,11 @@ final class PcMachine implements Board, VcpuSignals {
   private final List<Vcpu> vcpus = new ArrayList<>();
   private final List<X86Cpu> cpus = new ArrayList<>();
   private final List<X86ResetState> resets = new ArrayList<>();
+  private final List<Registers> registers = new ArrayList<>();
   private final boolean[] waitsForStartUp;
+
+  /** Where one vCPU's registers are. */
+  private record Registers(X86CoreState core, X86Mmu mmu, CoreMsrs msrs, DeviceState machineMsrs) {}
 
   PcMachine(MachineParts parts, GuestRam ram, int count) {
     this.parts = parts;
@@ -91,13 +100,11 @@ final class PcMachine implements Board, VcpuSignals {
     VcpuCounters vcpuCounters = new VcpuCounters();
     X86EventDelivery events =
         new X86EventDelivery(core, linear, mmu, parts.host(), vcpuCounters.exceptions);
+    SystemRegisterInstructions system = new SystemRegisterInstructions(core, mmu, linear, msrs);
     X86HostInstructions instructions =
-        new X86HostInstructions(
-            engine,
-            events,
-            linear,
-            new SystemRegisterInstructions(core, mmu, linear, msrs),
-            new SyscallUnit(core, msrs));
+        new X86HostInstructions(engine, events, linear, system, new SyscallUnit(core, msrs));
+    registers.add(
+        new Registers(new X86CoreState(core, mmu.registers()), mmu, msrs, system.msrState()));
     X86Cpu cpu = new X86Cpu(engine, events, instructions, controllerOf(apic), vcpuCounters);
     X86ResetState reset = new X86ResetState(core, mmu, CpuidTable.SIGNATURE);
     reset.init();
@@ -150,6 +157,66 @@ final class PcMachine implements Board, VcpuSignals {
           throw new IllegalArgumentException("an arm64 entry state for a pc: " + arm);
     }
     parts.power().start(0);
+  }
+
+  @Override
+  public void save(StateWriter writer) {
+    writer.begin("pc-machine", 1);
+    for (Vcpu vcpu : vcpus) {
+      writer.begin("x86-vcpu", 1).putLong(vcpu.engine().retired());
+      writer.putBoolean(waitsForStartUp[vcpu.index()]);
+      Registers each = registers.get(vcpu.index());
+      ControlRegisters controls = each.mmu.registers();
+      writer.putLong(controls.cr0()).putLong(controls.cr3());
+      writer.putLong(controls.cr4()).putLong(controls.efer());
+      for (int index = 0; index < ControlRegisters.PDPTES; index++) {
+        writer.putLong(controls.pdpte(index));
+      }
+      each.core.save(writer);
+      writer.putLong(each.msrs.tscOffset());
+      each.machineMsrs.save(writer);
+      cpus.get(vcpu.index()).save(writer);
+      vcpu.counters().save(writer);
+      writer.end();
+    }
+    devices.save(writer);
+    writer.end();
+  }
+
+  @Override
+  public void load(StateReader reader) {
+    reader.begin("pc-machine", 1);
+    for (Vcpu vcpu : vcpus) {
+      reader.begin("x86-vcpu", 1);
+      vcpu.engine().setRetired(reader.getLong(0, Long.MAX_VALUE / 2, "retired instructions"));
+      waitsForStartUp[vcpu.index()] = reader.getBoolean();
+      Registers each = registers.get(vcpu.index());
+      loadControls(each.mmu, reader);
+      each.core.load(reader);
+      each.msrs.restoreTscOffset(reader.getLong());
+      each.machineMsrs.load(reader);
+      cpus.get(vcpu.index()).load(reader);
+      vcpu.counters().load(reader);
+      reader.end();
+    }
+    devices.load(reader);
+    reader.end();
+  }
+
+  private static void loadControls(X86Mmu mmu, StateReader reader) {
+    long cr0 = reader.getLong();
+    long cr3 = reader.getLong();
+    long cr4 = reader.getLong();
+    long efer = reader.getLong();
+    long[] pdptes = new long[ControlRegisters.PDPTES];
+    for (int index = 0; index < pdptes.length; index++) {
+      pdptes[index] = reader.getLong();
+    }
+    if (!mmu.restore(cr0, cr3, cr4, efer, pdptes)) {
+      throw reader.failure(
+          "CR0 0x%x, CR3 0x%x, CR4 0x%x, EFER 0x%x cannot stand together"
+              .formatted(cr0, cr3, cr4, efer));
+    }
   }
 
   // VcpuSignals: called while a device access is served, which is between instructions.

@@ -1,9 +1,12 @@
 package dev.quire.emulator.machine;
 
+import dev.quire.emulator.device.DeviceState;
+import dev.quire.emulator.device.StateReader;
+import dev.quire.emulator.device.StateWriter;
 import dev.quire.emulator.vcpu.Vcpu;
 
 /** Which vCPUs run, wait for an interrupt, or are off. Machine thread only. */
-final class PowerStates {
+final class PowerStates implements DeviceState {
   private enum State {
     RUNNING,
     HALTED,
@@ -49,5 +52,25 @@ final class PowerStates {
   /** The vCPU whose turn it is: the one a device access comes from. */
   int current() {
     return current;
+  }
+
+  @Override
+  public void save(StateWriter writer) {
+    writer.begin("power", 1).putInt(states.length).putInt(current);
+    for (State state : states) {
+      writer.putByte(state.ordinal());
+    }
+    writer.end();
+  }
+
+  @Override
+  public void load(StateReader reader) {
+    reader.begin("power", 1);
+    reader.getInt(states.length, states.length, "number of vCPUs");
+    current = reader.getInt(0, states.length - 1, "current vCPU");
+    for (int index = 0; index < states.length; index++) {
+      states[index] = State.values()[reader.getInt8(0, State.values().length - 1, "power state")];
+    }
+    reader.end();
   }
 }

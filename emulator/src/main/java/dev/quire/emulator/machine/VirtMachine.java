@@ -1,10 +1,13 @@
 package dev.quire.emulator.machine;
 
 import dev.quire.emulator.boot.EntryState;
+import dev.quire.emulator.device.StateReader;
+import dev.quire.emulator.device.StateWriter;
 import dev.quire.emulator.device.arm64.GicOutputs;
 import dev.quire.emulator.device.arm64.PsciHandler;
 import dev.quire.emulator.device.arm64.PsciHost;
 import dev.quire.emulator.device.arm64.VirtBoard;
+import dev.quire.emulator.exec.Arm64CoreState;
 import dev.quire.emulator.exec.Arm64Engine;
 import dev.quire.emulator.vcpu.Vcpu;
 import dev.quire.emulator.vcpu.VcpuCounters;
@@ -47,6 +50,7 @@ final class VirtMachine implements Board, GicOutputs, PsciHost {
   private final List<Arm64Cpu> cpus = new ArrayList<>();
   private final List<Arm64Engine> engines = new ArrayList<>();
   private final List<Arm64Mmu> mmus = new ArrayList<>();
+  private final List<Arm64SystemRegisters> systemRegisters = new ArrayList<>();
 
   VirtMachine(MachineParts parts, int count) {
     this.parts = parts;
@@ -108,6 +112,7 @@ final class VirtMachine implements Board, GicOutputs, PsciHost {
     Arm64Cpu cpu = new Arm64Cpu(engine, registers, psci::call, vcpuCounters);
     engines.add(engine);
     mmus.add(mmu);
+    systemRegisters.add(registers);
     cpus.add(cpu);
     vcpus.add(new Vcpu(index, engine, cpu, mmu, parts.host(), vcpuCounters));
   }
@@ -142,6 +147,41 @@ final class VirtMachine implements Board, GicOutputs, PsciHost {
   @Override
   public void set(int cpu, boolean irqAsserted, boolean fiqAsserted) {
     cpus.get(cpu).setInterruptLines(irqAsserted, fiqAsserted);
+  }
+
+  @Override
+  public void save(StateWriter writer) {
+    writer.begin("virt-machine", 1);
+    for (Vcpu vcpu : vcpus) {
+      int index = vcpu.index();
+      writer.begin("arm64-vcpu", 1).putLong(vcpu.engine().retired());
+      new Arm64CoreState(engines.get(index).core()).save(writer);
+      writer.putLongs(mmus.get(index).registers());
+      writer.putLong(systemRegisters.get(index).mdscr());
+      vcpu.counters().save(writer);
+      writer.end();
+    }
+    devices.save(writer);
+    writer.end();
+  }
+
+  @Override
+  public void load(StateReader reader) {
+    reader.begin("virt-machine", 1);
+    for (Vcpu vcpu : vcpus) {
+      int index = vcpu.index();
+      reader.begin("arm64-vcpu", 1);
+      vcpu.engine().setRetired(reader.getLong(0, Long.MAX_VALUE / 2, "retired instructions"));
+      new Arm64CoreState(engines.get(index).core()).load(reader);
+      long[] registers = mmus.get(index).registers();
+      reader.getLongs(registers);
+      mmus.get(index).restore(registers);
+      systemRegisters.get(index).restoreMdscr(reader.getLong());
+      vcpu.counters().load(reader);
+      reader.end();
+    }
+    devices.load(reader);
+    reader.end();
   }
 
   // PsciHost: called between instructions, on behalf of the current vCPU.

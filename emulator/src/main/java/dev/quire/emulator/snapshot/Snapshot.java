@@ -1,20 +1,34 @@
 package dev.quire.emulator.snapshot;
 
+import java.nio.file.Path;
+
 /**
  * A snapshot that was opened and, but for the blocks of its memory, verified. Immutable; any
  * thread.
  */
 public final class Snapshot {
+  private final Path location;
   private final SnapshotDescription description;
   private final String identity;
   private final byte[] state;
   private final MemoryImage memory;
 
-  Snapshot(SnapshotDescription description, String identity, byte[] state, MemoryImage memory) {
+  Snapshot(
+      Path location,
+      SnapshotDescription description,
+      String identity,
+      byte[] state,
+      MemoryImage memory) {
+    this.location = location;
     this.description = description;
     this.identity = identity;
     this.state = state;
     this.memory = memory;
+  }
+
+  /** The directory it was opened as. */
+  public Path location() {
+    return location;
   }
 
   public SnapshotDescription description() {

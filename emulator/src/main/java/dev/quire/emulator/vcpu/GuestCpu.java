@@ -38,6 +38,9 @@ public interface GuestCpu {
    */
   long shapeOf(FaultRecord fault);
 
+  /** Whether nothing of the last instruction is left to do: a snapshot may be taken. */
+  boolean isBetweenInstructions();
+
   /** The program counter, for messages. */
   long pc();
 

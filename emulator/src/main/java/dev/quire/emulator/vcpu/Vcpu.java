@@ -71,6 +71,11 @@ public final class Vcpu {
     return counters;
   }
 
+  /** Whether no instruction is half done: a snapshot may be taken. */
+  public boolean isBetweenInstructions() {
+    return !mmio.inProgress() && cpu.isBetweenInstructions();
+  }
+
   /** Runs until the machine must act, at most until {@code deadline} retired instructions. */
   public VcpuExit run(long deadline) {
     long retired = engine.retired();

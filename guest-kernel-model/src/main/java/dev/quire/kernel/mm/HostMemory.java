@@ -73,6 +73,11 @@ public final class HostMemory implements PhysicalMemory, FrameStorage {
     return address(pfn << Order.BASE_PAGE_SHIFT, Order.bytes(0));
   }
 
+  /** The 4096 bytes of a frame, valid as long as its storage. */
+  public MemorySegment bytesOf(long pfn) {
+    return EVERYTHING.asSlice(storageOf(pfn), Order.bytes(0));
+  }
+
   /**
    * Backs the frames from {@code firstPfn} by {@code storage} from now on. The range may lie in the
    * arena or beyond it, but not across its end, nor over another such range.

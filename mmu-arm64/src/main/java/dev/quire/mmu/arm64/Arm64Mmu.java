@@ -146,6 +146,22 @@ public final class Arm64Mmu implements Mmu {
     }
   }
 
+  /** TTBR0_EL1, TTBR1_EL1, TCR_EL1, SCTLR_EL1 and MAIR_EL1 as they were written. */
+  public long[] registers() {
+    return new long[] {regime.ttbr(0), regime.ttbr(1), regime.tcr(), regime.sctlr(), regime.mair()};
+  }
+
+  /** Puts back what {@link #registers} gave, and drops every translation. */
+  public void restore(long[] registers) {
+    regime.setTcr(registers[2]);
+    regime.setTtbr(0, registers[0]);
+    regime.setTtbr(1, registers[1]);
+    regime.setSctlr(registers[3]);
+    regime.setMair(registers[4]);
+    dropEverything();
+    tellAddressSpace();
+  }
+
   /** A write of MAIR_EL1: memory types, which only {@link #addressTranslate} reports. */
   public void writeMair(long value) {
     regime.setMair(value);

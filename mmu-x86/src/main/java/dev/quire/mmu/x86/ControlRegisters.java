@@ -8,7 +8,8 @@ package dev.quire.mmu.x86;
  * vCPU's thread.
  */
 public final class ControlRegisters {
-  static final int PDPTES = 4;
+  /** The number of PDPTE registers. */
+  public static final int PDPTES = 4;
 
   /** {@link #rootTable}: the PDPTE register in charge is not present. */
   static final long NO_TABLE = -1;

@@ -473,6 +473,26 @@ public final class X86Mmu implements Mmu {
     return RegisterWrite.DONE;
   }
 
+  /**
+   * Puts back registers that were in use: unlike {@link #load}, the PDPTE registers are given and
+   * no memory is read. Drops every translation.
+   *
+   * @return false, and nothing changed, if the values cannot stand together
+   */
+  public boolean restore(long cr0, long cr3, long cr4, long efer, long[] pdptes) {
+    if (pdptes.length != ControlRegisters.PDPTES
+        || !registers.isConsistent(cr0, cr3, cr4, efer)
+        || !java.util.Arrays.stream(pdptes).allMatch(registers::isLegalPdpte)) {
+      return false;
+    }
+    int before = registers.pcid();
+    registers.set(Cr0.stored(cr0), cr3, cr4, efer);
+    registers.setPdptes(pdptes);
+    drop(ALL);
+    tellAddressSpace(before);
+    return true;
+  }
+
   /** Reads the PDPTE registers if the new values mean PAE paging. */
   private RegisterWrite loadPdptes(long cr0, long cr3, long cr4, long efer) {
     if (PagingRegime.modeOf(cr0, cr4, efer) != PagingMode.PAE) {

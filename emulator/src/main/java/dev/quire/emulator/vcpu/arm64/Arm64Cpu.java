@@ -242,6 +242,11 @@ public final class Arm64Cpu implements GuestCpu {
   }
 
   @Override
+  public boolean isBetweenInstructions() {
+    return true;
+  }
+
+  @Override
   public long pc() {
     return core.pc();
   }

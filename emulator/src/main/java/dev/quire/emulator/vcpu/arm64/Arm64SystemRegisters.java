@@ -63,6 +63,16 @@ public final class Arm64SystemRegisters implements SystemRegisterHandler {
     mmu = newMmu;
   }
 
+  /** MDSCR_EL1 as the guest wrote it; the core's own drives software step. */
+  public long mdscr() {
+    return mdscr;
+  }
+
+  /** Puts {@link #mdscr} back. */
+  public void restoreMdscr(long saved) {
+    mdscr = saved;
+  }
+
   @Override
   public long value() {
     return value;

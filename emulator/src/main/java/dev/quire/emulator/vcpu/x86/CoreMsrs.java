@@ -70,6 +70,16 @@ public final class CoreMsrs implements X86MsrPort {
     apic.setTscOffset(tscOffset);
   }
 
+  /** TSC less virtual time. */
+  public long tscOffset() {
+    return tscOffset;
+  }
+
+  /** Puts {@link #tscOffset} back; the local APIC keeps its own. */
+  public void restoreTscOffset(long offset) {
+    tscOffset = offset;
+  }
+
   @Override
   public long apicBase() {
     return apic.apicBase();

@@ -1,11 +1,15 @@
 package dev.quire.emulator.vcpu.x86;
 
+import dev.quire.emulator.device.DeviceState;
+import dev.quire.emulator.device.StateReader;
+import dev.quire.emulator.device.StateWriter;
+
 /**
  * The MTRRs and the PAT: values kept and checked, without effect (SDM vol. 3A, 12.11 and 12.12).
  *
  * <p>They start as firmware leaves them: enabled, everything write-back.
  */
-final class MemoryTypeRegisters {
+final class MemoryTypeRegisters implements DeviceState {
   private static final int VARIABLE_RANGES = 8;
   private static final int FIXED_RANGES = 11;
 
@@ -68,6 +72,22 @@ final class MemoryTypeRegisters {
     }
     fixed[index] = value;
     return true;
+  }
+
+  @Override
+  public void save(StateWriter writer) {
+    writer.putLongs(variable).putLongs(fixed).putLong(defaultType).putLong(pat);
+  }
+
+  @Override
+  public void load(StateReader reader) {
+    reader.getLongs(variable);
+    reader.getLongs(fixed);
+    defaultType = reader.getLong();
+    pat = reader.getLong();
+    if ((defaultType & ~DEFAULT_TYPE_VALID) != 0 || !isPat(pat)) {
+      throw reader.failure("MTRR default type 0x%x, PAT 0x%x".formatted(defaultType, pat));
+    }
   }
 
   private static boolean isVariable(int msr) {

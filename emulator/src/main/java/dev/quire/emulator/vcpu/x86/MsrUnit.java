@@ -1,5 +1,9 @@
 package dev.quire.emulator.vcpu.x86;
 
+import dev.quire.emulator.device.DeviceState;
+import dev.quire.emulator.device.StateReader;
+import dev.quire.emulator.device.StateWriter;
+
 /**
  * RDMSR and WRMSR: which registers there are and which values they take (SDM vol. 4, table 2-2;
  * vol. 2B, WRMSR). Every other number raises #GP(0). The privilege check is the caller's.
@@ -7,7 +11,7 @@ package dev.quire.emulator.vcpu.x86;
  * <p>Memory type registers are kept and checked but have no effect: the machine models no caches of
  * data. One instance a vCPU, on its thread.
  */
-public final class MsrUnit {
+public final class MsrUnit implements DeviceState {
   private static final long MISC_ENABLE_FAST_STRINGS = 1;
 
   /** Fast strings, EMON, branch trace and PEBS unavailable, SpeedStep, limited CPUID leaves. */
@@ -130,6 +134,24 @@ public final class MsrUnit {
       }
     }
     return true;
+  }
+
+  @Override
+  public void save(StateWriter writer) {
+    writer.begin("x86-msrs", 1);
+    writer.putLong(miscEnable).putLong(machineCheckStatus).putLong(biosUpdateId);
+    memoryTypes.save(writer);
+    writer.end();
+  }
+
+  @Override
+  public void load(StateReader reader) {
+    reader.begin("x86-msrs", 1);
+    miscEnable = reader.getLong() & MISC_ENABLE_WRITABLE;
+    machineCheckStatus = reader.getLong(0, 0, "machine-check status");
+    biosUpdateId = reader.getLong();
+    memoryTypes.load(reader);
+    reader.end();
   }
 
   private boolean setEngine(int msr, long newValue) {

@@ -1,6 +1,7 @@
 package dev.quire.emulator.vcpu.x86;
 
 import dev.quire.emulator.decode.X86Instruction;
+import dev.quire.emulator.device.DeviceState;
 import dev.quire.emulator.exec.X86Core;
 import dev.quire.mmu.Access;
 import dev.quire.mmu.x86.X86Mmu;
@@ -30,6 +31,11 @@ public final class SystemRegisterInstructions {
     this.msrs = new MsrUnit(msrPort, CpuidTable.PHYSICAL_ADDRESS_BITS);
     this.controls = new ControlRegisterUnit(core);
     this.invalidations = new InvalidationUnit(core, memory);
+  }
+
+  /** The model-specific registers that are not the core's. */
+  public DeviceState msrState() {
+    return msrs;
   }
 
   int readMsr() {

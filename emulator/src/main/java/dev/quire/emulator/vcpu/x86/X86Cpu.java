@@ -2,6 +2,9 @@ package dev.quire.emulator.vcpu.x86;
 
 import dev.quire.emulator.decode.AccessKind;
 import dev.quire.emulator.decode.X86Instruction;
+import dev.quire.emulator.device.DeviceState;
+import dev.quire.emulator.device.StateReader;
+import dev.quire.emulator.device.StateWriter;
 import dev.quire.emulator.exec.X86Core;
 import dev.quire.emulator.exec.X86Engine;
 import dev.quire.emulator.vcpu.AccessShape;
@@ -12,7 +15,7 @@ import dev.quire.mmu.Access;
 import dev.quire.mmu.FaultRecord;
 
 /** The x86 side of the fault path. Machine thread only. */
-public final class X86Cpu implements GuestCpu {
+public final class X86Cpu implements GuestCpu, DeviceState {
   private static final int VECTOR_LIMIT = 32;
   private static final int NMI_VECTOR = 2;
 
@@ -184,6 +187,24 @@ public final class X86Cpu implements GuestCpu {
       return AccessShape.UNKNOWN;
     }
     return X86AccessShapes.of(instruction, core, core.rip(), fault.va());
+  }
+
+  @Override
+  public boolean isBetweenInstructions() {
+    return instructions.isDone();
+  }
+
+  @Override
+  public void save(StateWriter writer) {
+    writer.begin("x86-events", 1).putBoolean(nmiPending).putBoolean(nmiBlocked).end();
+  }
+
+  @Override
+  public void load(StateReader reader) {
+    reader.begin("x86-events", 1);
+    nmiPending = reader.getBoolean();
+    setNmiBlocked(reader.getBoolean());
+    reader.end();
   }
 
   @Override

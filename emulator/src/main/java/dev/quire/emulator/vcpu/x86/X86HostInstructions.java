@@ -114,6 +114,11 @@ public final class X86HostInstructions {
     return exit;
   }
 
+  /** Whether the last instruction left nothing to do. */
+  boolean isDone() {
+    return deferred == null;
+  }
+
   void abandon() {
     deferred = null;
   }

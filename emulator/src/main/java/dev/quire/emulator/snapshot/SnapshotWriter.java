@@ -1,0 +1,396 @@
+package dev.quire.emulator.snapshot;
+
+import com.github.luben.zstd.Zstd;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.security.MessageDigest;
+import java.util.Arrays;
+import java.util.zip.CRC32C;
+
+/**
+ * Writes snapshots. Whoever dies at any moment leaves the directory's old snapshot whole, or the
+ * new one: files are written and synced under a name that no reader takes, the directory is
+ * renamed, and one rename of the file {@code CURRENT} puts the new in place of the old.
+ */
+public final class SnapshotWriter {
+  private static final int TABLE_START_BYTES = 64 * 1024;
+
+  private final Path directory;
+  private final String producer;
+  private final boolean compress;
+
+  /**
+   * @param directory is made if it is missing; a snapshot in it is replaced
+   * @param producer who writes, such as "quire 0.1.0", at most 64 bytes of ASCII
+   * @param compress whether blocks are compressed by zstd
+   */
+  public SnapshotWriter(Path directory, String producer, boolean compress) {
+    this.directory = directory;
+    this.producer = producer;
+    this.compress = compress;
+  }
+
+  /**
+   * What was written.
+   *
+   * @param pages stored
+   * @param bytes of all files
+   */
+  public record Written(String identity, long pages, long bytes) {}
+
+  /** Thrown for a directory that is not a snapshot's; one line for the user. */
+  public static final class RefusedException extends RuntimeException {
+    private static final long serialVersionUID = 1;
+
+    RefusedException(Path directory, String what) {
+      super(directory + ": " + what);
+    }
+  }
+
+  /**
+   * Writes a snapshot that needs no other.
+   *
+   * @throws RefusedException if something else is in the directory, or another process writes
+   * @throws IOException if the disk will not take it; the old snapshot is whole
+   */
+  public Written write(SnapshotDescription description, byte[] state, PageSource memory)
+      throws IOException {
+    return write(new DescriptionJson(description, null), state, memory, null);
+  }
+
+  /**
+   * Writes what changed since {@code base}, which must stay where it is.
+   *
+   * @param changed which pages may differ from the base
+   */
+  public Written writeDiff(
+      SnapshotDescription description,
+      byte[] state,
+      PageSource memory,
+      Snapshot base,
+      ChangedPages changed)
+      throws IOException {
+    Path from = directory.toAbsolutePath().normalize();
+    Path to = base.location().toAbsolutePath().normalize();
+    if (from.equals(to)) {
+      throw new RefusedException(directory, "a diff cannot take the place of its own base");
+    }
+    String path =
+        from.getRoot().equals(to.getRoot()) ? from.relativize(to).toString() : to.toString();
+    DescriptionJson.Base onto = new DescriptionJson.Base(path, base.identity());
+    return write(new DescriptionJson(description, onto), state, memory, changed);
+  }
+
+  /** Names the pages of a diff. */
+  public interface ChangedPages {
+    /** The smallest at or above {@code gfn}, or -1. */
+    long next(long gfn);
+  }
+
+  private Written write(
+      DescriptionJson description, byte[] state, PageSource memory, ChangedPages changed)
+      throws IOException {
+    Path parent = directory.toAbsolutePath().getParent();
+    if (Files.isSymbolicLink(directory)
+        || Files.exists(directory) && !Files.isDirectory(directory)) {
+      throw new RefusedException(directory, "not a directory; choose another --out");
+    }
+    Files.createDirectories(directory);
+    requireOwn();
+    try (FileChannel channel =
+            FileChannel.open(
+                directory.resolve(SnapshotFiles.LOCK),
+                StandardOpenOption.CREATE,
+                StandardOpenOption.WRITE,
+                LinkOption.NOFOLLOW_LINKS);
+        FileLock lock = lock(channel)) {
+      if (!lock.isValid()) {
+        throw new IOException("the lock of " + directory + " was lost");
+      }
+      Path old = currentOrNull();
+      sweep(old);
+      long number = nextNumber();
+      Path part = directory.resolve(SnapshotFiles.name(number) + SnapshotFiles.PART);
+      Files.createDirectory(part);
+      Written written = writeFiles(part, description, state, memory, changed);
+      SnapshotFiles.sync(part);
+      Files.move(
+          part, directory.resolve(SnapshotFiles.name(number)), StandardCopyOption.ATOMIC_MOVE);
+      SnapshotFiles.sync(directory);
+      point(SnapshotFiles.name(number));
+      if (parent != null) {
+        SnapshotFiles.sync(parent);
+      }
+      sweep(directory.resolve(SnapshotFiles.name(number)));
+      return written;
+    }
+  }
+
+  private FileLock lock(FileChannel channel) throws IOException {
+    FileLock lock;
+    try {
+      lock = channel.tryLock();
+    } catch (OverlappingFileLockException e) {
+      lock = null;
+    }
+    if (lock == null) {
+      throw new RefusedException(directory, "another process writes a snapshot there");
+    }
+    return lock;
+  }
+
+  /** Nothing but a snapshot's own files may be there: others could be lost. */
+  private void requireOwn() throws IOException {
+    for (String name : SnapshotFiles.list(directory)) {
+      boolean own =
+          name.equals(SnapshotFiles.CURRENT)
+              || name.equals(SnapshotFiles.NEXT)
+              || name.equals(SnapshotFiles.LOCK)
+              || SnapshotFiles.number(name) > 0
+              || isPart(name);
+      if (!own) {
+        throw new RefusedException(
+            directory, "holds '" + name + "', which is no snapshot's; choose another --out");
+      }
+    }
+  }
+
+  private static boolean isPart(String name) {
+    return name.endsWith(SnapshotFiles.PART)
+        && SnapshotFiles.number(name.substring(0, name.length() - SnapshotFiles.PART.length())) > 0;
+  }
+
+  /** The snapshot in place; null if there is none, or a pointer that names nothing. */
+  private Path currentOrNull() {
+    try {
+      return SnapshotFiles.current(directory);
+    } catch (BadSnapshotException e) {
+      return null;
+    }
+  }
+
+  /** Deletes what processes that died left, and what is replaced. */
+  private void sweep(Path keep) throws IOException {
+    for (String name : SnapshotFiles.list(directory)) {
+      Path entry = directory.resolve(name);
+      if ((SnapshotFiles.number(name) > 0 || isPart(name)) && !entry.equals(keep)) {
+        SnapshotFiles.delete(entry);
+      }
+    }
+    Files.deleteIfExists(directory.resolve(SnapshotFiles.NEXT));
+  }
+
+  private long nextNumber() throws IOException {
+    long last = 0;
+    for (String name : SnapshotFiles.list(directory)) {
+      last = Math.max(last, SnapshotFiles.number(name));
+    }
+    return last + 1;
+  }
+
+  private void point(String name) throws IOException {
+    Path next = directory.resolve(SnapshotFiles.NEXT);
+    writeFile(next, (name + "\n").getBytes(StandardCharsets.US_ASCII));
+    Files.move(
+        next,
+        directory.resolve(SnapshotFiles.CURRENT),
+        StandardCopyOption.ATOMIC_MOVE,
+        StandardCopyOption.REPLACE_EXISTING);
+    SnapshotFiles.sync(directory);
+  }
+
+  private Written writeFiles(
+      Path part, DescriptionJson description, byte[] state, PageSource memory, ChangedPages changed)
+      throws IOException {
+    byte[] json = description.text().getBytes(StandardCharsets.UTF_8);
+    MemoryFile file = new MemoryFile(changed);
+    try (FileChannel out = create(part.resolve(SnapshotFiles.MEMORY))) {
+      file.write(out, memory);
+      out.force(true);
+    } catch (FailedWriteException e) {
+      throw e.failure();
+    }
+    byte[] blocks = file.table();
+    byte[][] contents = {json, state, blocks};
+    long[] sizes = {json.length, state.length, blocks.length, file.offset};
+    byte[][] digests = new byte[SnapshotHeader.FILES][];
+    for (int i = 0; i < contents.length; i++) {
+      digests[i] = SnapshotHeader.sha256().digest(contents[i]);
+    }
+    digests[SnapshotHeader.MEMORY] = file.digest.digest();
+    int flags =
+        (description.base() == null ? 0 : SnapshotHeader.DIFF)
+            | (compress ? SnapshotHeader.ZSTD : 0);
+    byte[] header =
+        SnapshotHeader.write(
+            description.description().architecture(), flags, sizes, digests, producer);
+    writeFile(part.resolve(SnapshotFiles.DESCRIPTION), json);
+    writeFile(part.resolve(SnapshotFiles.STATE), state);
+    writeFile(part.resolve(SnapshotFiles.BLOCKS), blocks);
+    writeFile(part.resolve(SnapshotFiles.HEADER), header);
+    Path headerFile = part.resolve(SnapshotFiles.HEADER);
+    return new Written(
+        SnapshotHeader.read(headerFile, header).identity(),
+        file.pages,
+        Arrays.stream(sizes).sum() + header.length);
+  }
+
+  private static FileChannel create(Path file) throws IOException {
+    return FileChannel.open(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+  }
+
+  private static void writeFile(Path file, byte[] bytes) throws IOException {
+    Files.deleteIfExists(file);
+    try (FileChannel out = create(file)) {
+      writeAll(out, ByteBuffer.wrap(bytes));
+      out.force(true);
+    }
+  }
+
+  private static void writeAll(FileChannel out, ByteBuffer bytes) throws IOException {
+    while (bytes.hasRemaining()) {
+      out.write(bytes);
+    }
+  }
+
+  /** Carries a failure of the disk through a visitor. */
+  private static final class FailedWriteException extends RuntimeException {
+    private static final long serialVersionUID = 1;
+
+    FailedWriteException(IOException cause) {
+      super(cause);
+    }
+
+    IOException failure() {
+      return (IOException) getCause();
+    }
+  }
+
+  /** The file {@code memory} and its table as they grow, block by block. */
+  private final class MemoryFile {
+    private final ChangedPages changed;
+    private final MessageDigest digest = SnapshotHeader.sha256();
+    private final byte[] plain = new byte[BlockTable.BLOCK_BYTES];
+    private ByteBuffer table =
+        ByteBuffer.allocate(TABLE_START_BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    private long block = -1;
+    private int here;
+    private int zeros;
+    private int plainBytes;
+    private long nextChanged;
+    private long offset;
+    private long pages;
+
+    /**
+     * @param changed null for all
+     */
+    MemoryFile(ChangedPages changed) {
+      this.changed = changed;
+      nextChanged = changed == null ? -1 : changed.next(0);
+    }
+
+    void write(FileChannel out, PageSource memory) throws IOException {
+      memory.forEach(
+          (gfn, bytes) -> {
+            try {
+              if (changed == null || isChanged(out, gfn)) {
+                page(out, gfn, bytes);
+              }
+            } catch (IOException e) {
+              throw new FailedWriteException(e);
+            }
+          });
+      zerosBefore(out, Long.MAX_VALUE);
+      endBlock(out);
+    }
+
+    /** Of a diff: notes the changed pages below, which hold zeros now. */
+    private boolean isChanged(FileChannel out, long gfn) throws IOException {
+      zerosBefore(out, gfn);
+      if (nextChanged != gfn) {
+        return false;
+      }
+      nextChanged = changed.next(gfn + 1);
+      return true;
+    }
+
+    private void zerosBefore(FileChannel out, long gfn) throws IOException {
+      while (nextChanged >= 0 && nextChanged < gfn) {
+        page(out, nextChanged, null);
+        nextChanged = changed.next(nextChanged + 1);
+      }
+    }
+
+    /**
+     * @param bytes null for zeros
+     */
+    private void page(FileChannel out, long gfn, MemorySegment bytes) throws IOException {
+      long itsBlock = gfn / BlockTable.PAGES;
+      if (itsBlock != block) {
+        endBlock(out);
+        block = itsBlock;
+      }
+      int bit = 1 << gfn % BlockTable.PAGES;
+      here |= bit;
+      if (bytes == null) {
+        zeros |= bit;
+        return;
+      }
+      MemorySegment.copy(bytes, ValueLayout.JAVA_BYTE, 0, plain, plainBytes, BlockTable.PAGE_BYTES);
+      plainBytes += BlockTable.PAGE_BYTES;
+      pages++;
+    }
+
+    private void endBlock(FileChannel out) throws IOException {
+      if (here == 0) {
+        return;
+      }
+      byte[] stored = plain;
+      int bytes = plainBytes;
+      if (compress && plainBytes > 0) {
+        byte[] packed = Zstd.compress(Arrays.copyOf(plain, plainBytes));
+        if (packed.length < plainBytes) {
+          stored = packed;
+          bytes = packed.length;
+        }
+      }
+      CRC32C checksum = new CRC32C();
+      checksum.update(stored, 0, bytes);
+      digest.update(stored, 0, bytes);
+      writeAll(out, ByteBuffer.wrap(stored, 0, bytes));
+      if (table.remaining() < BlockTable.ENTRY_BYTES) {
+        ByteBuffer grown = ByteBuffer.allocate(2 * table.capacity()).order(ByteOrder.LITTLE_ENDIAN);
+        table = grown.put(table.flip());
+      }
+      BlockTable.putEntry(
+          table,
+          block * BlockTable.PAGES,
+          here,
+          zeros,
+          stored != plain,
+          offset,
+          bytes,
+          (int) checksum.getValue());
+      offset += bytes;
+      here = 0;
+      zeros = 0;
+      plainBytes = 0;
+    }
+
+    byte[] table() {
+      return Arrays.copyOf(table.array(), table.position());
+    }
+  }
+}
