@@ -13,7 +13,7 @@ import java.util.BitSet;
  */
 public final class RestoreTimeline {
   /** Runs are cut here, so that a long population shows as it goes. */
-  private static final int LONGEST_RUN_PAGES = 4096;
+  private static final int LONGEST_RUN_PAGES = 512;
 
   /** In {@link #who}: not a population but a second-stage fault that a vCPU took. */
   public static final byte FAULT = (byte) Populator.values().length;

@@ -51,7 +51,9 @@ public final class TimelineRow {
     }
     Map<String, Object> members = new LinkedHashMap<>();
     members.put("axes", axes);
+    members.put("steps", STEPS + 1);
     members.put("step_ns", stepNanos);
+    members.put("bands", BANDS);
     members.put("first_gpa", firstGpa);
     members.put("band_bytes", bandPages * PAGE_BYTES);
     Map<String, Object> series = new LinkedHashMap<>();

@@ -48,7 +48,7 @@ final class RestoreCells {
         new Column("host kernel", "axis", false, row -> text(row.axes().get("host_kernel"))),
         new Column("handler", "axis", false, row -> text(row.axes().get("handler"))),
         new Column("end", "", false, row -> text(row.figure("status"))),
-        new Column("memory", "compared", false, RestoreCells::memory),
+        new Column("memory", "compared", true, RestoreCells::memory),
         count("faults"),
         count("clears"),
         count("copies"),

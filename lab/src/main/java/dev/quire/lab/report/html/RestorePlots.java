@@ -89,10 +89,17 @@ final class RestorePlots {
     double stepMillis = number(timeline.get("step_ns")) / 1e6;
     Map<String, Object> lines = plot(plots, "population", title);
     lines.put("restored", row == null ? 0 : row.millis("restore"));
+    double end = number(timeline.get("steps")) * stepMillis;
+    lines.put("end", end);
     lines.put("values", series(timeline, stepMillis));
     Map<String, Object> map = plot(plots, "memory", title);
     map.put("step", stepMillis);
-    map.put("band", number(timeline.get("band_bytes")) / (1 << 20));
+    map.put("end", end);
+    double low = number(timeline.get("first_gpa")) / (1 << 20);
+    double band = number(timeline.get("band_bytes")) / (1 << 20);
+    map.put("band", band);
+    map.put("low", low);
+    map.put("high", low + number(timeline.get("bands")) * band);
     map.put("restored", row == null ? 0 : row.millis("restore"));
     map.put("values", cells(timeline, stepMillis));
     html.raw("<figure><figcaption>").text(title).raw("</figcaption><div class=\"pair\">");

@@ -126,7 +126,7 @@
   const latencies = plot => ({
     data: { values: plot.values },
     width: "container",
-    height: { step: 26 },
+    height: 26 * plot.rows.length,
     autosize: { type: "fit-x", contains: "padding" },
     mark: { type: "bar", height: 16 },
     encoding: {
@@ -159,7 +159,7 @@
       { data: { values: plot.values },
         mark: { type: "line", interpolate: "step-after", strokeWidth: 2 },
         encoding: {
-          x: { field: "ms", type: "quantitative", axis: { title: "modelled ms", tickCount: 8 } },
+          x: { field: "ms", type: "quantitative", scale: { domain: [0, plot.end], nice: false }, axis: { title: "modelled ms", tickCount: 8 } },
           y: { field: "pages", type: "quantitative", axis: { title: "pages, faults", format: "~s", tickCount: 6 } },
           color: { field: "series", type: "nominal",
             scale: { domain: [...populators, "stage-2 faults"], range: series() },
@@ -177,9 +177,9 @@
       { data: { values: plot.values.map(value => ({ ...value, to: value.ms + plot.step, top: value.mib + plot.band })) },
         mark: { type: "rect" },
         encoding: {
-          x: { field: "ms", type: "quantitative", axis: { title: "modelled ms", tickCount: 8 } },
+          x: { field: "ms", type: "quantitative", scale: { domain: [0, plot.end], nice: false }, axis: { title: "modelled ms", tickCount: 8 } },
           x2: { field: "to" },
-          y: { field: "mib", type: "quantitative", scale: { zero: false, nice: false },
+          y: { field: "mib", type: "quantitative", scale: { domain: [plot.low, plot.high], nice: false, zero: false },
             axis: { title: "guest physical MiB", tickCount: 6 } },
           y2: { field: "top" },
           color: { field: "who", type: "nominal", scale: { domain: populators, range: series() },
