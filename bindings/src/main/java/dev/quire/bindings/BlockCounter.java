@@ -100,7 +100,6 @@ public final class BlockCounter implements AutoCloseable {
   private final long[] scannedPages = new long[PAGE_BITS / Long.SIZE];
   private final Uc uc;
   private final UcHooks hooks;
-  private final long hookId;
   private final BlockCallPatch patch;
   private final boolean withTable;
   private int generation;
@@ -129,7 +128,7 @@ public final class BlockCounter implements AutoCloseable {
     RawMemory.putLong(state + DEADLINE, Long.MAX_VALUE);
     RawMemory.putLong(state + TABLE, state + STATE_BYTES);
     RawMemory.putLong(state + MASK, ENTRIES - 1);
-    hookId = hooks.nativeHook(UcConst.HOOK_BLOCK, stub.address(), state);
+    hooks.nativeHook(UcConst.HOOK_BLOCK, stub.address(), state);
   }
 
   /** Hooks an arm64 engine: every instruction is four bytes. */
@@ -395,7 +394,7 @@ public final class BlockCounter implements AutoCloseable {
    */
   public void detach() {
     revokeGrant();
-    hooks.delete(hookId);
+    hooks.deleteNativeBlock();
   }
 
   /** Frees the hook's code and state, once the engine, which still runs them, is closed too. */

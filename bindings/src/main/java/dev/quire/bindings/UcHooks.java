@@ -143,13 +143,12 @@ public final class UcHooks {
   public long nativeHook(int types, long stubAddress, long userData) {
     long id = add(types, stubAddress, userData, 0);
     if (types == UcConst.HOOK_BLOCK) {
-      nativeBlock = new NativeBlock(id, id, stubAddress, userData);
+      nativeBlock = new NativeBlock(id, stubAddress, userData);
     }
     return id;
   }
 
-  /** A native block hook: the id its owner knows, the one Unicorn knows, what it runs. */
-  private record NativeBlock(long ownersId, long id, long stubAddress, long userData) {}
+  private record NativeBlock(long id, long stubAddress, long userData) {}
 
   /** Where the native block hook and its user data are. */
   record CodeAndData(long stubAddress, long userData) {}
@@ -167,15 +166,23 @@ public final class UcHooks {
     }
     Uc.require("uc_hook_del", UcApi.hookDel(uc.handle(), inner.id));
     long id = add(UcConst.HOOK_BLOCK, stubAddress, userData, 0);
-    nativeBlock = new NativeBlock(inner.ownersId, id, stubAddress, userData);
+    nativeBlock = new NativeBlock(id, stubAddress, userData);
     return new CodeAndData(inner.stubAddress, inner.userData);
+  }
+
+  /**
+   * Deletes the native block hook, or what was put in its place. The id of {@link #nativeHook} will
+   * not do: once a hook is replaced, Unicorn may give its id to another.
+   */
+  void deleteNativeBlock() {
+    delete(nativeBlock.id);
+    nativeBlock = null;
   }
 
   /** Deletes a hook; see the class comment about translated blocks. */
   public void delete(long hookId) {
     uc.check();
-    boolean wrapped = nativeBlock != null && nativeBlock.ownersId == hookId;
-    Uc.require("uc_hook_del", UcApi.hookDel(uc.handle(), wrapped ? nativeBlock.id : hookId));
+    Uc.require("uc_hook_del", UcApi.hookDel(uc.handle(), hookId));
   }
 
   private long skippable(SkippableInsnHook hook, int insn) {

@@ -262,21 +262,46 @@ class UcHooksTest {
     }
   }
 
+  /** Machine code that counts its calls in its user data. */
+  private static byte[] countingHook() {
+    // inc dword [rcx] ; ret - or - ldr w9, [x3] ; add w9, w9, #1 ; str w9, [x3] ; ret
+    return java.util.HexFormat.of()
+        .parseHex(
+            NativeStub.Host.current() == NativeStub.Host.X86_64
+                ? "ff01c3"
+                : "690040b929050011690000b9c0035fd6");
+  }
+
   @Test
   void aNativeHookIsCalledWithItsUserData() {
-    // inc dword [rcx] ; ret - or - ldr w9, [x3] ; add w9, w9, #1 ; str w9, [x3] ; ret
-    byte[] code =
-        java.util.HexFormat.of()
-            .parseHex(
-                NativeStub.Host.current() == NativeStub.Host.X86_64
-                    ? "ff01c3"
-                    : "690040b929050011690000b9c0035fd6");
-    try (NativeStub stub = NativeStub.of(code);
+    try (NativeStub stub = NativeStub.of(countingHook());
         NativeMemory cell = NativeMemory.reserve(4096);
         X86Machine m = new X86Machine().code("eb00 eb00 f4")) {
       m.uc.hooks().nativeHook(UcConst.HOOK_BLOCK, stub.address(), cell.hva());
       m.run();
       assertThat(RawMemory.getInt(cell.hva())).isEqualTo(3);
+    }
+  }
+
+  /** Unicorn names a hook by its address, which any later hook may get when it has been freed. */
+  @Test
+  void deletingByTheIdOfAReplacedHookSparesTheHookInItsPlace() {
+    try (NativeStub stub = NativeStub.of(countingHook());
+        NativeMemory cells = NativeMemory.reserve(4096);
+        X86Machine m = new X86Machine().code("eb00 eb00 f4")) {
+      long inPlace = cells.hva() + 8;
+      long id = m.uc.hooks().nativeHook(UcConst.HOOK_BLOCK, stub.address(), cells.hva());
+      m.uc.hooks().wrapNativeBlock(stub.address(), inPlace);
+      m.run();
+      m.uc.hooks().delete(id);
+      m.uc.tbFlush();
+      m.run();
+      assertThat(RawMemory.getInt(cells.hva())).isZero();
+      assertThat(RawMemory.getInt(inPlace)).isEqualTo(6);
+      m.uc.hooks().deleteNativeBlock();
+      m.uc.tbFlush();
+      m.run();
+      assertThat(RawMemory.getInt(inPlace)).isEqualTo(6);
     }
   }
 
