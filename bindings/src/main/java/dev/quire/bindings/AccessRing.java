@@ -192,9 +192,14 @@ public final class AccessRing implements AutoCloseable {
     return RawMemory.getLong(state() + FETCH);
   }
 
+  /** An instruction came from that page, and not by the core; the caller counts that. */
+  public void setFetchPage(long vpn) {
+    RawMemory.putLong(state() + FETCH, vpn);
+  }
+
   /** Makes the next block count as coming to another page, whatever its page. */
   public void forgetFetchPage() {
-    RawMemory.putLong(state() + FETCH, NONE);
+    setFetchPage(NONE);
   }
 
   /** The page that the block begun last crosses into, if that is not settled, or {@link #NONE}. */

@@ -151,6 +151,21 @@ class MeasuredRunTest {
     assertThat(disturbed.unresolved()).containsOnly(0L);
   }
 
+  /** Stops everywhere, with what the core has translated kept or dropped each time. */
+  @ParameterizedTest
+  @ValueSource(strings = {"traps-x86_64", "traps-arm64"})
+  void stoppingAfterEveryInstructionChangesNothing(String guest) {
+    MeasureConfig measure = new MeasureConfig(List.of(TINY), 1);
+    Run calm = run(guest, 1, "", measure, Pacing.ALONE);
+    for (Pacing pacing : List.of(turns(1, 1, 0), turns(1, 1, 1), turns(2, 3, 0))) {
+      Run stopped = run(guest, 1, "", measure, pacing);
+      assertThat(stopped.counted()).isEqualTo(calm.counted());
+      assertThat(guestView(stopped.result())).isEqualTo(guestView(calm.result()));
+      assertThat(stopped.console()).isEqualTo(calm.console());
+      assertThat(stopped.unresolved()).containsOnly(0L);
+    }
+  }
+
   /** Single steps see every instruction by itself, whatever blocks the core makes of them. */
   @ParameterizedTest
   @ValueSource(strings = {"hello-x86_64", "faults-x86_64", "traps-x86_64", "hello-arm64"})

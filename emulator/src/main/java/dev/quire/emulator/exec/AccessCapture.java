@@ -2,6 +2,7 @@ package dev.quire.emulator.exec;
 
 import dev.quire.bindings.AccessRing;
 import dev.quire.emulator.measure.MeasuredVcpu;
+import dev.quire.mmu.Access;
 import dev.quire.mmu.Order;
 import dev.quire.mmu.Translation;
 
@@ -65,6 +66,15 @@ final class AccessCapture implements AccessRing.Overflow {
   @Override
   public void fetch(long vpn) {
     measured.fetch(vpn);
+  }
+
+  /** The host took the instruction at {@code va}, just translated, from the core. */
+  void fetched(long va) {
+    long vpn = va >>> Order.BASE_PAGE_SHIFT;
+    if (vpn != ring.fetchPage()) {
+      measured.accessed(va, Access.FETCH);
+      ring.setFetchPage(vpn);
+    }
   }
 
   /** Models what was recorded. */

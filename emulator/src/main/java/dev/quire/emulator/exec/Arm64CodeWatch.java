@@ -110,13 +110,10 @@ final class Arm64CodeWatch {
 
   /** Watches nothing but vectors; the caller drops what was translated. */
   void forgetCode() {
-    List<Long> dropped = List.copyOf(codeHooks);
+    codeHooks.forEach(hooks::delete);
     codeHooks.clear();
     points.clear();
     forgetScans();
-    // Last: the core fetches from a deleted hook's page, and if that fills, the page is looked
-    // through.
-    dropped.forEach(hooks::delete);
   }
 
   private void forgetScans() {

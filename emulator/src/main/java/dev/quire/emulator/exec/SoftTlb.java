@@ -83,6 +83,11 @@ final class SoftTlb {
 
   /** The frame and rights for an access to the page at {@code va}, or {@link #REFUSED}. */
   long fill(long va, int type) {
+    if (!engine.isRunning()) {
+      // A hook is being deleted, and the core looks for what it translated with it; the engine
+      // drops that anyway, and the guest accesses nothing.
+      return REFUSED;
+    }
     engine.counters.fills++;
     if (bounced != 0 && type != Access.FETCH) {
       for (int i = 0; i < bounced; i++) {

@@ -8,6 +8,7 @@ import dev.quire.emulator.measure.MeasuredVcpu;
 import dev.quire.mmu.Access;
 import dev.quire.mmu.Mmu;
 import dev.quire.mmu.Order;
+import dev.quire.mmu.Translation;
 
 /**
  * What both architectures' engines share: exact counting and exact stops; {@link SoftTlb} answers
@@ -268,7 +269,19 @@ abstract class UnicornEngine implements ExecutionEngine {
     if (interruptDeliverable()) {
       return takeInterrupt();
     }
-    return hostPerformsNext() ? EngineExit.INTERCEPT : step();
+    if (hostPerformsNext()) {
+      fetchNext();
+      return EngineExit.INTERCEPT;
+    }
+    return step();
+  }
+
+  /** Fetches the instruction ahead, which the core is not to see: as if it had. */
+  private void fetchNext() {
+    long va = linearPc();
+    if (!Translation.failed(mmu.translate(va, accessOf(va, Access.FETCH))) && capture != null) {
+      capture.fetched(va);
+    }
   }
 
   /**
@@ -294,6 +307,7 @@ abstract class UnicornEngine implements ExecutionEngine {
     prepare();
     EngineExit undefined = beforeStep();
     if (undefined != null) {
+      fetchNext();
       return undefined;
     }
     counters.steps++;
@@ -355,6 +369,11 @@ abstract class UnicornEngine implements ExecutionEngine {
       capture.stopped(blocks.reason() == BlockCounter.REASON_NONE && isInsideLastBlock());
     }
     return error;
+  }
+
+  /** Whether the core runs; between runs it only looks up pages on its own account. */
+  final boolean isRunning() {
+    return running;
   }
 
   /** Whether one instruction is being stepped. */
