@@ -50,6 +50,12 @@ public final class FaultContext {
     originalPte = 0;
   }
 
+  /** The fault is one of the huge page that begins at an address. */
+  void setAddress(long hugePage) {
+    address = hugePage;
+    pgoff = vma.pgoff(hugePage);
+  }
+
   public Vma vma() {
     return vma;
   }

@@ -21,6 +21,7 @@ public final class Hugetlb {
   final HugetlbFault fault;
   final HugetlbZap zap;
   final HugetlbFork fork;
+  final HugetlbFill fill;
   final HugetlbProtect protect;
   final HugetlbMove move;
   final HugetlbEntries entries;
@@ -42,6 +43,7 @@ public final class Hugetlb {
     fault = new HugetlbFault(kernel, rmap, entries, reservations, zap);
     fork = new HugetlbFork(kernel, rmap, entries);
     reports = new HugetlbReports(kernel, entries);
+    fill = new HugetlbFill(kernel, rmap, entries, reservations);
     protect = new HugetlbProtect(kernel, entries);
     move = new HugetlbMove(kernel, entries);
   }

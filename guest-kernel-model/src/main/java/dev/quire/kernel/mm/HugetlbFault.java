@@ -48,6 +48,7 @@ final class HugetlbFault {
       return VmFault.OOM;
     }
     long address = size.alignDown(fault.address());
+    fault.setAddress(address);
     int index = entries.index(size, address);
     long entry = entries.get(table, index, size);
     if (entry == 0) {
@@ -60,6 +61,12 @@ final class HugetlbFault {
     }
     counters.count(Primitive.TABLE_LOCK);
     if (fault.isWrite() && !format.isWritable(entry)) {
+      if (vma.is(VmFlags.UFFD_WP) && format.isUffdWriteProtected(entry)) {
+        if (!vma.uffd().has(UffdFeature.WP_ASYNC)) {
+          return vma.uffd().fault(fault, VmFlags.UFFD_WP);
+        }
+        entries.change(table, index, size, format.uffdWritable(entry));
+      }
       return write(vma, table, index, address);
     }
     long young = format.young(entry);
@@ -82,6 +89,9 @@ final class HugetlbFault {
       if (pgoff >>> size.order() >= file.size() >>> size.shift()) {
         return VmFault.SIGBUS;
       }
+      if (vma.is(VmFlags.UFFD_MISSING)) {
+        return vma.uffd().fault(fault, VmFlags.UFFD_MISSING);
+      }
       boolean shared = vma.is(VmFlags.MAYSHARE);
       if (!shared) {
         vma.mm().prepareAnon(vma);
@@ -97,6 +107,9 @@ final class HugetlbFault {
         anon = true;
       }
     } else {
+      if (vma.is(VmFlags.UFFD_MINOR)) {
+        return vma.uffd().fault(fault, VmFlags.UFFD_MINOR);
+      }
       folios.get(folio, 1);
     }
     counters.count(Primitive.TABLE_LOCK);

@@ -2,6 +2,7 @@ package dev.quire.kernel.mm;
 
 import dev.quire.kernel.stat.KernelCounters;
 import dev.quire.kernel.stat.Primitive;
+import dev.quire.mmu.KernelPteFormat;
 
 /**
  * Moves entries of hugetlb pages within a process (Linux v6.18 mm/hugetlb.c,
@@ -9,11 +10,13 @@ import dev.quire.kernel.stat.Primitive;
  */
 final class HugetlbMove {
   private final Kernel kernel;
+  private final KernelPteFormat format;
   private final KernelCounters counters;
   private final HugetlbEntries entries;
 
   HugetlbMove(Kernel kernel, HugetlbEntries entries) {
     this.kernel = kernel;
+    this.format = kernel.format();
     this.counters = kernel.counters();
     this.entries = entries;
   }
@@ -29,6 +32,7 @@ final class HugetlbMove {
     HugetlbSize size = from.hugetlb().size();
     mm.invalidateStart(oldStart, bytes);
     long done = 0;
+    boolean unprotect = MoveTables.losesUffd(from);
     boolean flush = false;
     while (done < bytes) {
       PageTable source = entries.table(tables, size, oldStart + done);
@@ -40,7 +44,11 @@ final class HugetlbMove {
         }
         counters.count(Primitive.TABLE_LOCK, 2);
         long entry = entries.clear(tables, source, index, size);
-        entries.set(tables, target, entries.index(size, newStart + done), size, entry);
+        boolean drop = unprotect && PteNote.isUffdMarker(format, entry);
+        if (!drop) {
+          entry = unprotect ? format.uffdWritable(entry) : entry;
+          entries.set(tables, target, entries.index(size, newStart + done), size, entry);
+        }
         flush = true;
       }
       done += size.bytes();

@@ -77,7 +77,7 @@ final class Madvise {
         }
       }
       long stop = Math.min(vma.end(), end);
-      if (sendsRemoval(vma, advice)) {
+      if (sendsRemoval(vma, start, stop, advice)) {
         return announce(task, vma, start, stop, end, advice, gap);
       }
       int error = advise(vma, start, stop, advice);
@@ -90,13 +90,13 @@ final class Madvise {
   }
 
   /** Whether advice makes pages go, and a userfaultfd wants to know before. */
-  private static boolean sendsRemoval(Vma vma, int advice) {
+  private static boolean sendsRemoval(Vma vma, long start, long stop, int advice) {
     if (vma.uffd() == null || !vma.uffd().has(UffdFeature.EVENT_REMOVE)) {
       return false;
     }
     return switch (advice) {
       case Mman.MADV_FREE, Mman.MADV_DONTNEED, Mman.MADV_DONTNEED_LOCKED ->
-          discardError(vma, advice) == 0;
+          discardError(vma, start, advice) == 0 && discardEnd(vma, stop) > start;
       case Mman.MADV_REMOVE -> removeError(vma) == 0;
       default -> false;
     };
@@ -108,7 +108,7 @@ final class Madvise {
     OpenFile file = vma.file();
     long offset = vma.pgoff(start) * kernel.pageBytes();
     UffdEvents events = new UffdEvents();
-    events.remove(vma, start, stop);
+    events.remove(vma, start, advice == Mman.MADV_REMOVE ? stop : discardEnd(vma, stop));
     return events.complete(
         task,
         () -> {
@@ -183,25 +183,28 @@ final class Madvise {
   }
 
   /** madvise_dontneed_free_valid_vma. */
-  private static int discardError(Vma vma, int advice) {
+  private static int discardError(Vma vma, long start, int advice) {
+    if (vma.isHugetlb() && (advice == Mman.MADV_FREE || !vma.maySplit(start))) {
+      return -Errno.EINVAL;
+    }
     long forbidden = VmFlags.PFNMAP;
     forbidden |= advice == Mman.MADV_DONTNEED_LOCKED ? 0 : VmFlags.LOCKED;
     return (vma.flags() & forbidden) != 0 ? -Errno.EINVAL : 0;
   }
 
+  /** Whoever does not know of huge pages loses no more than what was named. */
+  private static long discardEnd(Vma vma, long end) {
+    return vma.isHugetlb() ? vma.hugetlb().size().alignDown(end) : end;
+  }
+
   /** madvise_dontneed_free. */
   private int discard(Vma vma, long start, long end, int advice) {
-    int error = discardError(vma, advice);
+    int error = discardError(vma, start, advice);
     if (error != 0) {
       return error;
     }
     if (advice != Mman.MADV_FREE) {
-      HugetlbVma hugetlb = vma.hugetlb();
-      if (hugetlb != null && !hugetlb.size().isAligned(start)) {
-        return -Errno.EINVAL;
-      }
-      // Whoever does not know of huge pages loses no more than what was named.
-      long stop = hugetlb == null ? end : hugetlb.size().alignDown(end);
+      long stop = discardEnd(vma, end);
       if (start < stop) {
         zap.discard(vma, start, stop);
       }

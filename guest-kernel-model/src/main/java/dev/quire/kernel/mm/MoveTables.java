@@ -114,7 +114,7 @@ final class MoveTables {
   }
 
   /** vma_has_uffd_without_event_remap: at the new place it will not be registered. */
-  private static boolean losesUffd(Vma vma) {
+  static boolean losesUffd(Vma vma) {
     return vma.uffd() != null && !vma.uffd().has(UffdFeature.EVENT_REMAP);
   }
 

@@ -71,8 +71,13 @@ final class UffdFill {
       return -Errno.ENOENT;
     }
     UffdFileOps ops = vma.uffdOps();
-    if (protect && !vma.is(VmFlags.UFFD_WP)
-        || ops == null && (kind == Fill.CONTINUE || !vma.isAnonymous())) {
+    if (protect && !vma.is(VmFlags.UFFD_WP)) {
+      return -Errno.EINVAL;
+    }
+    if (vma.isHugetlb()) {
+      return fillHugetlb(vma, caller, kind, start, source, bytes, protect);
+    }
+    if (ops == null && (kind == Fill.CONTINUE || !vma.isAnonymous())) {
       return -Errno.EINVAL;
     }
     long error = 0;
@@ -81,6 +86,33 @@ final class UffdFill {
       filled += error == 0 ? kernel.pageBytes() : 0;
     }
     return error == Process.BLOCKED || filled == 0 ? error : filled;
+  }
+
+  /** mfill_atomic_hugetlb. */
+  private long fillHugetlb(
+      Vma vma, Process caller, Fill kind, long start, long source, long bytes, boolean protect) {
+    long error = HugetlbFill.rangeError(vma, kind, start, bytes);
+    while (filled < bytes && error == 0) {
+      long from = source + filled;
+      error =
+          kernel
+              .hugetlb()
+              .fill
+              .fill(vma, kind, start + filled, folio -> copyAll(caller, from, folio), protect);
+      filled += error == 0 ? vma.hugetlb().size().bytes() : 0;
+    }
+    return error == Process.BLOCKED || filled == 0 ? error : filled;
+  }
+
+  /** copy_folio_from_user. */
+  private long copyAll(Process caller, long source, long folio) {
+    int nr = frames.pages(folio);
+    counters.count(Primitive.USER_COPY, nr);
+    long error = 0;
+    for (int i = 0; i < nr && error == 0; i++) {
+      error = copyFrom(caller, source + ((long) i << kernel.pageShift()), folio + i);
+    }
+    return error;
   }
 
   private long fillPage(
