@@ -13,8 +13,8 @@ import java.util.BitSet;
  * The frames that guest memory lies in, as the host kernel changes them: engines forget what they
  * translated of a frame that is wiped or copied into. Machine thread only.
  *
- * <p>Under a kernel that clears a page when it gives it out, frames that nobody ever used are not
- * touched: they hold zeros already.
+ * <p>The kernel clears a page when it gives it out; frames that nobody ever used are not touched:
+ * they hold zeros already.
  */
 final class GuestFrames implements FrameStorage {
   private final HostMemory memory;
@@ -22,22 +22,15 @@ final class GuestFrames implements FrameStorage {
   private final BitSet used = new BitSet();
   private FrameSource source = FrameSource.NONE;
 
-  /** Whether frames are wiped when they are taken, not when they are given back. */
-  private final boolean wipedWhenTaken;
-
-  GuestFrames(HostMemory memory, CodeCoherence coherence, boolean wipedWhenTaken) {
+  GuestFrames(HostMemory memory, CodeCoherence coherence) {
     this.memory = memory;
     this.coherence = coherence;
-    this.wipedWhenTaken = wipedWhenTaken;
   }
 
   @Override
   public void zero(long pfn, int order) {
     int first = (int) pfn;
     int end = first + (1 << order);
-    if (!wipedWhenTaken) {
-      used.set(first, end);
-    }
     for (int page = used.nextSetBit(first);
         page >= 0 && page < end;
         page = used.nextSetBit(page + 1)) {

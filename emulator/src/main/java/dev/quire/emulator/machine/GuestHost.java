@@ -5,16 +5,15 @@ import dev.quire.emulator.boot.GuestRam;
 import dev.quire.emulator.device.DeviceBus;
 import dev.quire.emulator.exec.EngineMemory;
 import dev.quire.emulator.vcpu.HostFaults;
+import dev.quire.kernel.filemap.ModelledFiles;
+import dev.quire.kernel.gmem.GuestMemfd;
 import dev.quire.kernel.kvm.GuestPhysicalView;
 import dev.quire.kernel.kvm.HostEventInjector;
 import dev.quire.kernel.kvm.MemSlot;
 import dev.quire.kernel.kvm.MemSlots;
 import dev.quire.kernel.kvm.Stage2Mmu;
 import dev.quire.kernel.mm.BuddyFrames;
-import dev.quire.kernel.mm.DemandAddressSpace;
-import dev.quire.kernel.mm.FirstTouchFrames;
 import dev.quire.kernel.mm.FrameAllocator;
-import dev.quire.kernel.mm.GuestBacking;
 import dev.quire.kernel.mm.HostArchitecture;
 import dev.quire.kernel.mm.HostGranule;
 import dev.quire.kernel.mm.HostMemory;
@@ -24,7 +23,6 @@ import dev.quire.kernel.mm.Kernel;
 import dev.quire.kernel.mm.KernelAddressSpace;
 import dev.quire.kernel.mm.KernelConfig;
 import dev.quire.kernel.page.Fragmentation;
-import dev.quire.kernel.stat.KernelCounters;
 import dev.quire.mmu.Access;
 import dev.quire.mmu.FaultRecord;
 import dev.quire.mmu.KernelPteFormat;
@@ -53,8 +51,9 @@ public final class GuestHost implements HostFaults, AutoCloseable {
   private final HostMemory memory;
   private final EngineMemory engineMemory;
   private final HostGranule granule;
-  private final KernelCounters kernel;
-  private final GuestBacking space;
+  private final Kernel kernel;
+  private final ModelledFiles files;
+  private final KernelAddressSpace space;
   private final GuestFrames bytes;
   private final Stage2Mmu stage2;
 
@@ -88,29 +87,17 @@ public final class GuestHost implements HostFaults, AutoCloseable {
     arena = NativeMemory.reserve((pages + EngineMemory.HIDDEN_PAGES) << Order.BASE_PAGE_SHIFT);
     memory = new HostMemory(arena.segment().asSlice(0, pages << Order.BASE_PAGE_SHIFT));
     engineMemory = new EngineMemory(arena.segment(), memory);
-    boolean onKernel = config.hostPages().memory() == HostMemoryKind.ANONYMOUS;
-    bytes = new GuestFrames(memory, engineMemory.coherence(), onKernel);
-    FrameAllocator frames;
-    if (onKernel) {
-      Kernel linux = kernelOf(config, architecture, pages);
-      linux.setStorage(bytes);
-      if (config.measure() != null) {
-        // Where frames lie shows there alone: as on a host that has run for long.
-        linux.folios().allocator().shuffle(config.seed());
-      }
-      kernel = linux.counters();
-      space = new KernelAddressSpace(linux, config.hostPages());
-      frames = bytes.forTables(new BuddyFrames(linux.folios(), granule));
-    } else {
-      FirstTouchFrames.Layout layout =
-          config.measure() == null
-              ? FirstTouchFrames.Layout.SEQUENTIAL
-              : FirstTouchFrames.Layout.SHUFFLED;
-      frames = new FirstTouchFrames(pages, layout, config.seed());
-      Fragmentation fragmentation = new Fragmentation(config.fragmentation(), config.seed());
-      kernel = new KernelCounters();
-      space = new DemandAddressSpace(bytes, frames, config.hostPages(), fragmentation, kernel);
+    bytes = new GuestFrames(memory, engineMemory.coherence());
+    kernel = kernelOf(config, architecture, pages);
+    kernel.setStorage(bytes);
+    files = ModelledFiles.of(kernel);
+    kernel.setFileSystems(files);
+    if (config.measure() != null) {
+      // Where frames lie shows there alone: as on a host that has run for long.
+      kernel.folios().allocator().shuffle(config.seed());
     }
+    space = new KernelAddressSpace(kernel, config.hostPages());
+    FrameAllocator frames = bytes.forTables(new BuddyFrames(kernel.folios(), granule));
     MemSlots slots = new MemSlots(SLOT_LIMIT, PHYSICAL_BITS, granule.baseOrder());
     stage2 = new Stage2Mmu(slots, space, memory, frames, format, config.hostPages().contpte());
     guestMemory = new GuestPhysicalView(slots, space, memory);
@@ -119,7 +106,7 @@ public final class GuestHost implements HostFaults, AutoCloseable {
             ? null
             : new HostEventInjector(config.hostEvents(), space, stage2);
     for (GuestRam.Range range : ram.ranges()) {
-      addRam(range.gpa(), range.bytes());
+      addRam(range.gpa(), range.bytes(), config.hostPages().memory());
     }
   }
 
@@ -134,33 +121,55 @@ public final class GuestHost implements HostFaults, AutoCloseable {
         architecture == HostArchitecture.X86_64
             ? new LinuxX86Pte(Ia32ePte.FOUR_LEVEL)
             : new LinuxArm64Pte(VirtMachine.granule(policy.granule()), 48);
+    // Reserved pages were set aside at boot.
+    Fragmentation fragmentation =
+        policy.reserved()
+            ? Fragmentation.NONE
+            : new Fragmentation(config.fragmentation(), config.seed());
     return new Kernel(
-        kernelConfig,
-        format,
-        Kernel.layout(kernelConfig)
-            .withFragmentation(new Fragmentation(config.fragmentation(), config.seed())));
+        kernelConfig, format, Kernel.layout(kernelConfig).withFragmentation(fragmentation));
   }
 
   private static long hostPages(long guestBytes, HostPagePolicy policy) {
     long guestPages = guestBytes >>> Order.BASE_PAGE_SHIFT;
-    long tables = guestPages / 256;
-    if (policy.memory() == HostMemoryKind.ANONYMOUS) {
-      // Watermarks, lowest zone, page tables, and what a fork copies.
-      return 2 * guestPages + guestPages / 4 + 16 * SPARE_PAGES + 4L * (1L << policy.order());
-    }
-    return guestPages + tables + SPARE_PAGES + 2L * (1L << policy.order());
+    long folios = 4L << policy.order();
+    // Watermarks, lowest zone, page tables; and what a fork copies of anonymous memory.
+    return switch (policy.memory()) {
+      case ANONYMOUS -> 2 * guestPages + guestPages / 4 + 16 * SPARE_PAGES + folios;
+      case SHMEM, GUEST_MEMFD, HUGETLB -> guestPages + guestPages / 4 + 16 * SPARE_PAGES + folios;
+    };
   }
 
   /** Gives the guest RAM at {@code gpa}, backed on demand. */
-  private void addRam(long gpa, long bytes) {
-    space.map(nextHva, bytes);
-    stage2.setRegion(nextSlot++, 0, gpa, bytes, nextHva);
+  private void addRam(long gpa, long bytes, HostMemoryKind kind) {
+    if (kind == HostMemoryKind.GUEST_MEMFD) {
+      addGuestMemfd(gpa, bytes);
+    } else {
+      space.map(nextHva, bytes);
+      require(stage2.setRegion(nextSlot, 0, gpa, bytes, nextHva), gpa);
+    }
+    nextSlot++;
     nextHva += bytes + Order.bytes(Order.SIZE_1G) & -Order.bytes(Order.SIZE_1G);
+  }
+
+  /** KVM takes the pages from the file itself, the VMM reaches them through its mapping. */
+  private void addGuestMemfd(long gpa, long bytes) {
+    int flags = GuestMemfd.MMAP | GuestMemfd.INIT_SHARED;
+    long pages = bytes >>> kernel.pageShift();
+    GuestMemfd file = files.guestMemfd(stage2, pages, flags);
+    space.map(nextHva, bytes, file, 0, true);
+    require(stage2.setRegion(nextSlot, MemSlots.GUEST_MEMFD, gpa, bytes, nextHva, file, 0), gpa);
+  }
+
+  private static void require(MemSlots.Outcome outcome, long gpa) {
+    if (outcome != MemSlots.Outcome.CREATED) {
+      throw new IllegalStateException("no memory slot at gpa 0x%x: %s".formatted(gpa, outcome));
+    }
   }
 
   /** What the host's kernel counted, by Linux's names. */
   Map<String, Long> kernelCounts() {
-    return kernel.snapshot().named(Order.shift(granule.baseOrder()));
+    return kernel.counters().snapshot().named(Order.shift(granule.baseOrder()));
   }
 
   /** What the host does to the guest's memory; null if nothing. */
@@ -207,16 +216,9 @@ public final class GuestHost implements HostFaults, AutoCloseable {
     bytes.wrote(pfn);
   }
 
-  /**
-   * The address space of the VMM on the modelled kernel.
-   *
-   * @throws IllegalStateException if this host page policy is not backed by it
-   */
+  /** The address space of the VMM on the modelled kernel. */
   public KernelAddressSpace kernelSpace() {
-    if (space instanceof KernelAddressSpace onKernel) {
-      return onKernel;
-    }
-    throw new IllegalStateException("guest memory is not on the modelled kernel");
+    return space;
   }
 
   /**

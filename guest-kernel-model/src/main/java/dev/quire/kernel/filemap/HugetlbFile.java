@@ -235,6 +235,16 @@ public final class HugetlbFile implements HugetlbInode, VmOps {
   }
 
   @Override
+  public long cachedPages() {
+    return cache.pages();
+  }
+
+  @Override
+  public void replaceFolio(long folio, long by) {
+    cache.replace(folio, by);
+  }
+
+  @Override
   public boolean cached(long pgoff) {
     return cache.get(pgoff) != PageCache.NONE;
   }

@@ -85,6 +85,17 @@ public abstract class ModelledFile implements OpenFile {
   }
 
   @Override
+  public final long cachedPages() {
+    return cache.pages();
+  }
+
+  @Override
+  public final void replaceFolio(long folio, long by) {
+    cache.replace(folio, by);
+    services.folios().addToLru(by);
+  }
+
+  @Override
   public long mmapError(long vmFlags, long offset, long bytes) {
     return 0;
   }
@@ -201,6 +212,9 @@ public abstract class ModelledFile implements OpenFile {
     return cache.get(pgoff);
   }
 
+  /** The last user is gone; its pages go next. */
+  protected void released() {}
+
   @Override
   public final void get() {
     users++;
@@ -210,6 +224,7 @@ public abstract class ModelledFile implements OpenFile {
   public final void put() {
     users--;
     if (users == 0) {
+      released();
       truncation().remove(0, Long.MAX_VALUE);
     } else if (users < 0) {
       throw new IllegalStateException("file closed more often than opened");

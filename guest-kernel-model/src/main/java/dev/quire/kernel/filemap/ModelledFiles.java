@@ -1,6 +1,7 @@
 package dev.quire.kernel.filemap;
 
 import dev.quire.kernel.gmem.GuestMemfd;
+import dev.quire.kernel.gmem.GuestMemfdUser;
 import dev.quire.kernel.mm.FileKind;
 import dev.quire.kernel.mm.FileMappings;
 import dev.quire.kernel.mm.FileSystems;
@@ -38,7 +39,11 @@ public final class ModelledFiles implements FileSystems {
 
   /** The files of a kernel, on a disk with 8 MiB of readahead. */
   public static ModelledFiles of(Kernel kernel) {
-    return of(kernel, (int) Math.max(1, READAHEAD_BYTES >>> kernel.pageShift()), null);
+    boolean write = kernel.config().profile().guestMemfdWrite();
+    return of(
+        kernel,
+        (int) Math.max(1, READAHEAD_BYTES >>> kernel.pageShift()),
+        write ? GrabDesign.BATCHED : null);
   }
 
   /**
@@ -74,6 +79,15 @@ public final class ModelledFiles implements FileSystems {
     public void clean(FileMappings mappings, long firstPgoff, long pages) {
       kernel.cleanMappingRange(mappings, firstPgoff, pages);
     }
+  }
+
+  /**
+   * KVM_CREATE_GUEST_MEMFD for a VM.
+   *
+   * @param flags that {@link GuestMemfd#creationError} finds nothing wrong with
+   */
+  public GuestMemfd guestMemfd(GuestMemfdUser vm, long pages, int flags) {
+    return new GuestMemfd(services, pages, flags, guestMemfdWrite, vm);
   }
 
   @Override

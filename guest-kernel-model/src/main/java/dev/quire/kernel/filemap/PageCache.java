@@ -211,6 +211,16 @@ public final class PageCache implements FolioMapping {
     return from - most;
   }
 
+  /** Puts another folio in the place of one of the same order (folio_migrate_mapping). */
+  void replace(long folio, long by) {
+    counters.count(Primitive.XARRAY_LOCK);
+    long index = frames.index(folio);
+    replaceEntry(by, index, frames.order(folio));
+    folios.get(by, frames.pages(folio));
+    frames.setMapping(folio, null, index);
+    folios.put(folio, frames.pages(folio));
+  }
+
   /** Puts one folio in the place of all that an aligned range has (collapse_file). */
   void replaceAll(long folio, long index, int present) {
     counters.count(Primitive.XARRAY_LOCK);

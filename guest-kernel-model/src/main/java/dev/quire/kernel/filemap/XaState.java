@@ -38,6 +38,9 @@ public final class XaState {
   /** What a walk down from the root counts as. */
   private final Primitive walk;
 
+  /** Gigantic hugetlb pages have the largest entries; {@link XArray#MAX_ORDER} bounds a split. */
+  private static final int MOST_ORDER = 20;
+
   /** For use under the tree's lock. */
   public XaState(XArray tree) {
     this(tree, Primitive.XARRAY_DESCENT);
@@ -64,7 +67,7 @@ public final class XaState {
 
   /** Goes to the 2^order indexes around one of them. */
   public void setOrder(long toIndex, int order) {
-    if (toIndex < 0 || order > XArray.MAX_ORDER) {
+    if (toIndex < 0 || order > MOST_ORDER) {
       throw new IllegalArgumentException("index " + toIndex + ", order " + order);
     }
     index = toIndex >>> order << order;

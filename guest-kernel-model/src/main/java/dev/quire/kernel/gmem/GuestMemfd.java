@@ -7,6 +7,7 @@ import dev.quire.kernel.filemap.PageCache;
 import dev.quire.kernel.mm.Errno;
 import dev.quire.kernel.mm.FaultContext;
 import dev.quire.kernel.mm.FileKind;
+import dev.quire.kernel.mm.KernelProfile;
 import dev.quire.kernel.mm.UffdFileOps;
 import dev.quire.kernel.mm.VmFault;
 import dev.quire.kernel.mm.VmFlags;
@@ -14,10 +15,13 @@ import dev.quire.kernel.mm.VmOps;
 import dev.quire.kernel.mm.Vma;
 import dev.quire.kernel.page.PageFlag;
 import dev.quire.kernel.stat.Primitive;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
  * A guest_memfd: single pages that are up to date from their first use on, no reading, no changing
- * of its size, nothing mapped round a fault.
+ * of its size, nothing mapped round a fault. It belongs to one VM, whose memory slots are bound to
+ * parts of it.
  *
  * <p>write(2) is what Linux v6.18 does not have; with a {@link GrabDesign} it populates as the
  * series do: mail 20250303130838.28812-2-kalyazin@amazon.com one page at a time, mail
@@ -31,17 +35,155 @@ public final class GuestMemfd extends ModelledFile implements VmOps, UffdFileOps
   /** GUEST_MEMFD_FLAG_INIT_SHARED: and touch what it mapped. */
   public static final int INIT_SHARED = 2;
 
+  /**
+   * GUEST_MEMFD_FLAG_NO_DIRECT_MAP of the series: its pages are in no mapping of the kernel, and so
+   * no system call gets at them (mail 20250828093902.2719-1-roypat@amazon.co.uk).
+   */
+  public static final int NO_DIRECT_MAP = 4;
+
+  /** {@link #guestPage}: the page is broken. */
+  public static final long POISONED = -2;
+
+  private final GuestMemfdUser vm;
   private final int flags;
   private final GrabDesign writeDesign;
   private final long[] batch = new long[PageCache.BATCH];
 
+  /** First page and the one behind the last of each bound slot. */
+  private final List<long[]> bindings = new ArrayList<>();
+
+  private boolean open = true;
+
   /**
+   * A file of no VM.
+   *
    * @param writeDesign how write populates, or null where there is no write
    */
   public GuestMemfd(FileServices services, long pages, int flags, GrabDesign writeDesign) {
+    this(services, pages, flags, writeDesign, null);
+  }
+
+  /**
+   * @param writeDesign how write populates, or null where there is no write
+   * @param vm whose file it is
+   */
+  public GuestMemfd(
+      FileServices services, long pages, int flags, GrabDesign writeDesign, GuestMemfdUser vm) {
     super(FileKind.GUEST_MEMFD, services, pages);
     this.flags = flags;
     this.writeDesign = writeDesign;
+    this.vm = vm;
+  }
+
+  /**
+   * What KVM_CREATE_GUEST_MEMFD answers before it makes a file: 0, or -EINVAL.
+   *
+   * @param privateMemory whether the VM's memory can be private: then it cannot begin shared
+   * @param bytes as the caller gave it, unsigned
+   */
+  public static long creationError(
+      KernelProfile profile, boolean privateMemory, long pageBytes, long bytes, long flags) {
+    long known = MMAP;
+    known |= privateMemory ? 0 : INIT_SHARED;
+    known |= profile.guestMemfdNoDirectMap() ? NO_DIRECT_MAP : 0;
+    boolean legal = (flags & ~known) == 0 && bytes > 0 && (bytes & pageBytes - 1) == 0;
+    return legal ? 0 : -Errno.EINVAL;
+  }
+
+  /**
+   * Binds a part of the file to a memory slot (kvm_gmem_bind).
+   *
+   * @param of the VM of the slot
+   * @param offset in bytes
+   * @return 0 or -EINVAL
+   */
+  public long bind(GuestMemfdUser of, long offset, long bytes) {
+    if (of != vm
+        || !open
+        || offset < 0
+        || !pageAligned(offset)
+        || offset + bytes < 0
+        || offset + bytes > size()) {
+      return -Errno.EINVAL;
+    }
+    long first = offset >>> pageShift();
+    long end = first + (bytes >>> pageShift());
+    for (long[] other : bindings) {
+      if (first < other[1] && other[0] < end) {
+        return -Errno.EINVAL;
+      }
+    }
+    bindings.add(new long[] {first, end});
+    return 0;
+  }
+
+  /** The slot that begins at this page of the file is gone (kvm_gmem_unbind). */
+  public void unbind(long firstPage) {
+    bindings.removeIf(bound -> bound[0] == firstPage);
+  }
+
+  /** Whether the file can be mapped: then all a guest gets of a slot bound to it is the file's. */
+  public boolean isMappable() {
+    return (flags & MMAP) != 0;
+  }
+
+  /** Whether somebody still has the file open; a guest cannot reach the pages of a closed one. */
+  public boolean isOpen() {
+    return open;
+  }
+
+  /**
+   * The page of the file for a guest, cleared if it is new (kvm_gmem_get_pfn).
+   *
+   * @return its base page, with a reference taken; {@link PageCache#NONE} without memory; {@link
+   *     #POISONED}
+   */
+  public long guestPage(long pgoff) {
+    long page = grab(pgoff);
+    if (page != PageCache.NONE && frames().is(page, PageFlag.HWPOISON)) {
+      services().folios().put(page, 1);
+      return POISONED;
+    }
+    return page;
+  }
+
+  /** The page is mapped into the guest now, which takes no reference. */
+  public void putGuestPage(long page) {
+    services().folios().put(page, 1);
+  }
+
+  /** A page of the file that holds something: zeros if it is new. */
+  private long grab(long pgoff) {
+    long folio = cache().grab(pgoff);
+    if (folio != PageCache.NONE) {
+      makeUptodate(folio);
+    }
+    return folio;
+  }
+
+  @Override
+  public boolean noDirectMap() {
+    return (flags & NO_DIRECT_MAP) != 0;
+  }
+
+  @Override
+  protected void released() {
+    open = false;
+    invalidateStart(0, sizeInPages());
+    invalidateEnd(0, sizeInPages());
+    bindings.clear();
+  }
+
+  private void invalidateStart(long first, long end) {
+    if (vm != null) {
+      vm.invalidateStart(this, first, end);
+    }
+  }
+
+  private void invalidateEnd(long first, long end) {
+    if (vm != null) {
+      vm.invalidateEnd(this, first, end);
+    }
   }
 
   /** Its mount is noexec. */
@@ -72,12 +214,8 @@ public final class GuestMemfd extends ModelledFile implements VmOps, UffdFileOps
     if (fault.pgoff() >= sizeInPages() || (flags & INIT_SHARED) == 0) {
       return VmFault.SIGBUS;
     }
-    long folio = cache().grab(fault.pgoff());
-    if (folio == PageCache.NONE) {
-      return VmFault.OOM;
-    }
-    makeUptodate(folio);
-    return folio;
+    long folio = grab(fault.pgoff());
+    return folio == PageCache.NONE ? VmFault.OOM : folio;
   }
 
   private void makeUptodate(long folio) {
@@ -151,7 +289,11 @@ public final class GuestMemfd extends ModelledFile implements VmOps, UffdFileOps
     }
     services().counters().count(Primitive.SYSCALL);
     if ((mode & PUNCH_HOLE) != 0) {
+      long first = offset >>> pageShift();
+      long end = offset + bytes >>> pageShift();
+      invalidateStart(first, end);
       punch(offset, bytes);
+      invalidateEnd(first, end);
       return 0;
     }
     if (offset + bytes > size()) {

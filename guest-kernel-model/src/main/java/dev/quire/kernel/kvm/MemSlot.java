@@ -1,5 +1,6 @@
 package dev.quire.kernel.kvm;
 
+import dev.quire.kernel.gmem.GuestMemfd;
 import dev.quire.mmu.Order;
 import java.util.Arrays;
 
@@ -17,7 +18,26 @@ public final class MemSlot {
   private final int baseOrder;
   private final long[] dirty;
 
-  MemSlot(int id, long baseGfn, long pages, long hva, int flags, int baseOrder) {
+  /** Null if the slot is bound to none. */
+  private final GuestMemfd file;
+
+  private final long pgoff;
+
+  /**
+   * @param file what the slot is bound to, or null
+   * @param pgoff where in it the slot begins, in the host's base pages
+   */
+  MemSlot(
+      int id,
+      long baseGfn,
+      long pages,
+      long hva,
+      int flags,
+      int baseOrder,
+      GuestMemfd file,
+      long pgoff) {
+    this.file = file;
+    this.pgoff = pgoff;
     this.id = id;
     this.baseGfn = baseGfn;
     this.pages = pages;
@@ -54,6 +74,26 @@ public final class MemSlot {
 
   public boolean logsDirtyPages() {
     return dirty != null;
+  }
+
+  /** The guest_memfd that the slot is bound to, or null. */
+  public GuestMemfd guestMemfd() {
+    return file;
+  }
+
+  /** Whether all its memory is the guest_memfd's, and its host address without effect on guests. */
+  public boolean isGuestMemfdOnly() {
+    return file != null && file.isMappable();
+  }
+
+  /** Where in its guest_memfd the slot begins, in the host's base pages. */
+  long pgoff() {
+    return pgoff;
+  }
+
+  /** The page of its guest_memfd that a gfn is, in the host's base pages. */
+  long pgoffOf(long gfn) {
+    return pgoff + (gfn - baseGfn >>> baseOrder);
   }
 
   public boolean contains(long gfn) {

@@ -1,5 +1,7 @@
 package dev.quire.kernel.kvm;
 
+import dev.quire.kernel.gmem.GuestMemfd;
+import dev.quire.kernel.gmem.GuestMemfdUser;
 import dev.quire.mmu.Order;
 import java.util.Arrays;
 
@@ -11,10 +13,11 @@ public final class MemSlots {
   public static final int LOG_DIRTY_PAGES = 1;
   public static final int READONLY = 2;
 
+  /** KVM_MEM_GUEST_MEMFD: the slot is bound to a part of a guest_memfd. */
+  public static final int GUEST_MEMFD = 4;
+
   /** KVM_MEM_MAX_NR_PAGES. */
   private static final long MAX_SLOT_PAGES = (1L << 31) - 1;
-
-  private static final int LEGAL_FLAGS = LOG_DIRTY_PAGES | READONLY;
 
   /** What a call did, or why it was refused; the errno is the wire's business. */
   public enum Outcome {
@@ -62,27 +65,42 @@ public final class MemSlots {
    * @param hva first host address
    */
   public Outcome set(int id, int flags, long gpa, long bytes, long hva) {
-    long mask = Order.offsetMask(baseOrder);
-    if ((flags & ~LEGAL_FLAGS) != 0
-        || ((gpa | bytes | hva) & mask) != 0
-        || id < 0
-        || id >= slotLimit
-        || Long.compareUnsigned(gpa + bytes, gpa) < 0
-        || Long.compareUnsigned(bytes >>> Order.shift(baseOrder), MAX_SLOT_PAGES) > 0) {
+    return set(id, flags, gpa, bytes, hva, null, 0, null);
+  }
+
+  /**
+   * The same, of KVM_SET_USER_MEMORY_REGION2: a slot can be bound to a guest_memfd. It is neither
+   * read-only nor logs dirty pages, and can only be deleted.
+   *
+   * @param file counts with {@link #GUEST_MEMFD} only; null for a file of another kind
+   * @param offset in the file, in bytes
+   * @param vm whose slots these are
+   */
+  public Outcome set(
+      int id,
+      int flags,
+      long gpa,
+      long bytes,
+      long hva,
+      GuestMemfd file,
+      long offset,
+      GuestMemfdUser vm) {
+    boolean bound = (flags & GUEST_MEMFD) != 0;
+    if (!isLegal(id, flags, gpa, bytes, hva) || bound && !isPart(offset, bytes)) {
       return Outcome.INVALID;
     }
     MemSlot old = byId(id);
     if (bytes == 0) {
-      if (old == null) {
-        return Outcome.INVALID;
-      }
-      replace(old, null);
-      return Outcome.DELETED;
+      return delete(old);
     }
     long baseGfn = gpa >>> Order.BASE_PAGE_SHIFT;
     long pages = bytes >>> Order.BASE_PAGE_SHIFT;
     if (old != null) {
-      if (hva != old.hva() || pages != old.pages() || ((flags ^ old.flags()) & READONLY) != 0) {
+      int fixed = READONLY | GUEST_MEMFD;
+      if (bound
+          || hva != old.hva()
+          || pages != old.pages()
+          || ((flags ^ old.flags()) & fixed) != 0) {
         return Outcome.INVALID;
       }
       if (baseGfn == old.baseGfn() && flags == old.flags()) {
@@ -92,14 +110,44 @@ public final class MemSlots {
     if (overlaps(baseGfn, pages, old)) {
       return Outcome.OVERLAP;
     }
-    if (baseGfn > gfnLimit - pages) {
+    if (baseGfn > gfnLimit - pages
+        || bound && (file == null || file.bind(vm, offset, bytes) != 0)) {
       return Outcome.INVALID;
     }
-    replace(old, new MemSlot(id, baseGfn, pages, hva, flags, baseOrder));
+    long pgoff = bound ? offset >>> Order.shift(baseOrder) : 0;
+    GuestMemfd boundTo = bound ? file : null;
+    replace(old, new MemSlot(id, baseGfn, pages, hva, flags, baseOrder, boundTo, pgoff));
     if (old == null) {
       return Outcome.CREATED;
     }
     return baseGfn != old.baseGfn() ? Outcome.MOVED : Outcome.FLAGS_CHANGED;
+  }
+
+  /** The checks that look at nothing but the arguments. */
+  private boolean isLegal(int id, int flags, long gpa, long bytes, long hva) {
+    int known = (flags & GUEST_MEMFD) != 0 ? GUEST_MEMFD : LOG_DIRTY_PAGES | READONLY;
+    return (flags & ~known) == 0
+        && ((gpa | bytes | hva) & Order.offsetMask(baseOrder)) == 0
+        && id >= 0
+        && id < slotLimit
+        && Long.compareUnsigned(gpa + bytes, gpa) >= 0
+        && Long.compareUnsigned(bytes >>> Order.shift(baseOrder), MAX_SLOT_PAGES) <= 0;
+  }
+
+  private boolean isPart(long offset, long bytes) {
+    return (offset & Order.offsetMask(baseOrder)) == 0
+        && Long.compareUnsigned(offset + bytes, offset) >= 0;
+  }
+
+  private Outcome delete(MemSlot old) {
+    if (old == null) {
+      return Outcome.INVALID;
+    }
+    if (old.guestMemfd() != null) {
+      old.guestMemfd().unbind(old.pgoff());
+    }
+    replace(old, null);
+    return Outcome.DELETED;
   }
 
   /** The slot that holds {@code gfn}, or null. Allocation-free. */

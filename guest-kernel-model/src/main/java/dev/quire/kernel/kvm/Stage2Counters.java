@@ -20,6 +20,9 @@ public final class Stage2Counters {
   /** Mappings that a pre-fault made or found, each of one leaf. */
   long preFaults;
 
+  /** Exits to user space for memory that is not what the access needs. */
+  long memoryFaults;
+
   long tablePages;
   long leavesRemoved;
   long invalidations;
@@ -37,6 +40,7 @@ public final class Stage2Counters {
         failures,
         waits,
         preFaults,
+        memoryFaults,
         tablePages,
         leavesRemoved,
         invalidations,
@@ -57,6 +61,7 @@ public final class Stage2Counters {
       long failures,
       long waits,
       long preFaults,
+      long memoryFaults,
       long tablePages,
       long leavesRemoved,
       long invalidations,
@@ -76,6 +81,7 @@ public final class Stage2Counters {
           failures - earlier.failures,
           waits - earlier.waits,
           preFaults - earlier.preFaults,
+          memoryFaults - earlier.memoryFaults,
           tablePages,
           leavesRemoved - earlier.leavesRemoved,
           invalidations - earlier.invalidations,
@@ -96,8 +102,8 @@ public final class Stage2Counters {
     @Override
     public String toString() {
       return ("faults=%d mmio=%d readonly=%d spurious=%d retries=%d failures=%d waits=%d"
-              + " preFaults=%d tablePages=%d leavesRemoved=%d invalidations=%d residentPages=%d"
-              + " leavesInstalled=%s")
+              + " preFaults=%d memoryFaults=%d tablePages=%d leavesRemoved=%d invalidations=%d"
+              + " residentPages=%d leavesInstalled=%s")
           .formatted(
               faults,
               mmioExits,
@@ -107,6 +113,7 @@ public final class Stage2Counters {
               failures,
               waits,
               preFaults,
+              memoryFaults,
               tablePages,
               leavesRemoved,
               invalidations,

@@ -1,5 +1,7 @@
 package dev.quire.kernel.kvm;
 
+import dev.quire.kernel.gmem.GuestMemfd;
+import dev.quire.kernel.gmem.GuestMemfdUser;
 import dev.quire.kernel.kvm.MemSlots.Outcome;
 import dev.quire.kernel.mm.Errno;
 import dev.quire.kernel.mm.FrameAllocator;
@@ -23,7 +25,7 @@ import java.util.List;
  * <p>Used on the machine's executor thread; {@link #fault} allocates nothing but table frames and
  * what the host address space needs. Other threads hand their unmaps to that thread.
  */
-public final class Stage2Mmu {
+public final class Stage2Mmu implements GuestMemfdUser {
   /** The address is mapped now (or was): run the access again. */
   public static final int MAPPED = 0;
 
@@ -59,6 +61,9 @@ public final class Stage2Mmu {
   private final List<Stage2Listener> listeners = new ArrayList<>();
 
   private MemoryFault memoryFault;
+
+  /** Null where all memory is shared. */
+  private MemoryAttributes attributes;
 
   /** As Linux's mmu_invalidate_seq and mmu_invalidate_in_progress. */
   private long invalidationSequence;
@@ -155,6 +160,10 @@ public final class Stage2Mmu {
   private long serve(long gpa, int access) {
     long gfn = gpa >>> Order.BASE_PAGE_SHIFT;
     MemSlot slot = slots.find(gfn);
+    boolean isPrivate = attributes != null && attributes.isPrivate(gfn);
+    if (isPrivate || slot != null && slot.isGuestMemfdOnly()) {
+      return serveFromFile(slot, gfn, isPrivate, Access.isWrite(access));
+    }
     if (slot == null) {
       counters.mmioExits++;
       return MMIO;
@@ -174,6 +183,39 @@ public final class Stage2Mmu {
       return RETRY;
     }
     return install(slot, gfn, host, write);
+  }
+
+  /** kvm_mmu_faultin_pfn_gmem: the page comes from the slot's guest_memfd, whatever its hva is. */
+  private long serveFromFile(MemSlot slot, long gfn, boolean isPrivate, boolean write) {
+    GuestMemfd file = slot == null ? null : slot.guestMemfd();
+    if (file == null || !file.isOpen()) {
+      return memoryFault(gfn, isPrivate, Errno.EFAULT);
+    }
+    long page = file.guestPage(slot.pgoffOf(gfn));
+    if (page == GuestMemfd.POISONED) {
+      return memoryFault(gfn, isPrivate, Errno.EHWPOISON);
+    }
+    if (page < 0) {
+      counters.failures++;
+      return OUT_OF_MEMORY;
+    }
+    int base = slots.baseOrder();
+    long pfn = (page << base) + (gfn & (1L << base) - 1);
+    long result = install(slot, gfn, Translation.of(pfn, Protection.ALL, base, base), write);
+    file.putGuestPage(page);
+    return result;
+  }
+
+  private long memoryFault(long gfn, boolean isPrivate, int error) {
+    counters.memoryFaults++;
+    int order = slots.baseOrder();
+    memoryFault =
+        new MemoryFault(
+            isPrivate ? MemoryFault.PRIVATE : 0,
+            (gfn & -(1L << order)) << Order.BASE_PAGE_SHIFT,
+            Order.bytes(order),
+            error);
+    return MEMORY_FAULT;
   }
 
   private int failed(int kind) {
@@ -229,12 +271,53 @@ public final class Stage2Mmu {
     return new PreFault(0, gpa, 0, done);
   }
 
-  private static int preFaultError(int code) {
+  private int preFaultError(int code) {
     return switch (code) {
+      case MEMORY_FAULT -> -memoryFault.error();
       case MMIO, READONLY_MMIO -> -Errno.ENOENT;
       case OUT_OF_MEMORY -> -Errno.ENOMEM;
       default -> -Errno.EFAULT;
     };
+  }
+
+  /** Makes this a VM whose memory can be private (KVM_X86_SW_PROTECTED_VM). */
+  public void allowPrivateMemory() {
+    attributes = attributes == null ? new MemoryAttributes() : attributes;
+  }
+
+  /** Whether memory can be private: what KVM_CAP_MEMORY_ATTRIBUTES of the VM says. */
+  public boolean hasPrivateMemory() {
+    return attributes != null;
+  }
+
+  /**
+   * KVM_SET_MEMORY_ATTRIBUTES of a VM that has them; drops the entries that become wrong.
+   *
+   * @param newAttributes {@link MemoryAttributes#PRIVATE} or 0
+   * @return 0 or -EINVAL
+   */
+  public long setMemoryAttributes(long gpa, long bytes, long newAttributes, long flags) {
+    long known = attributes == null ? 0 : MemoryAttributes.PRIVATE;
+    if (flags != 0
+        || (newAttributes & ~known) != 0
+        || bytes == 0
+        || Long.compareUnsigned(gpa + bytes, gpa) < 0
+        || ((gpa | bytes) & Order.offsetMask(slots.baseOrder())) != 0) {
+      return -Errno.EINVAL;
+    }
+    if (attributes != null) {
+      long first = gpa >>> Order.BASE_PAGE_SHIFT;
+      long end = first + (bytes >>> Order.BASE_PAGE_SHIFT);
+      boolean isPrivate = newAttributes != 0;
+      if (attributes.isPrivate(first) != isPrivate || !attributes.isUniform(first, end - 1)) {
+        invalidationsInProgress++;
+        unmap(first, end - first);
+        attributes.set(first, end, isPrivate);
+        invalidationSequence++;
+        invalidationsInProgress--;
+      }
+    }
+    return 0;
   }
 
   /** What the last result {@link #MEMORY_FAULT} was about. */
@@ -244,8 +327,14 @@ public final class Stage2Mmu {
 
   /** KVM_SET_USER_MEMORY_REGION: see {@link MemSlots#set}; drops the entries it makes wrong. */
   public Outcome setRegion(int id, int flags, long gpa, long bytes, long hva) {
+    return setRegion(id, flags, gpa, bytes, hva, null, 0);
+  }
+
+  /** KVM_SET_USER_MEMORY_REGION2: with {@link MemSlots#GUEST_MEMFD} bound to a file of this VM. */
+  public Outcome setRegion(
+      int id, int flags, long gpa, long bytes, long hva, GuestMemfd file, long offset) {
     MemSlot old = slots.byId(id);
-    Outcome outcome = slots.set(id, flags, gpa, bytes, hva);
+    Outcome outcome = slots.set(id, flags, gpa, bytes, hva, file, offset, this);
     switch (outcome) {
       // FLAGS_CHANGED: logging starts with write-protected base pages, and ends with large ones.
       case DELETED, MOVED, FLAGS_CHANGED -> unmap(old.baseGfn(), old.pages());
@@ -317,11 +406,20 @@ public final class Stage2Mmu {
     }
     for (int level = format.rootLevel(); level > 0; level--) {
       int order = format.leafOrder(level);
-      if (format.leafAllowed(level) && order <= hostOrder && fits(slot, gfn, order)) {
+      if (format.leafAllowed(level)
+          && order <= hostOrder
+          && fits(slot, gfn, order)
+          && isUniform(gfn, order)) {
         return level;
       }
     }
     return 0;
+  }
+
+  /** Whether a large leaf holds no private pages beside shared ones. */
+  private boolean isUniform(long gfn, int order) {
+    long mask = (1L << order) - 1;
+    return attributes == null || attributes.isUniform(gfn & ~mask, gfn | mask);
   }
 
   /** Whether the folio and the slot hold the whole contiguous group around {@code gfn}. */
@@ -351,6 +449,29 @@ public final class Stage2Mmu {
       }
     }
     tables.freeRemovedTables();
+  }
+
+  @Override
+  public void invalidateStart(GuestMemfd file, long firstPage, long endPage) {
+    invalidationsInProgress++;
+    int base = slots.baseOrder();
+    for (int i = 0; i < slots.count(); i++) {
+      MemSlot slot = slots.at(i);
+      if (slot.guestMemfd() == file) {
+        long first = Math.max(firstPage - slot.pgoff() << base, 0);
+        long end = Math.min(endPage - slot.pgoff() << base, slot.pages());
+        if (first < end) {
+          tables.remove(slot.baseGfn() + first, slot.baseGfn() + end);
+        }
+      }
+    }
+    finishRemoval();
+  }
+
+  @Override
+  public void invalidateEnd(GuestMemfd file, long firstPage, long endPage) {
+    invalidationSequence++;
+    invalidationsInProgress--;
   }
 
   /** Keeps the tables in step with the host's mappings. */

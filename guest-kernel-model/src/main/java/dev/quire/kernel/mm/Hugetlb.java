@@ -18,6 +18,7 @@ import java.util.List;
 public final class Hugetlb {
   private final Kernel kernel;
   private final List<HugetlbSize> sizes = new ArrayList<>();
+  final HugetlbRmap rmap;
   final HugetlbFault fault;
   final HugetlbZap zap;
   final HugetlbFork fork;
@@ -36,7 +37,7 @@ public final class Hugetlb {
     if (format.rootLevel() >= 2 && format.leafAllowed(2)) {
       addSize(format, 2, format.leafOrder(2));
     }
-    HugetlbRmap rmap = new HugetlbRmap(kernel.frames(), kernel.counters(), kernel.config().rmap());
+    rmap = new HugetlbRmap(kernel.frames(), kernel.counters(), kernel.config().rmap());
     entries = new HugetlbEntries(kernel);
     reservations = new HugetlbReservations(kernel);
     zap = new HugetlbZap(kernel, rmap, entries, reservations);

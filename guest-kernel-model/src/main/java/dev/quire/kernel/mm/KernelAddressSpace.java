@@ -1,10 +1,10 @@
 package dev.quire.kernel.mm;
 
 import dev.quire.kernel.page.FrameTable;
-import dev.quire.kernel.page.PageFlag;
 import dev.quire.mmu.KernelPteFormat;
 import dev.quire.mmu.Order;
 import dev.quire.mmu.Protection;
+import dev.quire.mmu.PteFormat;
 import dev.quire.mmu.Translation;
 import java.util.ArrayList;
 import java.util.List;
@@ -12,29 +12,22 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * The address space of a VMM on a modelled kernel: guest memory is private anonymous memory of that
- * process, and what KVM faults in goes through the kernel's own fault handler (get_user_pages).
- * Used on the machine's executor thread.
- *
- * <p>A host event is brought about as user space or the kernel would: mprotect there and back, a
- * fork, folio split, migration, MADV_COLLAPSE.
+ * The address space of a VMM on a modelled kernel: guest memory is memory of that process of the
+ * policy's kind (private anonymous memory, a memfd, a guest_memfd), and what KVM faults in goes
+ * through the kernel's own fault handler (get_user_pages). Used on the machine's executor thread.
  */
 public final class KernelAddressSpace implements GuestBacking {
-  private static final int READ_WRITE = Mman.PROT_READ | Mman.PROT_WRITE;
+  /** FALLOC_FL_KEEP_SIZE and FALLOC_FL_PUNCH_HOLE. */
+  private static final int PUNCH_HOLE = 3;
 
   private final Kernel kernel;
   private final KernelPteFormat format;
   private final HostPagePolicy policy;
   private final Process vmm;
-  private final FolioMigration migration;
   private final int baseOrder;
-  private final int pmdOrder;
 
-  /** The child that shares what is write-protected; null before the first. */
-  private Process child;
-
-  /** Start and bytes of each mapping. */
-  private final List<long[]> mappings = new ArrayList<>();
+  private final HostMemoryEvents events;
+  private final List<VmmMapping> mappings = new ArrayList<>();
 
   /**
    * @param kernel configured as {@link #settings} says
@@ -44,9 +37,8 @@ public final class KernelAddressSpace implements GuestBacking {
     this.format = kernel.format();
     this.policy = policy;
     this.vmm = kernel.spawn();
-    this.migration = new FolioMigration(kernel);
+    this.events = new VmmEvents(kernel, policy, this);
     this.baseOrder = policy.granule().baseOrder();
-    this.pmdOrder = policy.granule().pmdOrder();
   }
 
   /** How a kernel is set up that backs anonymous memory by this policy. */
@@ -62,15 +54,57 @@ public final class KernelAddressSpace implements GuestBacking {
         ThpMode.NEVER, modes, ShmemThpMode.NEVER, Map.of(), true, ThpDefrag.MADVISE);
   }
 
+  /** {@inheritDoc} Memory of a file is a new file of that size, mapped shared. */
   @Override
   public void map(long hva, long bytes) {
-    int flags = Mman.MAP_PRIVATE | Mman.MAP_ANONYMOUS | Mman.MAP_NORESERVE | Mman.MAP_FIXED;
-    long result = vmm.mmap(hva, bytes, READ_WRITE, flags, null, 0);
-    if (result != hva) {
-      throw new IllegalArgumentException(
-          "mmap of 0x%x bytes at 0x%x gives %d".formatted(bytes, hva, result));
+    long pages = bytes >>> kernel.pageShift();
+    switch (policy.memory()) {
+      case ANONYMOUS ->
+          map(new VmmMapping(hva, bytes, Mman.MAP_PRIVATE | Mman.MAP_ANONYMOUS, null, 0));
+      case SHMEM -> mapAll(hva, bytes, vmm.open(FileKind.MEMFD, pages));
+      case GUEST_MEMFD -> mapAll(hva, bytes, vmm.open(FileKind.GUEST_MEMFD, pages));
+      case HUGETLB -> mapReserved(hva, bytes);
     }
-    mappings.add(new long[] {hva, bytes});
+  }
+
+  private void mapAll(long hva, long bytes, OpenFile file) {
+    if (file == null) {
+      throw new IllegalStateException("this kernel opens no files");
+    }
+    map(hva, bytes, file, 0, true);
+    // The mapping holds it.
+    file.put();
+  }
+
+  /** Sets the huge pages aside first, as an administrator does. */
+  private void mapReserved(long hva, long bytes) {
+    HugetlbSize size = kernel.hugetlb().size(Order.bytes(policy.order()));
+    long whole = size.alignUp(bytes);
+    long wanted = size.pool().total() + whole / size.bytes();
+    long got = size.pool().resize(wanted);
+    if (got < wanted) {
+      throw new IllegalStateException(
+          "the host sets %d huge pages aside, not the %d of %s".formatted(got, wanted, policy));
+    }
+    mapAll(hva, whole, vmm.openHugetlb(size.bytes(), whole >>> kernel.pageShift()));
+  }
+
+  /**
+   * Maps a part of a file, readable and writable.
+   *
+   * @param offset in bytes
+   * @param shared MAP_SHARED; else MAP_PRIVATE, whose writes are copies
+   */
+  public void map(long hva, long bytes, OpenFile file, long offset, boolean shared) {
+    map(new VmmMapping(hva, bytes, shared ? Mman.MAP_SHARED : Mman.MAP_PRIVATE, file, offset));
+  }
+
+  private void map(VmmMapping mapping) {
+    long result = mapping.mapAt(vmm);
+    if (result != mapping.hva()) {
+      throw new IllegalArgumentException(mapping + ": mmap gives " + result);
+    }
+    mappings.add(mapping);
   }
 
   /** The process of the VMM, whose memory this is. */
@@ -78,28 +112,27 @@ public final class KernelAddressSpace implements GuestBacking {
     return vmm;
   }
 
-  /**
-   * Maps a part of a file, readable and writable.
-   *
-   * @param shared MAP_SHARED; else MAP_PRIVATE, whose writes are copies
-   * @param offset in bytes
-   */
-  public void map(long hva, long bytes, OpenFile file, long offset, boolean shared) {
-    int flags = (shared ? Mman.MAP_SHARED : Mman.MAP_PRIVATE) | Mman.MAP_FIXED;
-    long result = vmm.mmap(hva, bytes, READ_WRITE, flags | Mman.MAP_NORESERVE, file, offset);
-    if (result != hva) {
-      throw new IllegalArgumentException(
-          "mmap of 0x%x bytes of %s at 0x%x gives %d".formatted(bytes, file.kind(), hva, result));
+  /** The mapping with an address. */
+  VmmMapping mappingOf(long hva) {
+    for (VmmMapping mapping : mappings) {
+      if (mapping.contains(hva)) {
+        return mapping;
+      }
     }
-    mappings.add(new long[] {hva, bytes});
+    throw new IllegalArgumentException("hva 0x%x is not mapped".formatted(hva));
   }
 
+  /** {@inheritDoc} Of a file it is a hole that is punched. */
   @Override
   public void discard(long hva, long bytes) {
-    long result = vmm.madvise(hva, bytes, Mman.MADV_DONTNEED);
+    VmmMapping mapping = mappingOf(hva);
+    long result =
+        mapping.file() == null
+            ? vmm.madvise(hva, bytes, Mman.MADV_DONTNEED)
+            : mapping.file().fallocate(PUNCH_HOLE, mapping.offsetOf(hva), bytes);
     if (result != 0) {
       throw new IllegalArgumentException(
-          "MADV_DONTNEED of 0x%x bytes at 0x%x gives %d".formatted(bytes, hva, result));
+          "discarding 0x%x bytes at 0x%x gives %d".formatted(bytes, hva, result));
     }
   }
 
@@ -131,18 +164,27 @@ public final class KernelAddressSpace implements GuestBacking {
   @Override
   public long lookup(long hva) {
     PageTables tables = vmm.mm().tables();
-    PageTable pmd = hva < 0 || hva >= kernel.taskSize() ? null : tables.pmd(hva);
-    if (pmd == null) {
+    if (hva < 0 || hva >= kernel.taskSize()) {
       return Translation.failure(NOT_MAPPED);
     }
-    int index = tables.pmdIndex(hva);
-    if (tables.isTable(pmd, index)) {
-      return page(pmd.below[index], tables.pteIndex(hva), hva);
+    PageTable pmd = tables.pmd(hva);
+    if (pmd == null) {
+      PageTable pud = format.hardware().leafAllowed(2) ? tables.table(hva, 2) : null;
+      return pud == null ? Translation.failure(NOT_MAPPED) : large(pud, hva);
     }
-    long entry = pmd.entries[index];
-    return entry == 0 || !format.hardware().isPresent(entry)
+    int index = tables.pmdIndex(hva);
+    return tables.isTable(pmd, index)
+        ? page(pmd.below[index], tables.pteIndex(hva), hva)
+        : large(pmd, hva);
+  }
+
+  private long large(PageTable table, long hva) {
+    PteFormat hardware = format.hardware();
+    long entry = table.entries[hardware.index(hva, table.level)];
+    int order = hardware.leafOrder(table.level);
+    return entry == 0 || !hardware.isLeaf(entry, table.level)
         ? Translation.failure(NOT_MAPPED)
-        : translation(format.pfn(entry, 1), hva, pmdOrder, entry, pmdOrder, pmdOrder);
+        : translation(format.pfn(entry, table.level), hva, order, entry, order, order);
   }
 
   private long page(PageTable table, int index, long hva) {
@@ -193,7 +235,11 @@ public final class KernelAddressSpace implements GuestBacking {
 
   @Override
   public long residentPages() {
-    return vmm.anonPages() << baseOrder;
+    long pages = vmm.anonPages();
+    for (VmmMapping mapping : mappings) {
+      pages += mapping.file() == null ? 0 : mapping.file().cachedPages();
+    }
+    return pages << baseOrder;
   }
 
   @Override
@@ -203,94 +249,31 @@ public final class KernelAddressSpace implements GuestBacking {
 
   @Override
   public boolean unmap(long hva, long bytes) {
-    if (Translation.failed(lookup(hva))) {
-      return false;
-    }
-    long first = hva;
-    long end = hva + bytes;
-    if (isHuge(hva)) {
-      first = hva & -Order.bytes(pmdOrder);
-      end = Math.max(end, first + Order.bytes(pmdOrder));
-    }
-    return thereAndBack(first, end);
+    return events.unmap(hva, bytes);
   }
 
-  /** mprotect without rights and with them again: the pages stay, no entry maps them meanwhile. */
-  private boolean thereAndBack(long first, long end) {
-    long[] mapping = mappingOf(first);
-    long past = Math.min(end, mapping[0] + mapping[1]);
-    return vmm.mprotect(first, past - first, Mman.PROT_NONE) == 0
-        && vmm.mprotect(first, past - first, READ_WRITE) == 0;
-  }
-
-  private long[] mappingOf(long hva) {
-    for (long[] mapping : mappings) {
-      if (hva >= mapping[0] && hva - mapping[0] < mapping[1]) {
-        return mapping;
-      }
-    }
-    throw new IllegalArgumentException("hva 0x%x is not mapped".formatted(hva));
-  }
-
-  private boolean isHuge(long hva) {
-    long found = lookup(hva);
-    return !Translation.failed(found) && Translation.stage1Order(found) == pmdOrder;
-  }
-
-  /** A fork: the child stays until the next, so that writes copy what it shares. */
   @Override
   public boolean writeProtect(long hva, long bytes) {
-    if (Translation.failed(lookup(hva))) {
-      return false;
-    }
-    if (child != null) {
-      child.exit();
-    }
-    child = vmm.fork();
-    return child != null;
+    return events.writeProtect(hva, bytes);
   }
 
   @Override
   public boolean splitMapping(long hva) {
-    long page = hva & -Order.bytes(baseOrder);
-    return isHuge(hva) && thereAndBack(page, page + Order.bytes(baseOrder)) && !isHuge(hva);
+    return events.splitMapping(hva);
   }
 
   @Override
   public boolean split(long hva) {
-    long folio = folioAt(hva);
-    if (folio == FrameTable.NONE || kernel.frames().order(folio) == 0) {
-      return false;
-    }
-    kernel.folios().lru().drain();
-    kernel.folios().get(folio, 1);
-    boolean done = kernel.splitFolio(folio) == 0;
-    kernel.folios().put(folio, 1);
-    return done;
+    return events.split(hva);
   }
 
   @Override
   public boolean migrate(long hva) {
-    long folio = folioAt(hva);
-    return folio != FrameTable.NONE && migration.migrate(vmm.mm(), folio, hva);
-  }
-
-  /** The anonymous folio mapped at an address, or NONE. */
-  private long folioAt(long hva) {
-    long found = lookup(hva);
-    if (Translation.failed(found)) {
-      return FrameTable.NONE;
-    }
-    long folio = kernel.frames().folioOf(Translation.pfn(found) >>> baseOrder);
-    return kernel.frames().is(folio, PageFlag.ANON) ? folio : FrameTable.NONE;
+    return events.migrate(hva);
   }
 
   @Override
   public boolean collapse(long hva) {
-    long first = hva & -Order.bytes(pmdOrder);
-    return policy.hasPmdFolios()
-        && !isHuge(hva)
-        && vmm.madvise(first, Order.bytes(pmdOrder), Mman.MADV_COLLAPSE) == 0
-        && isHuge(hva);
+    return events.collapse(hva);
   }
 }

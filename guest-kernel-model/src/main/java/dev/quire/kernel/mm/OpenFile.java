@@ -19,6 +19,11 @@ public interface OpenFile {
     return false;
   }
 
+  /** Whether its pages are in no mapping of the kernel: get_user_pages fails. */
+  default boolean noDirectMap() {
+    return false;
+  }
+
   /** Where its mappings are listed (i_mmap): mm adds and removes VMAs, truncation unmaps them. */
   FileMappings mappings();
 
@@ -65,6 +70,15 @@ public interface OpenFile {
 
   /** MADV_WILLNEED and readahead(2). */
   long willNeed(long offset, long bytes);
+
+  /** Base pages in its page cache (nrpages). */
+  long cachedPages();
+
+  /**
+   * Puts another folio of the same order, with one reference, in the place of one in the cache
+   * (migrate_folio).
+   */
+  void replaceFolio(long folio, long by);
 
   /** Whether mincore says that the page is in memory; {@code pgoff} in base pages. */
   boolean cached(long pgoff);

@@ -82,6 +82,10 @@ final class Populate {
   }
 
   private int pages(Process task, Vma vma, long start, long end, boolean write, Cause cause) {
+    if (vma.file() != null && vma.file().noDirectMap()) {
+      // check_vma_flags, as for secretmem.
+      return -Errno.EFAULT;
+    }
     long at = start;
     while (at < end) {
       long next = follow(vma, at, write);

@@ -1,5 +1,6 @@
 package dev.quire.kernel.kvm;
 
+import dev.quire.kernel.filemap.ModelledFiles;
 import dev.quire.kernel.mm.BuddyFrames;
 import dev.quire.kernel.mm.DemandAddressSpace;
 import dev.quire.kernel.mm.FirstTouchFrames;
@@ -9,7 +10,6 @@ import dev.quire.kernel.mm.GuestBacking;
 import dev.quire.kernel.mm.HostArchitecture;
 import dev.quire.kernel.mm.HostGranule;
 import dev.quire.kernel.mm.HostMemory;
-import dev.quire.kernel.mm.HostMemoryKind;
 import dev.quire.kernel.mm.HostPagePolicy;
 import dev.quire.kernel.mm.Kernel;
 import dev.quire.kernel.mm.KernelAddressSpace;
@@ -27,17 +27,14 @@ record TestHost(GuestBacking space, FrameAllocator frames) {
     return new TestHost(new DemandAddressSpace(memory, frames, policy), frames);
   }
 
-  /** The modelled kernel where it backs the policy, else the simple host. */
   static TestHost kernel(HostMemory memory, HostPagePolicy policy, long seed) {
-    if (policy.memory() != HostMemoryKind.ANONYMOUS) {
-      return simple(memory, policy, seed);
-    }
     KernelConfig config =
         KernelConfig.of(HostArchitecture.X86_64, HostGranule.BASE_4K, memory.arenaPages())
             .withThp(KernelAddressSpace.settings(policy));
     Kernel kernel = new Kernel(config, new FakeKernelPteFormat());
     FrameStorage storage = memory;
     kernel.setStorage(storage);
+    kernel.setFileSystems(ModelledFiles.of(kernel));
     return new TestHost(
         new KernelAddressSpace(kernel, policy),
         new BuddyFrames(kernel.folios(), HostGranule.BASE_4K));
