@@ -22,6 +22,7 @@ import dev.quire.kernel.mm.HostPagePolicy;
 import dev.quire.kernel.mm.Kernel;
 import dev.quire.kernel.mm.KernelAddressSpace;
 import dev.quire.kernel.mm.KernelConfig;
+import dev.quire.kernel.mm.OpenFile;
 import dev.quire.kernel.page.Fragmentation;
 import dev.quire.mmu.Access;
 import dev.quire.mmu.FaultRecord;
@@ -56,6 +57,9 @@ public final class GuestHost implements HostFaults, AutoCloseable {
   private final KernelAddressSpace space;
   private final GuestFrames bytes;
   private final Stage2Mmu stage2;
+
+  /** Null if guest memory is anonymous. */
+  private final OpenFile memoryFile;
 
   /** Null if the host leaves the guest alone. */
   private final HostEventInjector events;
@@ -105,8 +109,11 @@ public final class GuestHost implements HostFaults, AutoCloseable {
         config.hostEvents() == null
             ? null
             : new HostEventInjector(config.hostEvents(), space, stage2);
+    memoryFile = openMemory(config.hostPages().memory(), ramBytes);
+    long offset = 0;
     for (GuestRam.Range range : ram.ranges()) {
-      addRam(range.gpa(), range.bytes(), config.hostPages().memory());
+      addRam(range.gpa(), range.bytes(), offset);
+      offset += range.bytes();
     }
   }
 
@@ -132,33 +139,58 @@ public final class GuestHost implements HostFaults, AutoCloseable {
 
   private static long hostPages(long guestBytes, HostPagePolicy policy) {
     long guestPages = guestBytes >>> Order.BASE_PAGE_SHIFT;
-    long folios = 4L << policy.order();
-    // Watermarks, lowest zone, page tables; and what a fork copies of anonymous memory.
-    return switch (policy.memory()) {
-      case ANONYMOUS -> 2 * guestPages + guestPages / 4 + 16 * SPARE_PAGES + folios;
-      case SHMEM, GUEST_MEMFD, HUGETLB -> guestPages + guestPages / 4 + 16 * SPARE_PAGES + folios;
-    };
+    // What a fork copies of anonymous memory, or a file that memory is restored from; watermarks,
+    // the lowest zone, page tables.
+    return 2 * guestPages + guestPages / 4 + 16 * SPARE_PAGES + (4L << policy.order());
   }
 
-  /** Gives the guest RAM at {@code gpa}, backed on demand. */
-  private void addRam(long gpa, long bytes, HostMemoryKind kind) {
-    if (kind == HostMemoryKind.GUEST_MEMFD) {
-      addGuestMemfd(gpa, bytes);
-    } else {
-      space.map(nextHva, bytes);
-      require(stage2.setRegion(nextSlot, 0, gpa, bytes, nextHva), gpa);
+  /** The file of all guest memory, or null if it is anonymous. */
+  private OpenFile openMemory(HostMemoryKind kind, long bytes) {
+    if (kind != HostMemoryKind.GUEST_MEMFD) {
+      return space.open(bytes);
     }
-    nextSlot++;
+    int flags = GuestMemfd.MMAP | GuestMemfd.INIT_SHARED;
+    return files.guestMemfd(stage2, bytes >>> kernel.pageShift(), flags);
+  }
+
+  /**
+   * Gives the guest RAM at {@code gpa}, backed on demand.
+   *
+   * @param offset of these bytes in the file of guest memory
+   */
+  private void addRam(long gpa, long bytes, long offset) {
+    if (memoryFile == null) {
+      space.map(nextHva, bytes);
+    } else {
+      space.map(nextHva, bytes, memoryFile, offset, true);
+    }
+    // KVM takes pages of a guest_memfd from the file itself; the mapping is the VMM's own.
+    GuestMemfd bound = memoryFile instanceof GuestMemfd file ? file : null;
+    int flags = bound == null ? 0 : MemSlots.GUEST_MEMFD;
+    require(stage2.setRegion(nextSlot++, flags, gpa, bytes, nextHva, bound, offset), gpa);
     nextHva += bytes + Order.bytes(Order.SIZE_1G) & -Order.bytes(Order.SIZE_1G);
   }
 
-  /** KVM takes the pages from the file itself, the VMM reaches them through its mapping. */
-  private void addGuestMemfd(long gpa, long bytes) {
-    int flags = GuestMemfd.MMAP | GuestMemfd.INIT_SHARED;
-    long pages = bytes >>> kernel.pageShift();
-    GuestMemfd file = files.guestMemfd(stage2, pages, flags);
-    space.map(nextHva, bytes, file, 0, true);
-    require(stage2.setRegion(nextSlot, MemSlots.GUEST_MEMFD, gpa, bytes, nextHva, file, 0), gpa);
+  /**
+   * Has the guest's faults go through the VMM's mapping, where userfaultfd sees them, and not
+   * straight to the guest_memfd: its slots are made anew without it.
+   */
+  public void reachMemoryThroughMapping() {
+    MemSlots slots = stage2.slots();
+    for (int i = 0; i < slots.count(); i++) {
+      MemSlot slot = slots.at(i);
+      if (slot.guestMemfd() != null) {
+        long gpa = slot.baseGfn() << Order.BASE_PAGE_SHIFT;
+        stage2.setRegion(slot.id(), 0, 0, 0, 0);
+        long bytes = slot.pages() << Order.BASE_PAGE_SHIFT;
+        require(stage2.setRegion(slot.id(), 0, gpa, bytes, slot.hva()), gpa);
+      }
+    }
+  }
+
+  /** The file of guest memory, its slots one behind the other; null if memory is anonymous. */
+  public OpenFile memoryFile() {
+    return memoryFile;
   }
 
   private static void require(MemSlots.Outcome outcome, long gpa) {

@@ -67,7 +67,6 @@ final class EagerMemcpy implements RestoreStrategy {
 
   @Override
   public UffdService load(RestoreHost host) {
-    FileKinds.back(host);
     HostMeter.Share before = host.meter().enter(HostMeter.Share.EAGER);
     if (populate) {
       host.populateWrite();

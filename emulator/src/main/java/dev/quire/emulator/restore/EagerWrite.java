@@ -49,7 +49,6 @@ final class EagerWrite implements RestoreStrategy {
 
   @Override
   public UffdService load(RestoreHost host) {
-    host.backByFile(FileKinds.of(host.settings().hostPages()));
     host.eachBatch((region, offset, bytes) -> host.write(region.fileOffset() + offset, bytes));
     return null;
   }

@@ -7,7 +7,6 @@ import dev.quire.kernel.kvm.MemSlot;
 import dev.quire.kernel.kvm.MemSlots;
 import dev.quire.kernel.kvm.PreFault;
 import dev.quire.kernel.kvm.Stage2Mmu;
-import dev.quire.kernel.mm.FileKind;
 import dev.quire.kernel.mm.Kernel;
 import dev.quire.kernel.mm.KernelAddressSpace;
 import dev.quire.kernel.mm.Mman;
@@ -43,7 +42,7 @@ final class RestoreHost {
   private LongSupplier instructions = () -> 0;
 
   /** Null where guest memory is anonymous. */
-  private OpenFile file;
+  private final OpenFile file;
 
   RestoreHost(
       GuestHost host, MemoryImage image, RestoreSettings settings, RestoreTimeline timeline) {
@@ -51,6 +50,7 @@ final class RestoreHost {
     this.settings = settings;
     this.timeline = timeline;
     space = host.kernelSpace();
+    file = host.memoryFile();
     vmm = space.process();
     kernel = vmm.kernel();
     layout = layout(host.stage2().slots(), pageBytes(settings));
@@ -152,13 +152,6 @@ final class RestoreHost {
       timeline.populated(gfn & -(1L << order), 1 << order, Populator.VCPU_FAULT, instruction, now);
     }
     timeline.faulted(gfn, instruction, now);
-  }
-
-  /** Backs guest memory by a new file of this kind, mapped shared. */
-  OpenFile backByFile(FileKind kind) {
-    file = vmm.open(kind, layout.bytes() >>> kernel.pageShift());
-    mapFile(file, true);
-    return file;
   }
 
   /** Backs guest memory by the snapshot's memory file, mapped privately. */

@@ -86,7 +86,7 @@ final class UffdRestore implements RestoreStrategy {
 
   @Override
   public UffdService load(RestoreHost host) {
-    FileKinds.back(host);
+    host.guestHost().reachMemoryThroughMapping();
     UffdService service = new UffdService(host, answer);
     boolean byContinue = answer == PageAnswer.CONTINUE;
     service.register(

@@ -9,6 +9,7 @@ import dev.quire.mmu.Translation;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 
 /**
@@ -57,27 +58,33 @@ public final class KernelAddressSpace implements GuestBacking {
   /** {@inheritDoc} Memory of a file is a new file of that size, mapped shared. */
   @Override
   public void map(long hva, long bytes) {
-    long pages = bytes >>> kernel.pageShift();
-    switch (policy.memory()) {
-      case ANONYMOUS ->
-          map(new VmmMapping(hva, bytes, Mman.MAP_PRIVATE | Mman.MAP_ANONYMOUS, null, 0));
-      case SHMEM -> mapAll(hva, bytes, vmm.open(FileKind.MEMFD, pages));
-      case GUEST_MEMFD -> mapAll(hva, bytes, vmm.open(FileKind.GUEST_MEMFD, pages));
-      case HUGETLB -> mapReserved(hva, bytes);
+    OpenFile file = open(bytes);
+    if (file == null) {
+      map(new VmmMapping(hva, bytes, Mman.MAP_PRIVATE | Mman.MAP_ANONYMOUS, null, 0));
+    } else {
+      map(hva, bytes, file, 0, true);
+      // The mapping holds it.
+      file.put();
     }
   }
 
-  private void mapAll(long hva, long bytes, OpenFile file) {
-    if (file == null) {
-      throw new IllegalStateException("this kernel opens no files");
-    }
-    map(hva, bytes, file, 0, true);
-    // The mapping holds it.
-    file.put();
+  /**
+   * A new file for so much guest memory; null if the policy's memory is of no file.
+   *
+   * @throws IllegalStateException if the host cannot set huge pages aside for it
+   */
+  public OpenFile open(long bytes) {
+    long pages = bytes >>> kernel.pageShift();
+    return switch (policy.memory()) {
+      case ANONYMOUS -> null;
+      case SHMEM -> Objects.requireNonNull(vmm.open(FileKind.MEMFD, pages));
+      case GUEST_MEMFD -> Objects.requireNonNull(vmm.open(FileKind.GUEST_MEMFD, pages));
+      case HUGETLB -> openReserved(bytes);
+    };
   }
 
   /** Sets the huge pages aside first, as an administrator does. */
-  private void mapReserved(long hva, long bytes) {
+  private OpenFile openReserved(long bytes) {
     HugetlbSize size = kernel.hugetlb().size(Order.bytes(policy.order()));
     long whole = size.alignUp(bytes);
     long wanted = size.pool().total() + whole / size.bytes();
@@ -86,17 +93,19 @@ public final class KernelAddressSpace implements GuestBacking {
       throw new IllegalStateException(
           "the host sets %d huge pages aside, not the %d of %s".formatted(got, wanted, policy));
     }
-    mapAll(hva, whole, vmm.openHugetlb(size.bytes(), whole >>> kernel.pageShift()));
+    return Objects.requireNonNull(vmm.openHugetlb(size.bytes(), whole >>> kernel.pageShift()));
   }
 
   /**
-   * Maps a part of a file, readable and writable.
+   * Maps a part of a file, readable and writable, over what was mapped there.
    *
    * @param offset in bytes
    * @param shared MAP_SHARED; else MAP_PRIVATE, whose writes are copies
    */
   public void map(long hva, long bytes, OpenFile file, long offset, boolean shared) {
-    map(new VmmMapping(hva, bytes, shared ? Mman.MAP_SHARED : Mman.MAP_PRIVATE, file, offset));
+    int sharing = shared ? Mman.MAP_SHARED : Mman.MAP_PRIVATE;
+    long page = policy.reserved() && shared ? Order.bytes(policy.order()) : kernel.pageBytes();
+    map(new VmmMapping(hva, bytes + page - 1 & -page, sharing, file, offset));
   }
 
   private void map(VmmMapping mapping) {
@@ -104,7 +113,8 @@ public final class KernelAddressSpace implements GuestBacking {
     if (result != mapping.hva()) {
       throw new IllegalArgumentException(mapping + ": mmap gives " + result);
     }
-    mappings.add(mapping);
+    mappings.removeIf(mapping::covers);
+    mappings.addFirst(mapping);
   }
 
   /** The process of the VMM, whose memory this is. */
@@ -236,8 +246,12 @@ public final class KernelAddressSpace implements GuestBacking {
   @Override
   public long residentPages() {
     long pages = vmm.anonPages();
+    OpenFile last = null;
     for (VmmMapping mapping : mappings) {
-      pages += mapping.file() == null ? 0 : mapping.file().cachedPages();
+      if (mapping.file() != null && mapping.file() != last) {
+        pages += mapping.isShared() ? mapping.file().cachedPages() : vmm.filePages();
+        last = mapping.file();
+      }
     }
     return pages << baseOrder;
   }

@@ -14,6 +14,14 @@ record VmmMapping(long hva, long bytes, int sharing, OpenFile file, long offset)
     return address >= hva && address - hva < bytes;
   }
 
+  boolean covers(VmmMapping other) {
+    return hva <= other.hva && other.hva + other.bytes <= hva + bytes;
+  }
+
+  boolean isShared() {
+    return (sharing & Mman.MAP_TYPE) == Mman.MAP_SHARED;
+  }
+
   /** Where in the file an address lies. */
   long offsetOf(long address) {
     return offset + (address - hva);
