@@ -218,6 +218,11 @@ public final class VirtualMachine implements AutoCloseable {
         null);
   }
 
+  /** Has the host log which pages change from now on; see {@link DirtyPages}. */
+  public DirtyPages startDirtyLog() {
+    return new DirtyPages(parts.host().stage2(), parts.config().hostPages().granule().baseOrder());
+  }
+
   /**
    * Guest memory as it is now. Pages that were not brought in yet are those of the snapshot the
    * machine came from, if it came from one. Faults nothing in; machine thread, and only until the

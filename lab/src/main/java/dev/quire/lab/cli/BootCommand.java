@@ -116,6 +116,11 @@ public final class BootCommand implements Callable<Integer> {
   List<String> tlb;
 
   @Option(
+      names = "--memory-hash",
+      description = "Tell the SHA-256 of guest memory at the end, as quire restore does.")
+  boolean memoryHash;
+
+  @Option(
       names = "--max-instructions",
       paramLabel = "N",
       description = "Stop after exactly N instructions (exit code 124).")
@@ -170,13 +175,17 @@ public final class BootCommand implements Callable<Integer> {
     try (GuestRun run = invocation.runner().prepare(request, settings, console);
         InterruptGuard guard = new InterruptGuard(run::interrupt)) {
       if (common.quiet) {
-        return run.run();
+        return hashed(run, run.run());
       }
       long most = maxInstructions == null ? -1 : maxInstructions;
       try (BootProgress progress = new BootProgress(invocation, console, run, guest, most)) {
-        return run.run();
+        return hashed(run, run.run());
       }
     }
+  }
+
+  private RunOutcome hashed(GuestRun run, RunOutcome outcome) {
+    return memoryHash ? outcome.withMemoryHash(run.memoryHash()) : outcome;
   }
 
   private void summarize(RunOutcome outcome) {
@@ -301,6 +310,7 @@ public final class BootCommand implements Callable<Integer> {
     config.put("host_pages", hostPages.name());
     config.put("fragmentation", fragmentation);
     config.put("host_events", hostEvents == null ? null : hostEvents.toString());
+    config.put("memory_hash", memoryHash);
     config.put("measure", measure);
     config.put("tlb", presets.stream().map(Preset::name).toList());
     config.put("max_instructions", maxInstructions);

@@ -27,7 +27,6 @@ final class ErrorLines implements IParameterExceptionHandler, IExecutionExceptio
           "--trace",
           "--gdb",
           "kvm",
-          "snapshot",
           "serve",
           "exec");
 

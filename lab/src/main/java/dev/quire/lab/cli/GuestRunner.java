@@ -21,6 +21,12 @@ public interface GuestRunner {
     /** Runs to the end; counts are complete even when a limit or an interrupt ended it. */
     RunOutcome run();
 
+    /**
+     * {@link dev.quire.emulator.machine.VirtualMachine#memoryHash} of the machine when {@link #run}
+     * has returned.
+     */
+    String memoryHash();
+
     /** Makes {@link #run} return soon. From any thread, at any time. */
     void interrupt();
 

@@ -82,6 +82,11 @@ final class MachineRunner implements GuestRunner {
     }
 
     @Override
+    public String memoryHash() {
+      return machine.memoryHash();
+    }
+
+    @Override
     public void interrupt() {
       machine.stop(RunStatus.INTERRUPTED, "interrupted");
     }

@@ -32,6 +32,7 @@ public final class Quire {
     COMMANDS.put("mm", MmCommand::line);
     COMMANDS.put("reproduce", ReproduceCommand::new);
     COMMANDS.put("sweep", SweepCommand::withMerge);
+    COMMANDS.put("snapshot", SnapshotCommand::new);
     COMMANDS.put("restore", RestoreCommand::new);
     COMMANDS.put("bench", BenchCommand::line);
     COMMANDS.put("warm-up", WarmUpCommand::new);

@@ -44,6 +44,9 @@ public final class JsonLines implements Closeable {
         () -> {
           json.writeStringField("status", outcome.status().text());
           json.writeStringField("reason", outcome.reason());
+          if (outcome.memoryHash() != null) {
+            json.writeStringField("memory_hash", outcome.memoryHash());
+          }
         });
     for (int vcpu = 0; vcpu < outcome.vcpus().size(); vcpu++) {
       counters(Integer.toString(vcpu), outcome.vcpus().get(vcpu), outcome);

@@ -18,6 +18,7 @@ import java.util.Map;
  * @param wallNanos wall-clock time of the run
  * @param measured what the modelled TLBs counted: of each geometry, every vCPU and then the total;
  *     empty in a functional run
+ * @param memoryHash of guest memory at the end; null if nobody asked
  */
 public record RunOutcome(
     Status status,
@@ -28,7 +29,32 @@ public record RunOutcome(
     Map<String, Long> kernel,
     long virtualNanos,
     long wallNanos,
-    List<MeasuredCounts> measured) {
+    List<MeasuredCounts> measured,
+    String memoryHash) {
+
+  /** A run whose memory nobody hashed. */
+  public RunOutcome(
+      Status status,
+      String reason,
+      List<Counts> vcpus,
+      Counts total,
+      Map<String, Long> pagesTouched,
+      Map<String, Long> kernel,
+      long virtualNanos,
+      long wallNanos,
+      List<MeasuredCounts> measured) {
+    this(
+        status,
+        reason,
+        vcpus,
+        total,
+        pagesTouched,
+        kernel,
+        virtualNanos,
+        wallNanos,
+        measured,
+        null);
+  }
 
   /** A functional run. */
   public RunOutcome(
@@ -46,7 +72,31 @@ public record RunOutcome(
   /** The same run with another end. */
   public RunOutcome withEnd(Status end, String why) {
     return new RunOutcome(
-        end, why, vcpus, total, pagesTouched, kernel, virtualNanos, wallNanos, measured);
+        end,
+        why,
+        vcpus,
+        total,
+        pagesTouched,
+        kernel,
+        virtualNanos,
+        wallNanos,
+        measured,
+        memoryHash);
+  }
+
+  /** The same run with the hash of its memory. */
+  public RunOutcome withMemoryHash(String hash) {
+    return new RunOutcome(
+        status,
+        reason,
+        vcpus,
+        total,
+        pagesTouched,
+        kernel,
+        virtualNanos,
+        wallNanos,
+        measured,
+        hash);
   }
 
   /** How a run ended. */

@@ -46,6 +46,9 @@ public final class SummaryText {
     lines.add(row("exits", grouped(sum(total.exits())), "counted" + breakdown(total.exits())));
     Map<String, Long> pages = outcome.pagesTouched();
     lines.add(row("pages touched", grouped(sum(pages)), "counted" + breakdown(pages)));
+    if (outcome.memoryHash() != null) {
+      lines.add("  memory hash     " + outcome.memoryHash());
+    }
     double seconds = outcome.wallNanos() / 1e9;
     String speed =
         outcome.wallNanos() > 0

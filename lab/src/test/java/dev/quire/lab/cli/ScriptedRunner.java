@@ -34,6 +34,11 @@ final class ScriptedRunner implements GuestRunner {
       }
 
       @Override
+      public String memoryHash() {
+        return "00ff";
+      }
+
+      @Override
       public void interrupt() {}
 
       @Override
