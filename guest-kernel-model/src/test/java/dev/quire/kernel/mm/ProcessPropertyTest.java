@@ -28,12 +28,24 @@ class ProcessPropertyTest {
   private static final int MEMORY_PAGES = 1 << 14;
   private static final FileKind[] FILES = {FileKind.MEMFD, FileKind.EXT4};
 
+  /** How often programs with userfaultfd make each of its calls. */
+  private static final int UFFD_WEIGHT = 8;
+
   @Provide
   Arbitrary<List<RandomStep>> programs() {
+    return programs(0);
+  }
+
+  @Provide
+  Arbitrary<List<RandomStep>> uffdPrograms() {
+    return programs(UFFD_WEIGHT);
+  }
+
+  private static Arbitrary<List<RandomStep>> programs(int uffdWeight) {
     @SuppressWarnings("unchecked")
     Tuple.Tuple2<Integer, RandomStep.Action>[] weighted =
         Arrays.stream(RandomStep.Action.values())
-            .map(action -> Tuple.of(action.weight, action))
+            .map(action -> Tuple.of(action.weight == 0 ? uffdWeight : action.weight, action))
             .toArray(Tuple.Tuple2[]::new);
     Arbitrary<Integer> pages = Arbitraries.integers().between(0, RandomProgram.WINDOW - 1);
     // Many steps fall on a few places, or they would seldom meet.
@@ -96,6 +108,24 @@ class ProcessPropertyTest {
   @Property(tries = 60, seed = "20261128")
   void filesOfLargeFolios(@ForAll("programs") List<RandomStep> steps) {
     run(x86(settings(9, 2, 4)), false, steps, FILES);
+  }
+
+  @Property(tries = 60, seed = "20261129")
+  void userfaultfd(@ForAll("uffdPrograms") List<RandomStep> steps) {
+    run(x86(ThpSettings.NEVER), false, steps, FileKind.MEMFD);
+  }
+
+  @Property(tries = 60, seed = "20261130")
+  void userfaultfdAndHugePages(@ForAll("uffdPrograms") List<RandomStep> steps) {
+    run(x86(settings(9, 4)), false, steps, FileKind.MEMFD);
+  }
+
+  @Property(tries = 40, seed = "20261131")
+  void userfaultfdAndContiguousEntries(@ForAll("uffdPrograms") List<RandomStep> steps) {
+    KernelConfig arm64 =
+        KernelConfig.of(HostArchitecture.ARM64, HostGranule.BASE_4K, MEMORY_PAGES)
+            .withThp(settings(3, 4, 5));
+    run(arm64, false, steps, FileKind.MEMFD);
   }
 
   /** 8 MiB for all: allocations, page tables and forks fail half-way. */

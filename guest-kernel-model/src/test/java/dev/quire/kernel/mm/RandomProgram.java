@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.quire.kernel.mm.NaiveSpace.Kind;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.LongSupplier;
 
 /**
  * Runs {@link RandomStep}s on the processes of a kernel and on {@link NaiveSpace}s beside them, and
@@ -36,6 +37,7 @@ final class RandomProgram {
   private final List<Pair> processes = new ArrayList<>();
   private final List<NaiveFile> files = new ArrayList<>();
   private final boolean tight;
+  private final RandomUffd uffd;
   private long lastContent;
 
   /**
@@ -44,6 +46,7 @@ final class RandomProgram {
   RandomProgram(Kernel kernel, boolean tight, FileKind... kinds) {
     this.kernel = kernel;
     this.tight = tight;
+    this.uffd = new RandomUffd(this, kernel.pageBytes());
     Process first = kernel.spawn();
     for (FileKind kind : kinds) {
       files.add(new NaiveFile(first.open(kind, FILE_PAGES), new NaiveSpace.Contents(FILE_PAGES)));
@@ -115,7 +118,9 @@ final class RandomProgram {
       case MOVE -> move(pair, page, pages, step.argument());
       case DONTNEED -> discard(pair, page, pages, Mman.MADV_DONTNEED);
       case FREE -> discard(pair, page, pages, Mman.MADV_FREE);
-      case POPULATE_READ -> pair.real.madvise(address(page), bytes(pages), Mman.MADV_POPULATE_READ);
+      case POPULATE_READ ->
+          finished(
+              pair, () -> pair.real.madvise(address(page), bytes(pages), Mman.MADV_POPULATE_READ));
       case POPULATE_WRITE -> populateWrite(pair, page, pages);
       case HUGEPAGE -> advise(pair, page, pages, Mman.MADV_HUGEPAGE);
       case NOHUGEPAGE -> advise(pair, page, pages, Mman.MADV_NOHUGEPAGE);
@@ -127,8 +132,20 @@ final class RandomProgram {
         kernel.folios().lru().drain();
         kernel.folios().allocator().drain();
       }
-      default -> throw new IllegalStateException(step.toString());
+      default -> uffd.run(step, pair, page, pages);
     }
+  }
+
+  /** A call that waits is answered, and done again or continued. */
+  private long finished(Pair pair, LongSupplier call) {
+    long result = call.getAsLong();
+    while (result == Process.BLOCKED) {
+      result = uffd.finish(pair);
+      if (result == Process.REPEAT) {
+        result = call.getAsLong();
+      }
+    }
+    return result;
   }
 
   private void mapAnonymous(Pair pair, int page, int pages, Kind kind, int argument) {
@@ -205,6 +222,10 @@ final class RandomProgram {
       expected = UserSignal.BUS_ADRERR;
     }
     int signal = pair.real.touch(address(page), write, value);
+    while (signal == UserSignal.BLOCKED) {
+      uffd.answer(pair);
+      signal = pair.real.touch(address(page), write, value);
+    }
     if (tight && signal == UserSignal.OOM_KILLED) {
       kill(pair);
       return;
@@ -241,16 +262,19 @@ final class RandomProgram {
   private void move(Pair pair, int from, int most, int argument) {
     int to = argument % WINDOW;
     int pages = Math.min(Math.min(most, WINDOW - to), Math.abs(to - from));
-    if (pages == 0 || !pair.naive.isUniform(from, pages)) {
+    if (pages == 0 || !pair.naive.isUniform(from, pages) || uffd.stopsMove(pair, from, pages)) {
       return;
     }
     long result =
-        pair.real.mremap(
-            address(from),
-            bytes(pages),
-            bytes(pages),
-            Mman.MREMAP_MAYMOVE | Mman.MREMAP_FIXED,
-            address(to));
+        finished(
+            pair,
+            () ->
+                pair.real.mremap(
+                    address(from),
+                    bytes(pages),
+                    bytes(pages),
+                    Mman.MREMAP_MAYMOVE | Mman.MREMAP_FIXED,
+                    address(to)));
     if (ranOut(pair, result)) {
       return;
     }
@@ -290,7 +314,9 @@ final class RandomProgram {
 
   private void populateWrite(Pair pair, int page, int pages) {
     NaiveSpace naive = pair.naive;
-    long result = pair.real.madvise(address(page), bytes(pages), Mman.MADV_POPULATE_WRITE);
+    long result =
+        finished(
+            pair, () -> pair.real.madvise(address(page), bytes(pages), Mman.MADV_POPULATE_WRITE));
     if (ranOut(pair, result)) {
       return;
     }
@@ -368,7 +394,7 @@ final class RandomProgram {
     }
     long result =
         on
-            ? pair.real.mlock(address(page), bytes(pages))
+            ? finished(pair, () -> pair.real.mlock(address(page), bytes(pages)))
             : pair.real.munlock(address(page), bytes(pages));
     if (ranOut(pair, result)) {
       return;

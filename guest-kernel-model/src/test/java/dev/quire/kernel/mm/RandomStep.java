@@ -38,9 +38,17 @@ record RandomStep(Action action, int process, int page, int length, int argument
     FILE_DROP(2),
     LOCK(2),
     UNLOCK(2),
-    DRAIN(2);
+    DRAIN(2),
+    UFFD_REGISTER(0),
+    UFFD_UNREGISTER(0),
+    UFFD_PROTECT(0),
+    UFFD_ZEROPAGE(0),
+    UFFD_CONTINUE(0),
+    UFFD_COPY(0),
+    UFFD_MOVE(0),
+    UFFD_CLOSE(0);
 
-    /** How often, relative to the others. */
+    /** How often, relative to the others; 0 for those of programs with userfaultfd. */
     final int weight;
 
     Action(int weight) {
