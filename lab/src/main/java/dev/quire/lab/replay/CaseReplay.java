@@ -17,20 +17,26 @@ public final class CaseReplay {
    * @throws BadGoldenException if it is not one
    */
   public static CaseResult run(GoldenCase goldenCase) {
-    Script script = goldenCase.script();
-    ScriptOp.Unsupported later = script.unsupported();
-    if (later != null) {
-      int index = script.ops().size() - 1;
-      return ended(
-          goldenCase,
-          Outcome.UNSUPPORTED,
-          "op %d '%s': this version does not run '%s'"
-              .formatted(index, script.ops().get(index).text(), later.name()));
+    return goldenCase.isSession() ? session(goldenCase) : states(goldenCase);
+  }
+
+  private static CaseResult session(GoldenCase goldenCase) {
+    SessionScript script = SessionScript.of(goldenCase);
+    if (script.unsupported() != null) {
+      return ended(goldenCase, Outcome.UNSUPPORTED, script.unsupported());
     }
+    return compared(goldenCase, replay(script));
+  }
+
+  private static CaseResult states(GoldenCase goldenCase) {
+    Script script = goldenCase.script();
     if (!script.stable()) {
       return ended(goldenCase, Outcome.SKIPPED, "its recordings did not agree (stable is false)");
     }
-    List<Difference> differences = replay(script);
+    return compared(goldenCase, replay(script));
+  }
+
+  private static CaseResult compared(GoldenCase goldenCase, List<Difference> differences) {
     return new CaseResult(
         goldenCase.name(),
         differences.isEmpty() ? Outcome.PASSED : Outcome.FAILED,
@@ -55,6 +61,27 @@ public final class CaseReplay {
         new Comparison(i, op, differences)
             .compare(
                 script.observed().get(i), seen, script.globalCountersReliable(), spuriousFaults);
+      } catch (RuntimeException e) {
+        differences.add(noAnswer(i, op.text(), e));
+        return differences;
+      }
+    }
+    try {
+      runner.end();
+    } catch (RuntimeException e) {
+      differences.add(noAnswer(ops, "end of the script", e));
+    }
+    return differences;
+  }
+
+  private static List<Difference> replay(SessionScript script) {
+    List<Difference> differences = new ArrayList<>();
+    SessionRunner runner = new SessionRunner();
+    int ops = script.ops().size();
+    for (int i = 0; i < ops; i++) {
+      SessionOp op = script.ops().get(i);
+      try {
+        new AnswerComparison(i, op, differences).compare(script.observed().get(i), runner.run(op));
       } catch (RuntimeException e) {
         differences.add(noAnswer(i, op.text(), e));
         return differences;

@@ -38,19 +38,23 @@ public final class GoldenCase {
   }
 
   /**
-   * What is to be run and compared.
+   * Whether it is a session: it says nothing of the kernel's settings, and observes what calls
+   * answer, not the state they leave.
+   */
+  boolean isSession() {
+    return !members.containsKey("config");
+  }
+
+  /**
+   * What is to be run and compared, of a case that is no session.
    *
    * @throws BadGoldenException if the case lacks something or an operation is no operation
    */
   Script script() {
     List<ScriptOp> ops = ops();
-    boolean later = ops.stream().anyMatch(op -> op.call() instanceof ScriptOp.Unsupported);
-    List<Map<String, Object>> observed = observed(ops);
+    List<Map<String, Object>> observed = observed(ops.stream().map(ScriptOp::text).toList());
     boolean stable = truth("stable");
     boolean reliable = truth("global_counters_reliable");
-    if (later) {
-      return new Script(ReplayConfig.NONE, ops, observed, stable, reliable);
-    }
     Script script = new Script(config(), ops, observed, stable, reliable);
     for (int i = 0; i < ops.size(); i++) {
       for (String field : ObservedFields.required(ops.get(i))) {
@@ -62,43 +66,50 @@ public final class GoldenCase {
     return script;
   }
 
-  private List<ScriptOp> ops() {
+  /** The operations as they stand in the file. */
+  List<String> texts() {
     if (!(members.get("ops") instanceof List<?> texts) || texts.isEmpty()) {
       throw bad("'ops' is not a list of operations");
     }
     if (texts.size() > MOST_OPS) {
       throw bad("more than " + MOST_OPS + " operations");
     }
+    List<String> ops = new ArrayList<>();
+    for (Object text : texts) {
+      if (!(text instanceof String op)) {
+        throw bad(ops.size(), "is not text");
+      }
+      ops.add(op);
+    }
+    return ops;
+  }
+
+  private List<ScriptOp> ops() {
+    List<String> texts = texts();
     List<ScriptOp> ops = new ArrayList<>();
     boolean child = false;
     boolean file = false;
     for (int i = 0; i < texts.size(); i++) {
-      if (!(texts.get(i) instanceof String text)) {
-        throw bad(i, "is not text");
-      }
+      String text = texts.get(i);
       ScriptOp op;
       try {
         op = OpParser.parse(text);
       } catch (BadOpException e) {
-        throw bad(i, "'" + shortened(text) + "': " + e.getMessage());
+        throw bad(i, text, e.getMessage());
       }
       ops.add(op);
-      if (op.call() instanceof ScriptOp.Unsupported) {
-        // What would follow is its issue's to check.
-        return ops;
-      }
       boolean needsChild = op.child() || op.call() instanceof ScriptOp.ChildExit;
       if (needsChild && !child) {
-        throw bad(i, "'" + text + "': there is no forked child");
+        throw bad(i, text, "there is no forked child");
       }
       if (op.call() instanceof ScriptOp.Fork && (child || op.child())) {
-        throw bad(i, "'" + text + "': there is a forked child already");
+        throw bad(i, text, "there is a forked child already");
       }
       if (op.call() instanceof ScriptOp.ChildExit && op.child()) {
-        throw bad(i, "'" + text + "': the parent ends the child");
+        throw bad(i, text, "the parent ends the child");
       }
       if (needsFile(op) && !file) {
-        throw bad(i, "'" + text + "': no file was opened");
+        throw bad(i, text, "no file was opened");
       }
       file |= op.call() instanceof ScriptOp.Open;
       child =
@@ -123,8 +134,9 @@ public final class GoldenCase {
     };
   }
 
-  private List<Map<String, Object>> observed(List<ScriptOp> ops) {
-    int expected = ((List<?>) members.get("ops")).size();
+  /** What was observed of each operation. */
+  List<Map<String, Object>> observed(List<String> ops) {
+    int expected = ops.size();
     if (!(members.get("observed") instanceof List<?> entries)) {
       throw bad("'observed' is not a list");
     }
@@ -139,8 +151,8 @@ public final class GoldenCase {
       @SuppressWarnings("unchecked") // JSON's objects have texts as keys
       Map<String, Object> fields = (Map<String, Object>) entry;
       Object text = fields.get("op");
-      if (text != null && !text.equals(ops.get(i).text())) {
-        throw bad(i, "is '" + ops.get(i).text() + "', but what was observed is of '" + text + "'");
+      if (text != null && !text.equals(ops.get(i))) {
+        throw bad(i, "is '" + ops.get(i) + "', but what was observed is of '" + text + "'");
       }
       observed.add(fields);
     }
@@ -170,6 +182,11 @@ public final class GoldenCase {
     int longest = 60;
     String line = text.replaceAll("\\p{Cntrl}", "?");
     return line.length() <= longest ? line : line.substring(0, longest) + "...";
+  }
+
+  /** What is wrong with an operation. */
+  BadGoldenException bad(int op, String text, String reason) {
+    return bad(op, "'" + shortened(text) + "': " + reason);
   }
 
   private BadGoldenException bad(String reason) {

@@ -5,15 +5,11 @@ import dev.quire.lab.replay.ScriptOp.Call;
 import dev.quire.lab.replay.TouchOrder.Direction;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.Set;
 import java.util.function.Function;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 
 /**
- * Parses operations: the table of all that are known. {@code c:} in front gives an operation to the
- * forked child; handles ({@code @NAME}) and helper threads ({@code tK:}) belong to operations that
- * this version does not run.
+ * Parses operations: the table of those that all scripts know. {@code c:} in front gives an
+ * operation to the forked child; what sessions know besides is {@link SessionParser}'s.
  */
 final class OpParser {
   /** mmap's PROT_READ, PROT_WRITE and PROT_EXEC (Linux, all architectures). */
@@ -25,59 +21,11 @@ final class OpParser {
   /** Pages that one touch can visit. */
   static final int MOST_TOUCHES = 1 << 20;
 
-  private static final int LONGEST = 4096;
+  static final int LONGEST = 4096;
   private static final long SEED_WITHOUT_ONE = 1;
-  private static final Pattern RUNNER = Pattern.compile("(c|t[0-9]{1,4}): ?");
-  private static final Pattern HANDLE = Pattern.compile("@[A-Za-z0-9_]{1,32} ");
+  private static final String CHILD = "c:";
 
   private static final Map<String, Function<Words, Call>> CALLS = new LinkedHashMap<>();
-
-  /** Known operations of userfaultfd scripts that need more than this version has. */
-  private static final Set<String> LATER =
-      Set.of(
-          "get",
-          "set",
-          "mem",
-          "words",
-          "peek",
-          "sysread",
-          "syswrite",
-          "vmsplice",
-          "pages",
-          "pmscan",
-          "close",
-          "dup",
-          "reopen_ro",
-          "reopen_rw",
-          "fallocate",
-          "fstat",
-          "readlink",
-          "fchmod",
-          "fcntl",
-          "lseek",
-          "pread",
-          "pwrite",
-          "rawread",
-          "rawwrite",
-          "uffd",
-          "uffd_dev",
-          "uffd_dev_ioctl",
-          "uffd_api",
-          "register",
-          "unregister",
-          "copy",
-          "zeropage",
-          "continue",
-          "poison",
-          "move",
-          "wp",
-          "wake",
-          "uffd_ioctl",
-          "poll",
-          "event",
-          "uffd_read",
-          "join",
-          "cjoin");
 
   static {
     CALLS.put("map", words -> map(words, Backing.PRIVATE));
@@ -117,38 +65,24 @@ final class OpParser {
     if (text.length() > LONGEST) {
       throw new BadOpException("longer than " + LONGEST + " characters");
     }
-    String rest = text;
-    Matcher runner = RUNNER.matcher(rest);
-    boolean child = false;
-    boolean later = false;
-    if (runner.lookingAt()) {
-      child = runner.group(1).equals("c");
-      later = !child;
-      rest = rest.substring(runner.end());
+    boolean child = text.startsWith(CHILD);
+    String own = child ? text.substring(CHILD.length()).replaceFirst("^ ", "") : text;
+    Words words = new Words(own);
+    Call call = call(words.word("an operation"), words);
+    if (call == null) {
+      throw new BadOpException("unknown operation '" + own.split(" ", -1)[0] + "'");
     }
-    String own = rest;
-    Matcher handle = HANDLE.matcher(rest);
-    if (handle.lookingAt()) {
-      later = true;
-      rest = rest.substring(handle.end());
-    }
-    return new ScriptOp(own, child, call(rest, later));
+    return new ScriptOp(own, child, call);
   }
 
-  private static Call call(String text, boolean later) {
-    Words words = new Words(text);
-    String name = words.word("an operation");
-    if (LATER.contains(name) || later && CALLS.containsKey(name)) {
-      return new ScriptOp.Unsupported(name);
-    }
+  /** The operation of a name with the words behind it, or null if there is none of that name. */
+  static Call call(String name, Words words) {
     Function<Words, Call> parser = CALLS.get(name);
     if (parser == null) {
-      throw new BadOpException("unknown operation '" + name + "'");
+      return null;
     }
     Call call = parser.apply(words);
-    if (!(call instanceof ScriptOp.Unsupported)) {
-      words.end();
-    }
+    words.end();
     return call;
   }
 
@@ -191,18 +125,13 @@ final class OpParser {
     }
     long seed = words.hasNext() ? words.number("SEED", Long.MAX_VALUE) : SEED_WITHOUT_ONE;
     long last = address + Math.max(0, count - 1) * stride * PageRange.PAGE_BYTES;
-    if (last < address || last >= PageRange.END) {
-      throw new BadOpException("the last page lies above page " + PageRange.MOST_PAGES);
-    }
+    words.last(address, last);
     return new ScriptOp.Touch(access.equals("w"), address, count, stride, direction, seed);
   }
 
   private static Call open(Words words) {
-    String kind = words.word("memfd, tmpfs, ext4 or gmem");
+    String kind = words.word("memfd, tmpfs, ext4, gmem or hugetlb");
     FileType type = FileType.named(kind);
-    if (type == null && kind.equals("hugetlb")) {
-      return new ScriptOp.Unsupported("open hugetlb");
-    }
     if (type == null) {
       throw new BadOpException("'" + kind + "' is not one of memfd, tmpfs, ext4, gmem, hugetlb");
     }

@@ -18,6 +18,16 @@ record PageRange(long address, long bytes) {
 
   static final long END = BASE + MOST_PAGES * PAGE_BYTES;
 
+  /** What scripts call {@code s}: bytes to copy from, behind all pages that they can name. */
+  static final long SOURCE = END + (1L << 30);
+
+  static final long SOURCE_BYTES = 16 << 20;
+
+  /** An address as scripts write it: its page and the byte in it. */
+  static String text(long address) {
+    return page(address) + "+0x" + Long.toHexString(Math.floorMod(address - BASE, PAGE_BYTES));
+  }
+
   /** The page number that scripts know an address by. */
   static long page(long address) {
     return Math.floorDiv(address - BASE, PAGE_BYTES);

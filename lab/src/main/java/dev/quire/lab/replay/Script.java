@@ -7,7 +7,7 @@ import java.util.Map;
  * A checked case.
  *
  * @param config of the kernel
- * @param ops to run; the last one may be the first that this version does not run
+ * @param ops to run
  * @param observed what a real kernel answered, one to one with {@code ops}
  * @param stable whether all recordings agreed about the process
  * @param globalCountersReliable whether recordings agreed about counters of the whole machine
@@ -17,10 +17,4 @@ record Script(
     List<ScriptOp> ops,
     List<Map<String, Object>> observed,
     boolean stable,
-    boolean globalCountersReliable) {
-
-  /** The first operation that this version does not run, or null. */
-  ScriptOp.Unsupported unsupported() {
-    return ops.getLast().call() instanceof ScriptOp.Unsupported unsupported ? unsupported : null;
-  }
-}
+    boolean globalCountersReliable) {}

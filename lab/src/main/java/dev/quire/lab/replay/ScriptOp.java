@@ -72,7 +72,4 @@ record ScriptOp(String text, boolean child, Call call) {
 
   /** Does nothing: what is observed is what there is. */
   record State() implements Call {}
-
-  /** A known operation that this version does not run: its case can never pass. */
-  record Unsupported(String name) implements Call {}
 }

@@ -1,6 +1,7 @@
 package dev.quire.lab.replay;
 
 import java.util.List;
+import java.util.Map;
 
 /**
  * The words of one operation, taken from left to right, each as what it must be. Numbers are
@@ -11,11 +12,24 @@ import java.util.List;
  */
 final class Words {
   private static final int MOST_DIGITS = 20;
+  private static final int HEXADECIMAL = 16;
+  private static final int DECIMAL = 10;
 
   private final List<String> words;
+  private final boolean anywhere;
   private int next;
 
   Words(String text) {
+    this(text, false);
+  }
+
+  /**
+   * @param anywhere whether addresses and lengths may be any of 64 bits, and {@code s} and {@code
+   *     s+BYTES} name the source buffer; otherwise they stay in the script's part of the address
+   *     space
+   */
+  Words(String text, boolean anywhere) {
+    this.anywhere = anywhere;
     words = List.of(text.split(" ", -1));
     for (String word : words) {
       if (word.isEmpty()) {
@@ -79,6 +93,44 @@ final class Words {
     return new BadOpException(what + " " + word + " is out of range: 0 to " + most);
   }
 
+  /** A number of 64 bits without sign. */
+  long unsigned(String what) {
+    return unsigned(what, word(what));
+  }
+
+  private static long unsigned(String what, String word) {
+    boolean hexadecimal = word.startsWith("0x");
+    String digits = hexadecimal ? word.substring(2) : word;
+    if (!digits.matches(hexadecimal ? "[0-9a-f]{1,16}" : "[0-9]{1,20}")) {
+      throw notANumber(what, word);
+    }
+    try {
+      return Long.parseUnsignedLong(digits, hexadecimal ? HEXADECIMAL : DECIMAL);
+    } catch (NumberFormatException e) {
+      throw new BadOpException(what + " " + word + " does not fit in 64 bits");
+    }
+  }
+
+  /** Names and numbers joined by {@code |}. */
+  long flags(String what, Map<String, Long> names) {
+    long flags = 0;
+    for (String flag : word(what).split("\\|", -1)) {
+      if (names.containsKey(flag)) {
+        flags |= names.get(flag);
+      } else if (flag.isEmpty() || !Character.isDigit(flag.charAt(0))) {
+        throw new BadOpException(
+            what
+                + " '"
+                + flag
+                + "' is neither a number nor one of "
+                + String.join(", ", names.keySet()));
+      } else {
+        flags |= unsigned(what, flag);
+      }
+    }
+    return flags;
+  }
+
   /** An address and a length; both ends lie in the script's part of the address space. */
   PageRange range() {
     long address = address();
@@ -88,7 +140,17 @@ final class Words {
   long address() {
     String word = word("an address");
     if (word.startsWith("=")) {
-      return number("the address", word.substring(1), PageRange.END - 1);
+      String digits = word.substring(1);
+      return anywhere
+          ? unsigned("the address", digits)
+          : number("the address", digits, PageRange.END - 1);
+    }
+    if (anywhere && word.equals("s")) {
+      return PageRange.SOURCE;
+    }
+    if (anywhere && word.startsWith("s+")) {
+      return PageRange.SOURCE
+          + number("the byte of the source", word.substring(2), PageRange.SOURCE_BYTES);
     }
     return PageRange.BASE + bytes("the address", word, PageRange.MOST_PAGES);
   }
@@ -96,17 +158,27 @@ final class Words {
   /** A length that ends at or below the end of what scripts can name. */
   long length(long address) {
     long bytes = bytes("a length");
-    if (bytes > PageRange.END - address) {
+    if (!anywhere && bytes > PageRange.END - address) {
       throw new BadOpException("the range ends above page " + PageRange.MOST_PAGES);
     }
     return bytes;
+  }
+
+  /** Fails if the last of several addresses is beyond what scripts can name. */
+  void last(long address, long last) {
+    if (!anywhere && (last < address || last >= PageRange.END)) {
+      throw new BadOpException("the last page lies above page " + PageRange.MOST_PAGES);
+    }
   }
 
   /** Pages, as bytes. */
   long bytes(String what) {
     String word = word(what);
     if (word.startsWith("=")) {
-      return number(what, word.substring(1), PageRange.MOST_PAGES * PageRange.PAGE_BYTES);
+      String digits = word.substring(1);
+      return anywhere
+          ? unsigned(what, digits)
+          : number(what, digits, PageRange.MOST_PAGES * PageRange.PAGE_BYTES);
     }
     return bytes(what, word, PageRange.MOST_PAGES);
   }

@@ -1,0 +1,141 @@
+package dev.quire.lab.replay;
+
+import dev.quire.kernel.filemap.ModelledFile;
+import dev.quire.kernel.filemap.PageCache;
+import dev.quire.kernel.mm.Errno;
+import dev.quire.kernel.mm.OpenFile;
+import dev.quire.lab.replay.Handles.Description;
+
+/** An open file of a session. */
+final class FileDescription extends Description {
+  private static final int PAGE_BYTES = PageRange.PAGE_BYTES;
+  private static final int BLOCK_BYTES = 512;
+  private static final int PERMISSIONS = 07777;
+  private static final int SEEK_SET = 0;
+  private static final int SEEK_CUR = 1;
+  private static final int SEEK_END = 2;
+  private static final int SEEK_DATA = 3;
+  private static final int SEEK_HOLE = 4;
+
+  private final FileType type;
+  private final OpenFile file;
+  private final OpenFile mapped;
+  private int mode;
+  private long position;
+
+  /** A file that was just made. */
+  FileDescription(FileType type, OpenFile file) {
+    this(type, file, file);
+  }
+
+  private FileDescription(FileType type, OpenFile file, OpenFile mapped) {
+    this.type = type;
+    this.file = file;
+    this.mapped = mapped;
+    this.mode = type.mode();
+  }
+
+  /** The file opened again. */
+  FileDescription reopened(boolean writable) {
+    file.get();
+    return new FileDescription(type, file, writable ? file : new ReadOnlyFile(file));
+  }
+
+  FileType type() {
+    return type;
+  }
+
+  /** For calls on the file. */
+  OpenFile file() {
+    return file;
+  }
+
+  /** For mappings: what they may do depends on how it was opened. */
+  OpenFile mapped() {
+    return mapped;
+  }
+
+  boolean writable() {
+    return mapped.writable();
+  }
+
+  int mode() {
+    return mode;
+  }
+
+  void setPermissions(int permissions) {
+    mode = mode & ~PERMISSIONS | permissions;
+  }
+
+  /** lseek(2). */
+  long seek(long offset, int whence) {
+    if (type == FileType.GMEM) {
+      return -Errno.ESPIPE;
+    }
+    long target =
+        switch (whence) {
+          case SEEK_SET -> offset;
+          case SEEK_CUR -> position + offset;
+          case SEEK_END -> file.size() + offset;
+          case SEEK_DATA, SEEK_HOLE -> next(offset, whence == SEEK_DATA);
+          default -> -Errno.EINVAL;
+        };
+    if (target >= 0) {
+      position = target;
+    }
+    return target;
+  }
+
+  /** The next page that is there, or that is not; behind the last is a hole. */
+  private long next(long offset, boolean there) {
+    if (offset >= file.size()) {
+      return -Errno.ENXIO;
+    }
+    long at = offset;
+    while (at < file.size() && file.cached(at / PAGE_BYTES) != there) {
+      at = (at / PAGE_BYTES + 1) * PAGE_BYTES;
+    }
+    if (at < file.size()) {
+      return at;
+    }
+    return there ? -Errno.ENXIO : file.size();
+  }
+
+  /** Where read(2) and write(2) go on. */
+  long position() {
+    return position;
+  }
+
+  void setPosition(long bytes) {
+    position = bytes;
+  }
+
+  @Override
+  void release() {
+    file.put();
+  }
+
+  /** st_blocks: what the cache holds, in units of 512 bytes. */
+  long blocks() {
+    long pages =
+        type != FileType.GMEM && file instanceof ModelledFile modelled
+            ? modelled.cache().pages()
+            : 0;
+    return pages * (PAGE_BYTES / BLOCK_BYTES);
+  }
+
+  /** The frame with a page of the file, or -1 if it is not in memory. */
+  private long frame(long pgoff) {
+    if (!(file instanceof ModelledFile modelled)) {
+      return -1;
+    }
+    long folio = modelled.cache().get(pgoff);
+    return folio == PageCache.NONE ? -1 : modelled.cache().page(folio, pgoff);
+  }
+
+  /** A byte of the file as a read(2) gives it. */
+  int load(PageBytes bytes, long offset) {
+    long frame = frame(offset / PAGE_BYTES);
+    return frame < 0 ? 0 : bytes.load(frame, (int) (offset % PAGE_BYTES));
+  }
+}

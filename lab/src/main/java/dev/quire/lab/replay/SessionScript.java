@@ -1,0 +1,45 @@
+package dev.quire.lab.replay;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * A checked session.
+ *
+ * @param ops to run
+ * @param observed what a real kernel answered, one to one with {@code ops}
+ * @param unsupported the operation that this version does not run, or null
+ */
+record SessionScript(List<SessionOp> ops, List<Map<String, Object>> observed, String unsupported) {
+  /**
+   * Reads a case that is a session.
+   *
+   * @throws BadGoldenException if it lacks something or an operation is no operation
+   */
+  static SessionScript of(GoldenCase goldenCase) {
+    List<String> texts = goldenCase.texts();
+    List<Map<String, Object>> observed = goldenCase.observed(texts);
+    List<SessionOp> ops = new ArrayList<>();
+    boolean forked = false;
+    for (int i = 0; i < texts.size(); i++) {
+      String text = texts.get(i);
+      try {
+        SessionOp op = SessionParser.parse(text);
+        if (op.needsChild() && !forked) {
+          throw goldenCase.bad(i, text, "no child was forked");
+        }
+        forked |= op.forks();
+        ops.add(op);
+      } catch (BadOpException e) {
+        throw goldenCase.bad(i, text, e.getMessage());
+      } catch (LaterOpException e) {
+        return new SessionScript(
+            ops,
+            observed,
+            "op %d '%s': this version does not run '%s'".formatted(i, text, e.getMessage()));
+      }
+    }
+    return new SessionScript(ops, observed, null);
+  }
+}
