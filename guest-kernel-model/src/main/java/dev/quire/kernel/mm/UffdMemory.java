@@ -5,6 +5,9 @@ package dev.quire.kernel.mm;
  * are checked by {@link #rangeError} before. Used on the kernel's thread.
  */
 public final class UffdMemory {
+  /** vm.mmap_min_addr by default (CONFIG_DEFAULT_MMAP_MIN_ADDR). */
+  private static final long MIN_ADDRESS = 4096;
+
   private final Kernel kernel;
   private final UffdRegions regions;
   private final UffdFill fill;
@@ -37,15 +40,12 @@ public final class UffdMemory {
         : unalignedRangeError(start, bytes);
   }
 
-  /**
-   * validate_unaligned_range: 0 or -errno. The kernels that were asked (6.18.44) let any low
-   * address pass: their mmap_min_addr is 0.
-   */
+  /** validate_unaligned_range: 0 or -errno. */
   public long unalignedRangeError(long start, long bytes) {
     boolean legal =
         (bytes & kernel.pageBytes() - 1) == 0
             && bytes > 0
-            && start >= 0
+            && start >= MIN_ADDRESS
             && start < kernel.taskSize()
             && bytes <= kernel.taskSize() - start;
     return legal ? 0 : -Errno.EINVAL;
