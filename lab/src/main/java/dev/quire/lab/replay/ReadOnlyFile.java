@@ -88,6 +88,11 @@ record ReadOnlyFile(OpenFile file) implements OpenFile {
   }
 
   @Override
+  public void replaceFolio(long folio, long by) {
+    file.replaceFolio(folio, by);
+  }
+
+  @Override
   public long hugeFolio(long pgoff) {
     return file.hugeFolio(pgoff);
   }
