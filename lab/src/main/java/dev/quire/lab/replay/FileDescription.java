@@ -117,10 +117,7 @@ final class FileDescription extends Description {
 
   /** st_blocks: what the cache holds, in units of 512 bytes. */
   long blocks() {
-    long pages =
-        type != FileType.GMEM && file instanceof ModelledFile modelled
-            ? modelled.cache().pages()
-            : 0;
+    long pages = type == FileType.GMEM ? 0 : file.cachedPages();
     return pages * (PAGE_BYTES / BLOCK_BYTES);
   }
 

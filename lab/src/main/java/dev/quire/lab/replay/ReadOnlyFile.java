@@ -78,6 +78,11 @@ record ReadOnlyFile(OpenFile file) implements OpenFile {
   }
 
   @Override
+  public long cachedPages() {
+    return file.cachedPages();
+  }
+
+  @Override
   public boolean cached(long pgoff) {
     return file.cached(pgoff);
   }
@@ -95,6 +100,11 @@ record ReadOnlyFile(OpenFile file) implements OpenFile {
   @Override
   public long hugeFolio(long pgoff) {
     return file.hugeFolio(pgoff);
+  }
+
+  @Override
+  public void replaceFolio(long folio, long by) {
+    file.replaceFolio(folio, by);
   }
 
   @Override
