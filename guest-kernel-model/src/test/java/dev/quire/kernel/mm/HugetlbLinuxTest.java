@@ -291,6 +291,29 @@ class HugetlbLinuxTest {
         """);
   }
 
+  /** What the parent lets go while a child still maps it is unreserved before it was freed. */
+  @Test
+  void theParentGoesFirst() {
+    pool.resize(3);
+    anon(0, 2 * H);
+    write(0);
+    Process child = process.fork();
+    advise(0, H, Mman.MADV_DONTNEED);
+    pool();
+    write(0);
+    pool();
+    advise(0, H, Mman.MADV_DONTNEED);
+    pool();
+    unmap(0, 2 * H);
+    pool();
+    touch(child, 0, false);
+    touch(child, 0, true);
+    pool();
+    child.exit();
+    pool();
+    is("+0 0 0 2/1/0/3 0 1/0/0/3 0 2/1/0/3 0 2/-1/0/3 0 0 2/-1/0/3 3/0/0/3");
+  }
+
   @Test
   void anOwnerWithoutMemoryForItsCopy() {
     pool.resize(2);

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.quire.kernel.filemap.ModelledFiles;
 import dev.quire.kernel.page.HugetlbPool;
+import dev.quire.mmu.FakeKernelPteFormat;
 import org.junit.jupiter.api.Test;
 
 class HugetlbTest {
@@ -132,5 +133,31 @@ class HugetlbTest {
     assertThat(test.advise(0, 100, Mman.MADV_DONTNEED)).isZero();
     assertThat(test.protect(0, HUGE, Mman.PROT_READ)).isZero();
     assertThat(test.mappings()).containsExactly("0+512 r--p", "512+512 rw-p");
+  }
+
+  /** One entry of the level above PMDs maps 1 GiB. */
+  @Test
+  void gigabytePages() {
+    KernelConfig config = KernelConfig.of(HostArchitecture.X86_64, HostGranule.BASE_4K, 1L << 20);
+    Kernel large = new Kernel(config, new FakeKernelPteFormat());
+    large.setFileSystems(ModelledFiles.of(large));
+    HugetlbSize size = large.hugetlb().size(1L << 30);
+    assertThat(size.level()).isEqualTo(2);
+    assertThat(size.pool().resize(2)).isEqualTo(2);
+    long before = KernelAudit.inUse(large);
+    Process parent = large.spawn();
+    int flags = MAP_ANON | Mman.MAP_HUGETLB | 30 << Mman.MAP_HUGE_SHIFT;
+    long at = TestKernel.BASE;
+    assertThat(parent.mmap(at, 1L << 30, TestKernel.READ_WRITE, flags, null, 0)).isEqualTo(at);
+    assertThat(parent.touch(at + (300 << 20), true)).isEqualTo(UserSignal.NONE);
+    assertThat(parent.pageTables()).isEqualTo(large.format().hardware().rootLevel() - 1);
+    Process child = parent.fork();
+    assertThat(child.touch(at + (700 << 20), true)).isEqualTo(UserSignal.NONE);
+    assertThat(child.smaps().getFirst().privateHugetlbKb()).isEqualTo(1 << 20);
+    assertThat(size.pool().free()).isZero();
+    parent.exit();
+    child.exit();
+    assertThat(size.pool().free()).isEqualTo(2);
+    assertThat(KernelAudit.inUse(large)).isEqualTo(before);
   }
 }
