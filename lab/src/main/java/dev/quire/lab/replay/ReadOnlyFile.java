@@ -103,11 +103,6 @@ record ReadOnlyFile(OpenFile file) implements OpenFile {
   }
 
   @Override
-  public void replaceFolio(long folio, long by) {
-    file.replaceFolio(folio, by);
-  }
-
-  @Override
   public void get() {
     file.get();
   }
