@@ -60,6 +60,7 @@ public final class Stage2Mmu implements GuestMemfdUser {
   private final Stage2Tables tables;
   private final List<Stage2Listener> listeners = new ArrayList<>();
 
+  private boolean twoDimensional = true;
   private MemoryFault memoryFault;
 
   /** Null where all memory is shared. */
@@ -239,7 +240,18 @@ public final class Stage2Mmu implements GuestMemfdUser {
     if (flags != 0 || ((gpa | bytes) & mask) != 0 || Long.compareUnsigned(gpa + bytes, gpa) <= 0) {
       return new PreFault(-Errno.EINVAL, gpa, bytes, 0);
     }
+    if (!twoDimensional) {
+      return new PreFault(-Errno.EOPNOTSUPP, gpa, bytes, 0);
+    }
     return preFault(new PreFault(0, gpa, bytes, 0));
+  }
+
+  /**
+   * Answers as a KVM that shadows the guest's own tables, as in a virtual machine without nested
+   * paging: nothing can be pre-faulted.
+   */
+  public void withoutTwoDimensionalPaging() {
+    twoDimensional = false;
   }
 
   /** Goes on with a call that slept in a userfaultfd. */

@@ -6,6 +6,7 @@ import dev.quire.emulator.boot.GuestArchitecture;
 import dev.quire.emulator.boot.GuestFile;
 import dev.quire.kernel.kvm.HostEventPlan;
 import dev.quire.kernel.mm.HostPagePolicy;
+import dev.quire.kernel.mm.KernelProfile;
 import dev.quire.lab.cli.GuestRunner.GuestRun;
 import dev.quire.lab.preset.Preset;
 import dev.quire.lab.report.JsonLines;
@@ -81,6 +82,16 @@ public final class BootCommand implements Callable<Integer> {
   HostPagePolicy hostPages;
 
   @Option(
+      names = "--host-kernel",
+      paramLabel = "PROFILE",
+      defaultValue = "linux-6.18",
+      converter = ProfileConverter.class,
+      description =
+          "Which kernel the host runs: linux-6.18, linux-7.1 or rfc-write, each also with"
+              + " +memory-attributes (default: ${DEFAULT-VALUE}).")
+  KernelProfile hostKernel;
+
+  @Option(
       names = "--fragmentation",
       paramLabel = "F",
       defaultValue = "0",
@@ -151,7 +162,8 @@ public final class BootCommand implements Callable<Integer> {
             timeout(),
             tlbs,
             checkedFragmentation(),
-            hostEvents);
+            hostEvents,
+            hostKernel);
     try (JsonLines json = common.openJson(invocation)) {
       if (json != null) {
         json.manifest(Build.manifest(invocation, common.seed, config(request, choice, presets)));
@@ -308,6 +320,7 @@ public final class BootCommand implements Callable<Integer> {
     config.put("initrd", initrd);
     config.put("command_line", request.commandLine());
     config.put("host_pages", hostPages.name());
+    config.put("host_kernel", hostKernel.toString());
     config.put("fragmentation", fragmentation);
     config.put("host_events", hostEvents == null ? null : hostEvents.toString());
     config.put("memory_hash", memoryHash);
@@ -324,6 +337,18 @@ public final class BootCommand implements Callable<Integer> {
     public HostEventPlan convert(String text) {
       try {
         return HostEventPlan.parse(text);
+      } catch (IllegalArgumentException e) {
+        throw new TypeConversionException(e.getMessage());
+      }
+    }
+  }
+
+  /** Lets picocli parse a host kernel by its name. */
+  static final class ProfileConverter implements ITypeConverter<KernelProfile> {
+    @Override
+    public KernelProfile convert(String name) {
+      try {
+        return KernelProfile.parse(name);
       } catch (IllegalArgumentException e) {
         throw new TypeConversionException(e.getMessage());
       }

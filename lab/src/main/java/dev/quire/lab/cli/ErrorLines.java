@@ -20,7 +20,6 @@ final class ErrorLines implements IParameterExceptionHandler, IExecutionExceptio
   /** Parts of the command line's contract that this version does not have. */
   private static final List<String> NOT_YET =
       List.of(
-          "--host-kernel",
           "--tlb",
           "--measure",
           "--report",

@@ -34,7 +34,8 @@ final class MachineRunner implements GuestRunner {
               console,
               measureConfig(settings),
               settings.fragmentation(),
-              settings.hostEvents());
+              settings.hostEvents(),
+              settings.hostKernel());
       return new MachineRun(VirtualMachine.create(config, plan), settings.timeout());
     } catch (OutOfMemoryError e) {
       throw CommandFailure.usage(

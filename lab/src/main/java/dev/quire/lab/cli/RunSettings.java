@@ -2,6 +2,7 @@ package dev.quire.lab.cli;
 
 import dev.quire.kernel.kvm.HostEventPlan;
 import dev.quire.kernel.mm.HostPagePolicy;
+import dev.quire.kernel.mm.KernelProfile;
 import dev.quire.mmu.tlb.TlbGeometry;
 import java.time.Duration;
 import java.util.List;
@@ -16,6 +17,7 @@ import java.util.List;
  * @param tlbs geometries to measure; none in a functional run
  * @param fragmentation probability that the host has no folio of an order that it wants, 0 to 1
  * @param hostEvents how the host disturbs the guest; null if it does not
+ * @param hostKernel which kernel the host runs
  */
 public record RunSettings(
     HostPagePolicy hostPages,
@@ -24,4 +26,5 @@ public record RunSettings(
     Duration timeout,
     List<TlbGeometry> tlbs,
     double fragmentation,
-    HostEventPlan hostEvents) {}
+    HostEventPlan hostEvents,
+    KernelProfile hostKernel) {}

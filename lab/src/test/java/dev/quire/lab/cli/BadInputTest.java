@@ -91,6 +91,8 @@ class BadInputTest {
         "boot hello-x86_64 --memory much              | 'much' is not a memory size",
         "boot hello-x86_64 --memory -64M              | '-64M' is not a memory size",
         "boot hello-x86_64 --smp 0                    | --smp 0 is not positive",
+        "boot hello-x86_64 --host-kernel linux-6.17   | unknown host kernel 'linux-6.17'; choose"
+            + " one",
         "boot hello-x86_64 --host-pages 3k            | unknown host page policy '3k'; choose one"
             + " of",
         "boot hello-arm64 --host-pages 4k+contpte     | +contpte goes with mthp-64k, mthp-128k",

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.quire.emulator.boot.BootRequest;
 import dev.quire.emulator.boot.GuestArchitecture;
 import dev.quire.kernel.mm.HostPagePolicy;
+import dev.quire.kernel.mm.KernelProfile;
 import dev.quire.lab.report.RunOutcome.Status;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -73,6 +74,8 @@ class BootCommandTest {
             initrd.toString(),
             "--host-pages",
             "thp",
+            "--host-kernel",
+            "rfc-write+memory-attributes",
             "--seed",
             "7",
             "--max-instructions",
@@ -91,6 +94,7 @@ class BootCommandTest {
     assertThat(request.initrd().bytes()).asString().isEqualTo("abc");
     RunSettings settings = quire.runner.settings;
     assertThat(settings.hostPages()).isEqualTo(HostPagePolicy.THP);
+    assertThat(settings.hostKernel()).hasToString("rfc-write+memory-attributes");
     assertThat(settings.seed()).isEqualTo(7);
     assertThat(settings.maxInstructions()).isEqualTo(5000);
     assertThat(settings.timeout()).isEqualTo(Duration.ofMillis(2500));
@@ -105,6 +109,7 @@ class BootCommandTest {
     assertThat(quire.runner.settings.maxInstructions()).isEqualTo(Long.MAX_VALUE);
     assertThat(quire.runner.settings.timeout()).isNull();
     assertThat(quire.runner.settings.hostPages()).isEqualTo(HostPagePolicy.BASE);
+    assertThat(quire.runner.settings.hostKernel()).isEqualTo(KernelProfile.LINUX_6_18);
     assertThat(request.initrd()).isNull();
   }
 
