@@ -166,6 +166,25 @@ class BadHandlersTest {
 
   /** Woken without a page, a vCPU asks again; for ever, if it must. */
   @Test
+  void itWakesAndGivesNothing() {
+    RestoreResult result =
+        RestoredGuests.restore(
+            snapshot,
+            "uffd-copy",
+            RestoredGuests.settings("4k")
+                .withHandler(
+                    answer ->
+                        new Failing() {
+                          @Override
+                          void bad(PageFault fault, UffdOps ops) {
+                            ops.wake(fault.address(), 4096);
+                          }
+                        }));
+    assertThat(result.status()).isEqualTo(RunStatus.HANDLER_DEAD);
+    assertThat(result.reason()).contains("trial", "again and again");
+  }
+
+  @Test
   void itStaysSilent() {
     CountDownLatch never = new CountDownLatch(1);
     assertDead(

@@ -71,6 +71,9 @@ public final class RestoreRun implements AutoCloseable {
     @Override
     public void begin() {
       host.meter().enter(Share.FAULT);
+      if (service != null) {
+        service.beginAccess();
+      }
     }
 
     @Override

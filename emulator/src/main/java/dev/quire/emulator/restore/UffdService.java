@@ -15,6 +15,12 @@ import java.util.function.BooleanSupplier;
  * it makes. Machine thread only.
  */
 final class UffdService implements HostWait, UffdCalls, AutoCloseable {
+  /**
+   * Messages about one access after which its handler is no help. Two are needed where a page was
+   * missing and then is write-protected.
+   */
+  private static final int MOST_REPEATS = 64;
+
   /** Where a handler maps the file behind guest memory. */
   private static final long FILL_ADDRESS = 1L << 41;
 
@@ -31,6 +37,9 @@ final class UffdService implements HostWait, UffdCalls, AutoCloseable {
 
   /** What a vCPU waits for now; null while nobody waits. */
   private PageFault waiting;
+
+  /** Messages about one access, woken without being helped. */
+  private int repeats;
 
   private long messages;
   private long ioctls;
@@ -122,6 +131,11 @@ final class UffdService implements HostWait, UffdCalls, AutoCloseable {
     return threads.wallNanos();
   }
 
+  /** A vCPU's access begins. */
+  void beginAccess() {
+    repeats = 0;
+  }
+
   @Override
   public String await(long gpa, boolean write) {
     UffdMessage message = uffd.read();
@@ -130,9 +144,14 @@ final class UffdService implements HostWait, UffdCalls, AutoCloseable {
     }
     messages++;
     PageFault fault = pageFault(message);
-    String dead = answer(fault);
+    if (repeats++ == MOST_REPEATS) {
+      dead = true;
+      return "handler '%s' wakes the %s again and again without a page"
+          .formatted(threads.handler().name(), fault);
+    }
+    String problem = answer(fault);
     host.meter().enter(Share.FAULT);
-    return dead;
+    return problem;
   }
 
   private PageFault pageFault(UffdMessage message) {
