@@ -92,7 +92,7 @@ public final class MemSlot {
   }
 
   /** The page of its guest_memfd that a gfn is, in the host's base pages. */
-  long pgoffOf(long gfn) {
+  public long pgoffOf(long gfn) {
     return pgoff + (gfn - baseGfn >>> baseOrder);
   }
 
