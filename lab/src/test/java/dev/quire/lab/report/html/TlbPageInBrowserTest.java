@@ -1,17 +1,13 @@
 package dev.quire.lab.report.html;
 
+import static dev.quire.lab.report.html.PagesInBrowser.count;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.assertj.core.api.Assumptions.assumeThat;
 
-import java.io.File;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -19,64 +15,22 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /** Opens pages in headless Chromium, without network; skipped where there is none. */
 class TlbPageInBrowserTest {
-  private static final long LONGEST_SECONDS = 60;
-  private static Path browser;
+  private PagesInBrowser browser;
 
   @TempDir Path folder;
 
-  @BeforeAll
-  static void findBrowser() {
-    for (String name : List.of("chromium", "chromium-browser", "google-chrome")) {
-      for (String on : System.getenv().getOrDefault("PATH", "").split(File.pathSeparator, -1)) {
-        if (browser == null && !on.isEmpty() && Files.isExecutable(Path.of(on, name))) {
-          browser = Path.of(on, name);
-        }
-      }
-    }
-    assumeThat(browser).as("a Chromium on the PATH").isNotNull();
+  @BeforeEach
+  void findBrowser() {
+    browser = PagesInBrowser.find(folder);
   }
 
-  /** The document after its scripts ran; fails on any word in the browser's console. */
   private String open(String page, String... options) throws Exception {
-    Path file = Files.writeString(folder.resolve("page.html"), page);
-    Path dom = folder.resolve("dom.html");
-    Path log = folder.resolve("log.txt");
-    List<String> command =
-        new ArrayList<>(
-            List.of(
-                browser.toString(),
-                "--headless",
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-dev-shm-usage",
-                "--host-resolver-rules=MAP * ~NOTFOUND",
-                "--user-data-dir=" + folder.resolve("profile"),
-                "--virtual-time-budget=10000",
-                "--enable-logging=stderr",
-                "--dump-dom"));
-    command.addAll(List.of(options));
-    command.add(file.toUri().toString());
-    Process process =
-        new ProcessBuilder(command)
-            .redirectOutput(dom.toFile())
-            .redirectError(log.toFile())
-            .start();
-    try {
-      assertThat(process.waitFor(LONGEST_SECONDS, TimeUnit.SECONDS)).isTrue();
-    } finally {
-      process.destroyForcibly().waitFor();
-    }
-    assertThat(Files.readString(log)).doesNotContain("CONSOLE");
-    return Files.readString(dom);
+    return browser.open(page, options);
   }
 
   /** A page's document from its first plot's figure to the data of the plots. */
   private static String figures(String dom) {
     return dom.substring(dom.indexOf("<figure>"), dom.indexOf("id=\"plots\""));
-  }
-
-  private static int count(String text, String part) {
-    return text.split(part, -1).length - 1;
   }
 
   @ParameterizedTest

@@ -1,0 +1,47 @@
+package dev.quire.lab.report.html;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+
+class RestorePageTest {
+  private final String page =
+      RestorePage.of(RestorePoints.manifest(), RestorePoints.points(), RestorePoints.timelines());
+
+  @Test
+  void theTableHasEveryRestoreWithTheBasisOfItsFigures() {
+    String table = page.substring(page.indexOf("<table"), page.indexOf("</table>"));
+    assertThat(table)
+        .contains("eager-memcpy on gmem", "uffd-copy on 4k", "demand on 4k")
+        .contains("16,384", "276", "21.500", "1.250", "31.0")
+        .contains("as expected", "DIFFERS", "01234567")
+        .contains("counted", "modelled: x86-2025-03", "wall clock");
+  }
+
+  @Test
+  void theHeadingSaysWhatWasRestored() {
+    String heading = page.substring(page.indexOf("<header>"), page.indexOf("</header>"));
+    assertThat(heading).contains("gups-x86_64", "64 MiB", "0.1.0");
+  }
+
+  @Test
+  void everyRestoreHasBothPlots() {
+    // One figure of latencies, then two plots a restore.
+    assertThat(page.split("class=\"plot wide\"", -1)).hasSize(1 + 1 + 2 * 3);
+  }
+
+  @Test
+  void itNeedsNothingElse() {
+    String own = page.substring(0, page.indexOf("<script>"));
+    assertThat(own).doesNotContain("http:", "https:", "src=", "@import");
+  }
+
+  @Test
+  void noRestoreIsNoPage() {
+    assertThatThrownBy(() -> RestorePage.of(Map.of(), List.of(), List.of()))
+        .hasMessageContaining("no result line");
+  }
+}
