@@ -1,7 +1,6 @@
 package dev.quire.kernel.mm;
 
 import dev.quire.kernel.page.Fragmentation;
-import dev.quire.kernel.stat.KernelCounters;
 import dev.quire.mmu.Order;
 import dev.quire.mmu.Protection;
 import dev.quire.mmu.Translation;
@@ -9,28 +8,20 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * A host address space of regions filled on first touch, of a {@link HostPagePolicy}. Simpler than
- * Linux in three ways: a first read gets a frame of its own instead of the shared zero page, a
- * partly discarded folio keeps its frames until all of it is gone, and a large folio of which a
- * base page was copied on write is split at once.
+ * A host address space of regions filled on first touch, of a {@link HostPagePolicy}: where
+ * addresses alone matter, as behind a stream. Simpler than Linux ({@link KernelAddressSpace}) in
+ * two ways: a first read gets a frame of its own instead of the shared zero page, and a partly
+ * discarded folio keeps its frames until all of it is gone.
  *
  * <p>Frames are zeroed when they are given back, so that fresh ones need no touch of their storage.
  */
-public final class DemandAddressSpace implements GuestBacking {
+public final class DemandAddressSpace implements HostAddressSpace {
   private static final long ABSENT = MappedRegion.ABSENT;
-  private static final long UNMAPPED = MappedRegion.UNMAPPED;
-
-  /** What an entry has for the right to write. */
-  private static final long WRITABLE = Translation.of(0, Protection.WRITE, 0, 0);
-
-  /** Folios as large are not moved (Linux v6.18 mm/hugetlb.c, hugepage_movable_supported). */
-  private static final int GIGANTIC = Order.SIZE_1G;
 
   private final FrameStorage storage;
   private final FrameAllocator frames;
   private final HostPagePolicy policy;
   private final Fragmentation fragmentation;
-  private final HostEventCounts counts;
   private final int baseOrder;
   private final List<MappedRegion> regions = new ArrayList<>();
   private final List<MmuNotifier> notifiers = new ArrayList<>();
@@ -51,17 +42,6 @@ public final class DemandAddressSpace implements GuestBacking {
       FrameAllocator frames,
       HostPagePolicy policy,
       Fragmentation fragmentation) {
-    this(storage, frames, policy, fragmentation, new KernelCounters());
-  }
-
-  /** As above; what is done is counted in {@code counters}. */
-  public DemandAddressSpace(
-      FrameStorage storage,
-      FrameAllocator frames,
-      HostPagePolicy policy,
-      Fragmentation fragmentation,
-      KernelCounters counters) {
-    this.counts = new HostEventCounts(counters, policy);
     this.storage = storage;
     this.frames = frames;
     this.policy = policy;
@@ -69,7 +49,7 @@ public final class DemandAddressSpace implements GuestBacking {
     this.baseOrder = policy.granule().baseOrder();
   }
 
-  @Override
+  /** Maps {@code bytes} at {@code hva}, absent at first. */
   public void map(long hva, long bytes) {
     requirePages(hva, bytes);
     if (((hva | bytes) & Order.offsetMask(baseOrder)) != 0) {
@@ -86,7 +66,7 @@ public final class DemandAddressSpace implements GuestBacking {
     regions.add(new MappedRegion(hva, bytes));
   }
 
-  @Override
+  /** madvise(MADV_DONTNEED): mappings stay, the next touch finds zeros. */
   public void discard(long hva, long bytes) {
     requirePages(hva, bytes);
     invalidateStart(hva, bytes);
@@ -107,18 +87,16 @@ public final class DemandAddressSpace implements GuestBacking {
       return Translation.failure(NOT_MAPPED);
     }
     long present = region.entry(hva);
-    return present == ABSENT ? firstTouch(region, hva) : touch(region, hva, present, write);
+    return present == ABSENT ? firstTouch(region, hva) : present;
   }
 
   private long firstTouch(MappedRegion region, long hva) {
-    counts.fault();
     for (int order = policy.order(); order > baseOrder; order = policy.orderAtMost(order - 1)) {
       if (region.isFree(hva, order)) {
         long pfn = denied(hva, order) ? FrameAllocator.NONE : frames.allocate(order);
         if (pfn != FrameAllocator.NONE) {
           return install(region, hva, pfn, order);
         }
-        counts.fallback(order);
       }
     }
     if (policy.reserved()) {
@@ -130,44 +108,6 @@ public final class DemandAddressSpace implements GuestBacking {
         : install(region, hva, pfn, baseOrder);
   }
 
-  /** A folio that is there: mapped again if it was not, and given the right to write. */
-  private long touch(MappedRegion region, long hva, long present, boolean write) {
-    long entry = present;
-    if ((entry & UNMAPPED) != 0) {
-      counts.fault();
-      entry = change(region, hva, 0, UNMAPPED);
-    }
-    if (write && (Translation.rights(entry) & Protection.WRITE) == 0) {
-      counts.fault();
-      if (policy.memory() == HostMemoryKind.ANONYMOUS) {
-        return copyOnWrite(region, hva);
-      }
-      counts.reused();
-      entry = change(region, hva, WRITABLE, 0);
-    }
-    return entry;
-  }
-
-  private long copyOnWrite(MappedRegion region, long hva) {
-    long pfn = frames.allocate(baseOrder);
-    if (pfn == FrameAllocator.NONE) {
-      return Translation.failure(OUT_OF_MEMORY);
-    }
-    counts.allocated(baseOrder);
-    split(hva);
-    long old = region.entry(hva);
-    long first = hva & -Order.bytes(baseOrder);
-    long oldPfn = basePfn(old, baseOrder);
-    invalidateStart(first, Order.bytes(baseOrder));
-    storage.copy(oldPfn, pfn, baseOrder);
-    region.set(first, baseOrder, Translation.of(pfn, Protection.ALL, baseOrder, baseOrder));
-    storage.zero(oldPfn, baseOrder);
-    frames.free(oldPfn, baseOrder);
-    counts.freed(baseOrder);
-    invalidateEnd(first, Order.bytes(baseOrder));
-    return region.entry(hva);
-  }
-
   private boolean denied(long hva, int order) {
     return !policy.reserved() && fragmentation.denies(hva >>> Order.shift(order), order);
   }
@@ -176,9 +116,7 @@ public final class DemandAddressSpace implements GuestBacking {
   public long lookup(long hva) {
     MappedRegion region = regionOf(hva);
     long present = region == null ? ABSENT : region.entry(hva);
-    return present == ABSENT || (present & UNMAPPED) != 0
-        ? Translation.failure(NOT_MAPPED)
-        : present;
+    return present == ABSENT ? Translation.failure(NOT_MAPPED) : present;
   }
 
   @Override
@@ -189,172 +127,6 @@ public final class DemandAddressSpace implements GuestBacking {
   @Override
   public long residentPages() {
     return residentPages;
-  }
-
-  @Override
-  public boolean unmap(long hva, long bytes) {
-    return policy.memory() != HostMemoryKind.GUEST_MEMFD && changeRange(hva, bytes, UNMAPPED, 0);
-  }
-
-  @Override
-  public boolean writeProtect(long hva, long bytes) {
-    return policy.memory() != HostMemoryKind.GUEST_MEMFD && changeRange(hva, bytes, 0, WRITABLE);
-  }
-
-  @Override
-  public boolean splitMapping(long hva) {
-    MappedRegion region = regionOf(hva);
-    long entry = region == null ? ABSENT : region.entry(hva);
-    if (entry == ABSENT || policy.reserved() || Translation.stage1Order(entry) == baseOrder) {
-      return false;
-    }
-    int order = Translation.order(entry);
-    if (order < policy.granule().pmdOrder()) {
-      return false;
-    }
-    counts.splitMapping();
-    setFolio(region, hva, entry, baseEntry(entry, order));
-    return true;
-  }
-
-  /** The entry of a folio's first page, mapped by base entries; rights and state as they are. */
-  private long baseEntry(long entry, int folioOrder) {
-    return Translation.of(
-            basePfn(entry, Translation.order(entry)),
-            Translation.rights(entry),
-            folioOrder,
-            baseOrder)
-        | entry & UNMAPPED;
-  }
-
-  @Override
-  public boolean split(long hva) {
-    MappedRegion region = regionOf(hva);
-    long entry = region == null ? ABSENT : region.entry(hva);
-    if (entry == ABSENT || policy.reserved() || Translation.order(entry) == baseOrder) {
-      return false;
-    }
-    counts.split(Translation.order(entry));
-    setFolio(region, hva, entry, baseEntry(entry, baseOrder));
-    return true;
-  }
-
-  @Override
-  public boolean migrate(long hva) {
-    MappedRegion region = regionOf(hva);
-    long entry = region == null ? ABSENT : region.entry(hva);
-    if (entry == ABSENT || policy.memory() == HostMemoryKind.GUEST_MEMFD) {
-      return false;
-    }
-    int order = Translation.order(entry);
-    if (order >= GIGANTIC) {
-      return false;
-    }
-    long pfn = frames.allocate(order);
-    if (pfn == FrameAllocator.NONE) {
-      return false;
-    }
-    counts.migrated(order);
-    long oldPfn = basePfn(entry, order);
-    long first = hva & -Order.bytes(order);
-    invalidateStart(first, Order.bytes(order));
-    storage.copy(oldPfn, pfn, order);
-    region.set(first, order, (entry & ~Translation.PFN_MASK) | pfn);
-    storage.zero(oldPfn, order);
-    frames.free(oldPfn, order);
-    invalidateEnd(first, Order.bytes(order));
-    return true;
-  }
-
-  @Override
-  public boolean collapse(long hva) {
-    int order = policy.granule().pmdOrder();
-    long first = hva & -Order.bytes(order);
-    MappedRegion region = regionOf(hva);
-    if (region == null
-        || !policy.hasPmdFolios()
-        || !region.covers(first, Order.bytes(order))
-        || !isWorthCollapsing(region, first, order)) {
-      return false;
-    }
-    long pfn = denied(hva, order) ? FrameAllocator.NONE : frames.allocate(order);
-    counts.collapse(pfn != FrameAllocator.NONE);
-    if (pfn == FrameAllocator.NONE) {
-      return false;
-    }
-    invalidateStart(first, Order.bytes(order));
-    long end = first + Order.bytes(order);
-    for (long at = first; at < end; ) {
-      long entry = region.entry(at);
-      int folio = entry == ABSENT ? 0 : Translation.order(entry);
-      if (entry != ABSENT) {
-        long oldPfn = Translation.pfn(entry);
-        storage.copy(oldPfn, pfn + (at - first >>> Order.BASE_PAGE_SHIFT), folio);
-        release(oldPfn, folio);
-      }
-      at += Order.bytes(folio);
-    }
-    region.set(first, order, Translation.of(pfn, Protection.ALL, order, order));
-    residentPages += 1L << order;
-    invalidateEnd(first, Order.bytes(order));
-    return true;
-  }
-
-  /** Whether something is there and one entry does not map all of it. */
-  private static boolean isWorthCollapsing(MappedRegion region, long first, int order) {
-    long end = first + Order.bytes(order);
-    for (long at = first; at < end; at += Order.bytes(0)) {
-      long entry = region.entry(at);
-      if (entry != ABSENT) {
-        return Translation.stage1Order(entry) < order;
-      }
-    }
-    return false;
-  }
-
-  /** Changes bits of every folio of a range that has not got them so; tells whether any had not. */
-  private boolean changeRange(long hva, long bytes, long set, long clear) {
-    requirePages(hva, bytes);
-    boolean changed = false;
-    for (MappedRegion region : regions) {
-      long at = Math.max(hva, region.hva);
-      long end = Math.min(hva + bytes, region.hva + region.bytes);
-      while (at < end) {
-        long entry = region.entry(at);
-        int order = entry == ABSENT ? 0 : Translation.order(entry);
-        long first = at & -Order.bytes(order);
-        if (entry != ABSENT && (entry & set) == set && (entry & clear) == 0) {
-          at = first + Order.bytes(order);
-          continue;
-        }
-        if (entry != ABSENT) {
-          invalidateStart(first, Order.bytes(order));
-          change(region, at, set, clear);
-          invalidateEnd(first, Order.bytes(order));
-          changed = true;
-        }
-        at = first + Order.bytes(order);
-      }
-    }
-    return changed;
-  }
-
-  /** Changes bits of the folio at {@code hva} and gives the entry of that page. */
-  private static long change(MappedRegion region, long hva, long set, long clear) {
-    long entry = region.entry(hva);
-    int order = Translation.order(entry);
-    long head = (entry & ~Translation.PFN_MASK) | basePfn(entry, order);
-    region.set(hva & -Order.bytes(order), order, (head | set) & ~clear);
-    return region.entry(hva);
-  }
-
-  /** Gives the folio at {@code hva} other entries, after whoever uses the old ones was told. */
-  private void setFolio(MappedRegion region, long hva, long old, long head) {
-    int order = Translation.order(old);
-    long first = hva & -Order.bytes(order);
-    invalidateStart(first, Order.bytes(order));
-    region.set(first, order, head);
-    invalidateEnd(first, Order.bytes(order));
   }
 
   private static long basePfn(long entry, int order) {
@@ -386,7 +158,6 @@ public final class DemandAddressSpace implements GuestBacking {
   /** Maps the whole folio, as Linux does, and gives the entry of {@code hva}. */
   private long install(MappedRegion region, long hva, long pfn, int order) {
     region.set(hva & -Order.bytes(order), order, Translation.of(pfn, Protection.ALL, order, order));
-    counts.faultedIn(order);
     residentPages += 1L << order;
     return region.entry(hva);
   }
@@ -419,7 +190,6 @@ public final class DemandAddressSpace implements GuestBacking {
   private void release(long pfn, int order) {
     storage.zero(pfn, order);
     frames.free(pfn, order);
-    counts.freed(order);
     residentPages -= 1L << order;
   }
 

@@ -7,14 +7,10 @@ import java.util.Arrays;
 /**
  * One mapping of a {@link DemandAddressSpace}: an entry for each 4 KiB page, or one for 2 MiB where
  * a folio is at least as large. An entry is a {@link Translation} whose order is the folio's and
- * whose stage-1 order that of the largest entry that may map it, with {@link #UNMAPPED} if the
- * folio is there but no page table maps it.
+ * whose stage-1 order that of the largest entry that may map it.
  */
 final class MappedRegion {
   static final long ABSENT = 0;
-
-  /** A bit that {@link Translation} does not use. */
-  static final long UNMAPPED = 1L << 44;
 
   private static final int BLOCK_ORDER = Order.SIZE_2M;
   private static final int BLOCK_SHIFT = Order.BASE_PAGE_SHIFT + BLOCK_ORDER;

@@ -15,8 +15,7 @@ import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Predicate;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.api.Test;
 
 /**
  * After each host event the second stage has no entry left of before, and every vCPU was told of
@@ -33,11 +32,10 @@ class HostEventStaleEntryTest {
   private GuestBacking space;
   private Stage2Mmu stage2;
 
-  private void host(boolean onKernel, String policy) {
+  private void host(String policy) {
     HostPagePolicy pages = HostPagePolicy.parse(policy);
     memory = new HostMemory(Arena.ofAuto().allocate(64 * MIB, 4096));
-    TestHost host =
-        onKernel ? TestHost.kernel(memory, pages, 0) : TestHost.simple(memory, pages, 0);
+    TestHost host = TestHost.kernel(memory, pages);
     space = host.space();
     space.map(HVA, 4 * MIB);
     stage2 = new Stage2Mmu(new MemSlots(8, 48), space, memory, host.frames(), format);
@@ -102,18 +100,16 @@ class HostEventStaleEntryTest {
     }
   }
 
-  @ParameterizedTest
-  @ValueSource(booleans = {false, true})
-  void unmap(boolean onKernel) {
-    host(onKernel, "mthp-64k");
+  @Test
+  void unmap() {
+    host("mthp-64k");
     isGoneAfter(host -> host.unmap(HVA + 0x5000, 4096), 0x5000, 4096);
     assertThat(space.unmap(HVA + MIB, MIB)).as("nothing is there").isFalse();
   }
 
-  @ParameterizedTest
-  @ValueSource(booleans = {false, true})
-  void writeProtectAndTheCopyOfTheNextWrite(boolean onKernel) {
-    host(onKernel, "4k");
+  @Test
+  void writeProtectAndTheCopyOfTheNextWrite() {
+    host("4k");
     isGoneAfter(host -> host.writeProtect(HVA + 0x5000, 4096), 0x5000, 4096);
     long shared = pa(0x5000);
     assertThat(format.protection(leaf(0x5000), 0) & Protection.WRITE).isZero();
@@ -125,54 +121,46 @@ class HostEventStaleEntryTest {
     assertThat(memory.readLong(pa(0x5000))).isEqualTo(MARK);
   }
 
-  @ParameterizedTest
-  @ValueSource(booleans = {false, true})
-  void sharedMemoryIsNotCopiedOnWrite(boolean onKernel) {
-    host(onKernel, "shmem");
+  @Test
+  void sharedMemoryIsNotCopiedOnWrite() {
+    host("shmem");
     isGoneAfter(host -> host.writeProtect(HVA + 0x5000, 4096), 0x5000, 4096);
     long shared = pa(0x5000);
     touch(0x5000, true);
     assertThat(pa(0x5000)).isEqualTo(shared);
   }
 
-  @ParameterizedTest
-  @ValueSource(booleans = {false, true})
-  void splitOfAMapping(boolean onKernel) {
-    host(onKernel, "thp");
+  @Test
+  void splitOfAMapping() {
+    host("thp");
     isGoneAfter(host -> host.splitMapping(HVA + 0x5000), 0, 2 * MIB);
     assertThat(level(0x5000)).isZero();
     assertThat(space.splitMapping(HVA)).as("it is split").isFalse();
     assertThat(space.split(HVA)).as("the folio is whole").isTrue();
   }
 
-  @ParameterizedTest
-  @ValueSource(booleans = {false, true})
-  void splitOfAFolio(boolean onKernel) {
-    host(onKernel, "mthp-64k");
+  @Test
+  void splitOfAFolio() {
+    host("mthp-64k");
     isGoneAfter(host -> host.split(HVA + 0x5000), 0x5000, 4096);
     assertThat(space.split(HVA)).as("it is split").isFalse();
   }
 
-  @ParameterizedTest
-  @ValueSource(booleans = {false, true})
-  void migration(boolean onKernel) {
+  @Test
+  void migration() {
     for (String policy : new String[] {"4k", "mthp-64k", "thp", "hugetlb-2m", "shmem"}) {
-      host(onKernel, policy);
+      host(policy);
       touch(0x5000, true);
       long before = pa(0x5000);
       isGoneAfter(host -> host.migrate(HVA + 0x5000), 0x5000, 4096);
       assertThat(pa(0x5000)).as(policy).isNotEqualTo(before);
-      if (!onKernel) {
-        assertThat(memory.readLong(before)).as("the old frame is wiped").isZero();
-      }
       space.discard(HVA, 4 * MIB);
     }
   }
 
-  @ParameterizedTest
-  @ValueSource(booleans = {false, true})
-  void collapse(boolean onKernel) {
-    host(onKernel, "thp");
+  @Test
+  void collapse() {
+    host("thp");
     touch(0x5000, true);
     space.split(HVA);
     isGoneAfter(host -> host.collapse(HVA + 0x5000), 0x5000, 4096);
@@ -180,10 +168,9 @@ class HostEventStaleEntryTest {
     assertThat(space.collapse(HVA)).as("it is one").isFalse();
   }
 
-  @ParameterizedTest
-  @ValueSource(booleans = {false, true})
-  void guestMemfdStaysWhereItIs(boolean onKernel) {
-    host(onKernel, "gmem");
+  @Test
+  void guestMemfdStaysWhereItIs() {
+    host("gmem");
     touch(0x5000, true);
     long entry = leaf(0x5000);
     heard.clear();
@@ -196,10 +183,9 @@ class HostEventStaleEntryTest {
     assertThat(leaf(0x5000)).isEqualTo(entry);
   }
 
-  @ParameterizedTest
-  @ValueSource(booleans = {false, true})
-  void reservedPagesAreNeitherSplitNorCollapsed(boolean onKernel) {
-    host(onKernel, "hugetlb-2m");
+  @Test
+  void reservedPagesAreNeitherSplitNorCollapsed() {
+    host("hugetlb-2m");
     touch(0x5000, true);
     assertThat(space.split(HVA)).isFalse();
     assertThat(space.splitMapping(HVA)).isFalse();

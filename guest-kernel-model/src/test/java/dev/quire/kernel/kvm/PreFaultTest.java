@@ -30,7 +30,7 @@ class PreFaultTest {
   private Stage2Mmu vm;
 
   private void host(String policy) {
-    TestHost host = TestHost.kernel(memory, HostPagePolicy.parse(policy), 0);
+    TestHost host = TestHost.kernel(memory, HostPagePolicy.parse(policy));
     space = host.space();
     frames = host.frames();
     space.map(HVA, 8 * MIB);

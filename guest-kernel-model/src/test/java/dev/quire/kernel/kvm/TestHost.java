@@ -2,8 +2,6 @@ package dev.quire.kernel.kvm;
 
 import dev.quire.kernel.filemap.ModelledFiles;
 import dev.quire.kernel.mm.BuddyFrames;
-import dev.quire.kernel.mm.DemandAddressSpace;
-import dev.quire.kernel.mm.FirstTouchFrames;
 import dev.quire.kernel.mm.FrameAllocator;
 import dev.quire.kernel.mm.FrameStorage;
 import dev.quire.kernel.mm.GuestBacking;
@@ -18,16 +16,7 @@ import dev.quire.mmu.FakeKernelPteFormat;
 
 /** A host for tests: its address space, and the frames that tables come from. */
 record TestHost(GuestBacking space, FrameAllocator frames) {
-  static TestHost simple(HostMemory memory, HostPagePolicy policy, long seed) {
-    FirstTouchFrames frames =
-        new FirstTouchFrames(
-            memory.arenaPages(),
-            (seed & 1) == 0 ? FirstTouchFrames.Layout.SEQUENTIAL : FirstTouchFrames.Layout.SHUFFLED,
-            seed);
-    return new TestHost(new DemandAddressSpace(memory, frames, policy), frames);
-  }
-
-  static TestHost kernel(HostMemory memory, HostPagePolicy policy, long seed) {
+  static TestHost kernel(HostMemory memory, HostPagePolicy policy) {
     KernelConfig config =
         KernelConfig.of(HostArchitecture.X86_64, HostGranule.BASE_4K, memory.arenaPages())
             .withThp(KernelAddressSpace.settings(policy));

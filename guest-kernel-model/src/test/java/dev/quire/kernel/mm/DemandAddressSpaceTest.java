@@ -2,11 +2,9 @@ package dev.quire.kernel.mm;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.assertj.core.api.Assertions.entry;
 
 import dev.quire.kernel.mm.FirstTouchFrames.Layout;
 import dev.quire.kernel.page.Fragmentation;
-import dev.quire.kernel.stat.KernelCounters;
 import dev.quire.mmu.Translation;
 import java.lang.foreign.Arena;
 import org.junit.jupiter.api.Test;
@@ -240,36 +238,5 @@ class DemandAddressSpaceTest {
         new FirstTouchFrames(1 << 20, Layout.SHUFFLED, seed),
         policy,
         new Fragmentation(share, seed));
-  }
-
-  @Test
-  void countsWhatLinuxCounts() {
-    KernelCounters counters = new KernelCounters();
-    DemandAddressSpace space =
-        new DemandAddressSpace(memory, frames, HostPagePolicy.THP, Fragmentation.NONE, counters);
-    space.map(HVA, 5 * MIB);
-    space.fault(HVA, true);
-    space.fault(HVA + 0x3000, true);
-    space.fault(HVA + 4 * MIB, true);
-    space.splitMapping(HVA);
-    space.migrate(HVA);
-    space.split(HVA);
-    space.unmap(HVA, 4096);
-    space.fault(HVA, false);
-    space.collapse(HVA);
-    assertThat(counters.snapshot().named(12))
-        .containsOnly(
-            entry("pgalloc_normal", 3 * 512L + 1),
-            entry("pgfree", 2 * 512L),
-            entry("pgfault", 3L),
-            entry("pgmigrate_success", 512L),
-            entry("thp_fault_alloc", 1L),
-            entry("thp_split_pmd", 1L),
-            entry("thp_split_page", 1L),
-            entry("thp_migration_success", 1L),
-            entry("thp_collapse_alloc", 1L),
-            entry("hugepages-2048kB/anon_fault_alloc", 1L),
-            entry("hugepages-2048kB/split", 1L),
-            entry("hugepages-2048kB/nr_anon", 1L));
   }
 }
