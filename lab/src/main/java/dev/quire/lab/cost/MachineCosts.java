@@ -16,6 +16,9 @@ import java.util.TreeMap;
  * @param prices by the names of {@link Amounts}
  */
 public record MachineCosts(String machine, String about, Map<String, Price> prices) {
+  /** Not a price of its own: what all prices are multiplied by, on a machine like another. */
+  public static final String HOST_FACTOR = "host-factor";
+
   public MachineCosts {
     prices = Map.copyOf(new TreeMap<>(prices));
   }
@@ -27,7 +30,8 @@ public record MachineCosts(String machine, String about, Map<String, Price> pric
       Price price = prices.get(amount.getKey());
       sum += price == null ? 0 : price.nanos() * amount.getValue();
     }
-    return sum;
+    Price factor = prices.get(HOST_FACTOR);
+    return factor == null ? sum : sum * factor.nanos();
   }
 
   /** These prices with others put in, by name. */

@@ -149,6 +149,16 @@ public final class Fit {
     return taken.with(prices);
   }
 
+  /** Whether what is free is by how much a machine is slower than the one it is like. */
+  private boolean onlyFactor() {
+    boolean factor = names(free.getFirst()).contains(MachineCosts.HOST_FACTOR);
+    if (factor && free.size() > 1) {
+      throw new IllegalArgumentException(
+          machine + ": a factor on all prices leaves no other price free");
+    }
+    return factor;
+  }
+
   /** One round, with the weights that {@code weighing} gives. */
   private double[] solve(MachineCosts weighing) {
     double[][] a = new double[rows.size()][];
@@ -176,12 +186,18 @@ public final class Fit {
             throw new IllegalArgumentException(row.name() + ": nothing to fit on such a row");
       }
       a[i] = new double[free.size()];
-      for (int j = 0; j < free.size(); j++) {
-        for (String name : names(free.get(j))) {
-          a[i][j] += per * balance.of(name);
+      double known = taken.nanos(balance);
+      if (onlyFactor()) {
+        a[i][0] = per * known;
+        b[i] = per * target;
+      } else {
+        for (int j = 0; j < free.size(); j++) {
+          for (String name : names(free.get(j))) {
+            a[i][j] += per * balance.of(name);
+          }
         }
+        b[i] = per * (target - known);
       }
-      b[i] = per * (target - taken.nanos(balance));
       i++;
     }
     return NonNegativeLeastSquares.solve(a, b);

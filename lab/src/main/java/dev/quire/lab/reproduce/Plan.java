@@ -86,6 +86,9 @@ public record Plan(String experiment, List<Part> machines, Set<String> implied) 
     if (row.bound() != PublishedRow.Bound.NONE) {
       throw file.bad(node, "row '%s' is a bound: nothing can be fitted on it".formatted(name));
     }
+    if (Double.isNaN(row.published())) {
+      throw file.bad(node, "row '%s' has no published figure to be fitted on".formatted(name));
+    }
     if (!used.add(name)) {
       throw file.bad(node, "row '%s' is here twice".formatted(name));
     }

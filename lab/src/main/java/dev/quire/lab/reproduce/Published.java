@@ -21,7 +21,8 @@ public record Published(
     String experiment, String about, Map<String, PublishedRow> rows, List<Ladder> ladders) {
   private static final String FOLDER = "/dev/quire/lab/reproduce/";
   private static final List<String> NAMES =
-      List.of("guest-memfd-population", "large-anon-folios", "mmap-exit", "rmap");
+      List.of(
+          "guest-memfd-population", "write-vs-memcpy", "large-anon-folios", "mmap-exit", "rmap");
   private static final Map<String, Double> UNIT_NANOS =
       Map.of("s", 1e9, "ms", 1e6, "us", 1e3, "ns", 1.0);
 
@@ -105,13 +106,18 @@ public record Published(
     return new PublishedRow(
         file.text(map, "name"),
         unit,
-        file.number(map, "published"),
+        published(file, map),
         file.choice(map, "bound", Bound.class, Bound.NONE),
         formula,
         machine,
         file.textOrNull(map, "no_change"),
         file.text(sources, source),
         file.textOrNull(map, "off"));
+  }
+
+  /** A figure, or NaN for {@code null}: nobody published one. */
+  private static double published(DataFile file, YamlNode.Mapping map) {
+    return file.text(map, "published").equals("null") ? Double.NaN : file.number(map, "published");
   }
 
   private static Formula formula(DataFile file, YamlNode.Mapping map, String unit) {

@@ -7,7 +7,8 @@ import static java.util.Objects.requireNonNull;
  *
  * @param name unique within its experiment
  * @param unit {@code %}, {@code s}, {@code ms} or {@code count}
- * @param published the figure, or the bound that was given in place of one
+ * @param published the figure, or the bound that was given in place of one; NaN where nobody
+ *     published any
  * @param bound whether it is one
  * @param formula how the model answers
  * @param machine whose prices apply; null where none do

@@ -41,7 +41,7 @@ public final class ResultText {
           case ABOVE -> "> ";
           case AT_MOST -> "<= ";
         };
-    return sign + figure(row.published(), row.unit());
+    return Double.isNaN(row.published()) ? "-" : sign + figure(row.published(), row.unit());
   }
 
   /** The model's answer, with its unit. */

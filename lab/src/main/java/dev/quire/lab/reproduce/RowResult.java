@@ -51,7 +51,7 @@ public record RowResult(
     members.put("experiment", experiment);
     members.put("name", row.name());
     members.put("unit", row.unit());
-    members.put("published", row.published());
+    members.put("published", finite(row.published()));
     members.put("modelled", finite(modelled));
     members.put("error", finite(error));
     members.put("basis", basis.text());

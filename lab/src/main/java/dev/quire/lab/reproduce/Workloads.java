@@ -17,6 +17,10 @@ public final class Workloads {
     for (String name : new String[] {"selftest", "firecracker", "counts"}) {
       workloads.put(name, population);
     }
+    Workload strategies = new PopulationStrategies();
+    for (String name : new String[] {"populate", "page"}) {
+      workloads.put(name, strategies);
+    }
     Workload folios = new FolioBench(FOLIO_BYTES);
     for (String name : new String[] {"fork", "munmap", "dontneed", "cow", "remap"}) {
       workloads.put(name, folios);
