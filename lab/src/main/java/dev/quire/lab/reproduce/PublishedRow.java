@@ -64,6 +64,9 @@ public record PublishedRow(
     if (bound != Bound.NONE) {
       return Double.NaN;
     }
+    if (modelled == published) {
+      return 0;
+    }
     return isPercent() ? modelled - published : 100 * (modelled - published) / published;
   }
 }

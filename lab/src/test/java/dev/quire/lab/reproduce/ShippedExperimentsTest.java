@@ -84,6 +84,9 @@ class ShippedExperimentsTest {
   @CsvSource({
     "guest-memfd-population, selftest/after, selftest/batched, selftest/one-at-a-time, 30",
     "guest-memfd-population, locks/128-pages/after, counts/batched, counts/one-at-a-time, 127",
+    "write-vs-memcpy, 3g/memcpy, populate/memcpy/3g, populate/populate-write/3g, 900",
+    "write-vs-memcpy, 3g/write, populate/write/3g, populate/memcpy/3g, 1000",
+    "write-vs-memcpy, page/memcpy/faults, page/memcpy, page/populate-write, 1",
     "rmap, interface/remap/2m, remap/2m/linux-6.8, remap/2m/linux-6.7, 10",
     "rmap, interface/fork/2m, fork/2m/linux-6.8, fork/2m/linux-6.7, 4",
     "rmap, fork/64k/change, fork/64k/fork-batched, fork/64k/linux-6.8, 10",
