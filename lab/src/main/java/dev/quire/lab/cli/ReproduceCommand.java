@@ -33,9 +33,6 @@ import picocli.CommandLine.Parameters;
         "%nExperiments: guest-memfd-population, write-vs-memcpy, large-anon-folios, mmap-exit,"
             + " rmap. What is modelled how, and what was fitted on what: docs/REPRODUCE.md.")
 public final class ReproduceCommand implements Callable<Integer> {
-  /** Experiments of the command line's contract that this version does not have. */
-  private static final List<String> NOT_YET = List.of("snapshot-restore");
-
   private final Invocation invocation;
 
   @Mixin CommonOptions common;
@@ -99,9 +96,6 @@ public final class ReproduceCommand implements Callable<Integer> {
   }
 
   private static void check(String name) {
-    if (NOT_YET.contains(name)) {
-      throw CommandFailure.usage("'" + name + "' is not available in this version of Quire");
-    }
     if (!Published.names().contains(name)) {
       String nearest = Nearest.to(name, Published.names());
       throw CommandFailure.usage(

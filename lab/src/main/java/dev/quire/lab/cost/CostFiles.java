@@ -19,7 +19,7 @@ import java.util.TreeMap;
 public final class CostFiles {
   private static final String FOLDER = "/dev/quire/lab/costs/";
   private static final List<String> MACHINES =
-      List.of("icelake", "x86-2025-03", "x86-2025-09", "xeon-4210r", "altra", "m2-vm");
+      List.of("icelake", "x86-2025-03", "x86-2025-09", "epyc-7b13", "xeon-4210r", "altra", "m2-vm");
 
   /** Machines without a price of their own for most operations: those of another hold. */
   private static final Map<String, String> LIKE =

@@ -107,8 +107,12 @@ public final class Fit {
       return null;
     }
     Set<String> names = new LinkedHashSet<>();
-    free.forEach(price -> names.addAll(names(price)));
-    return new Fit(machine, List.copyOf(free), rows, scenarios, taken.without(names)).run();
+    free.forEach(price -> names.addAll(price.names()));
+    MachineCosts known = taken.without(names);
+    if (rows.values().stream().anyMatch(row -> row.formula() instanceof Formula.Rate)) {
+      return new RateFit(machine, List.copyOf(free), rows, known).run();
+    }
+    return new Fit(machine, List.copyOf(free), rows, scenarios, known).run();
   }
 
   private Found run() {
@@ -126,23 +130,17 @@ public final class Fit {
     }
     Map<String, Double> found = new TreeMap<>();
     for (int i = 0; i < nanos.length; i++) {
-      for (String name : names(free.get(i))) {
+      for (String name : free.get(i).names()) {
         found.put(name, nanos[i]);
       }
     }
     return new Found(machine, new ArrayList<>(rows.keySet()), found);
   }
 
-  private static List<String> names(Plan.Free price) {
-    List<String> names = new ArrayList<>(List.of(price.price()));
-    names.addAll(price.ties());
-    return names;
-  }
-
   private MachineCosts costs(double[] nanos) {
     Map<String, Price> prices = new TreeMap<>();
     for (int i = 0; i < nanos.length; i++) {
-      for (String name : names(free.get(i))) {
+      for (String name : free.get(i).names()) {
         prices.put(name, new Price(nanos[i], Basis.FITTED, "fit"));
       }
     }
@@ -151,7 +149,7 @@ public final class Fit {
 
   /** Whether what is free is by how much a machine is slower than the one it is like. */
   private boolean onlyFactor() {
-    boolean factor = names(free.getFirst()).contains(MachineCosts.HOST_FACTOR);
+    boolean factor = free.getFirst().names().contains(MachineCosts.HOST_FACTOR);
     if (factor && free.size() > 1) {
       throw new IllegalArgumentException(
           machine + ": a factor on all prices leaves no other price free");
@@ -192,7 +190,7 @@ public final class Fit {
         b[i] = per * target;
       } else {
         for (int j = 0; j < free.size(); j++) {
-          for (String name : names(free.get(j))) {
+          for (String name : free.get(j).names()) {
             a[i][j] += per * balance.of(name);
           }
         }

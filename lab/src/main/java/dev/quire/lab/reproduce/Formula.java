@@ -1,5 +1,11 @@
 package dev.quire.lab.reproduce;
 
+import dev.quire.lab.contention.PagingCosts;
+import dev.quire.lab.contention.PagingMode;
+import dev.quire.lab.contention.PagingSimulation;
+import dev.quire.lab.contention.Topology;
+import dev.quire.lab.cost.MachineCosts;
+
 /** How a published figure follows from what scenarios of the model cost. */
 public sealed interface Formula {
   /**
@@ -11,6 +17,26 @@ public sealed interface Formula {
 
   /** Two scenarios held against each other, in per cent. */
   record Change(String before, String after, Form form) implements Formula {}
+
+  /**
+   * Pages a second of vCPUs that page in at the same time.
+   *
+   * @param each of each vCPU, not of all together
+   */
+  record Rate(PagingMode mode, int vcpus, boolean each) implements Formula {
+    private static final double THOUSAND = 1e3;
+
+    /** How much the work of a page varies is the same wherever rows are answered or fitted. */
+    private static final long SEED = 1;
+
+    /** Thousands of pages a second. */
+    double answer(MachineCosts costs) {
+      double all =
+          PagingSimulation.pagesPerSecond(
+              Topology.EPYC_7B13, PagingCosts.of(costs), mode, vcpus, SEED);
+      return all / THOUSAND / (each ? vcpus : 1);
+    }
+  }
 
   /** How often a scenario does something, without any price. */
   record Count(String of, String what) implements Formula {}

@@ -30,7 +30,14 @@ public record Plan(String experiment, List<Part> machines, Set<String> implied) 
    *
    * @param ties names of prices that are the same
    */
-  public record Free(String price, List<String> ties) {}
+  public record Free(String price, List<String> ties) {
+    /** All prices that are this one unknown. */
+    List<String> names() {
+      List<String> names = new ArrayList<>(List.of(price));
+      names.addAll(ties);
+      return names;
+    }
+  }
 
   /** Reads the plan that ships with Quire; checked against the rows. */
   public static Plan load(Published published) {

@@ -1,5 +1,6 @@
 package dev.quire.lab.reproduce;
 
+import dev.quire.lab.contention.PagingMode;
 import dev.quire.lab.cost.DataFile;
 import dev.quire.lab.reproduce.Formula.Form;
 import dev.quire.lab.reproduce.PublishedRow.Bound;
@@ -22,7 +23,14 @@ public record Published(
   private static final String FOLDER = "/dev/quire/lab/reproduce/";
   private static final List<String> NAMES =
       List.of(
-          "guest-memfd-population", "write-vs-memcpy", "large-anon-folios", "mmap-exit", "rmap");
+          "guest-memfd-population",
+          "write-vs-memcpy",
+          "snapshot-restore",
+          "large-anon-folios",
+          "mmap-exit",
+          "rmap");
+  private static final String RATE = "kpages/s";
+  private static final int MOST_VCPUS = 1024;
   private static final Map<String, Double> UNIT_NANOS =
       Map.of("s", 1e9, "ms", 1e6, "us", 1e3, "ns", 1.0);
 
@@ -90,6 +98,8 @@ public record Published(
             "after",
             "form",
             "count",
+            "paging",
+            "vcpus",
             "not_modelled",
             "off"));
     String unit = file.text(map, "unit");
@@ -99,7 +109,10 @@ public record Published(
     }
     Formula formula = formula(file, map, unit);
     String machine = file.textOrNull(map, "machine");
-    boolean priced = formula instanceof Formula.Time || formula instanceof Formula.Change;
+    boolean priced =
+        formula instanceof Formula.Time
+            || formula instanceof Formula.Change
+            || formula instanceof Formula.Rate;
     if (priced != (machine != null)) {
       throw file.bad(map, priced ? "machine is missing" : "machine: no price is needed here");
     }
@@ -120,6 +133,18 @@ public record Published(
     return file.text(map, "published").equals("null") ? Double.NaN : file.number(map, "published");
   }
 
+  private static Formula rate(DataFile file, YamlNode.Mapping map, String unit) {
+    double vcpus = file.number(map, "vcpus");
+    if (vcpus < 1 || vcpus > MOST_VCPUS || vcpus != Math.rint(vcpus)) {
+      throw file.bad(map, "vcpus: a whole number from 1 to " + MOST_VCPUS + " was expected");
+    }
+    PagingMode mode = file.choice(map, "paging", PagingMode.class, null);
+    if (mode == null) {
+      throw file.bad(map, "paging is missing");
+    }
+    return new Formula.Rate(mode, (int) vcpus, unit.equals(RATE + "/vCPU"));
+  }
+
   private static Formula formula(DataFile file, YamlNode.Mapping map, String unit) {
     if (map.members().containsKey("not_modelled")) {
       return new Formula.NotModelled(file.text(map, "not_modelled"));
@@ -133,9 +158,12 @@ public record Published(
           file.text(map, "after"),
           file.choice(map, "form", Form.class, Form.CHANGE));
     }
+    if (unit.startsWith(RATE)) {
+      return rate(file, map, unit);
+    }
     Double nanos = UNIT_NANOS.get(unit);
     if (nanos == null) {
-      throw file.bad(map, "unit '%s': one of %%, s, ms, us, ns or count".formatted(unit));
+      throw file.bad(map, "unit '%s': one of %%, s, ms, us, ns, kpages/s or count".formatted(unit));
     }
     return new Formula.Time(file.text(map, "of"), nanos);
   }

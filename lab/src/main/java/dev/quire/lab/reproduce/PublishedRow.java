@@ -6,7 +6,7 @@ import static java.util.Objects.requireNonNull;
  * One figure of a publication.
  *
  * @param name unique within its experiment
- * @param unit {@code %}, {@code s}, {@code ms} or {@code count}
+ * @param unit {@code %}, a unit of time, {@code kpages/s} or {@code count}
  * @param published the figure, or the bound that was given in place of one; NaN where nobody
  *     published any
  * @param bound whether it is one
@@ -57,8 +57,8 @@ public record PublishedRow(
   }
 
   /**
-   * The error of a figure: percentage points of a percentage, per cent of anything else; NaN where
-   * a bound was published.
+   * The error of a figure: percentage points of a percentage, the logarithm of the ratio in per
+   * cent of a rate, per cent of anything else; NaN where a bound was published.
    */
   public double error(double modelled) {
     if (bound != Bound.NONE) {
@@ -66,6 +66,9 @@ public record PublishedRow(
     }
     if (modelled == published) {
       return 0;
+    }
+    if (formula instanceof Formula.Rate) {
+      return 100 * Math.log(modelled / published);
     }
     return isPercent() ? modelled - published : 100 * (modelled - published) / published;
   }

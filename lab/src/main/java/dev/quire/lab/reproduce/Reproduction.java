@@ -51,6 +51,7 @@ public final class Reproduction {
       case Formula.Count count -> scenarios.apply(count.of()).of(count.what());
       case Formula.Time time ->
           machines.apply(row.machine()).nanos(scenarios.apply(time.of())) / time.unitNanos();
+      case Formula.Rate rate -> rate.answer(machines.apply(row.machine()));
       case Formula.Change change -> {
         MachineCosts costs = machines.apply(row.machine());
         double before = costs.nanos(scenarios.apply(change.before()));
