@@ -61,8 +61,8 @@ class ReproduceCommandTest {
       delimiter = '|',
       value = {
         "rmp | unknown experiment 'rmp', did you mean rmap?",
-        "snapshot-restore | 'snapshot-restore' is not available in this version",
-        "--fit vax | unknown machine 'vax': --fit fits icelake, xeon-4210r, altra, m2-vm",
+        "--fit vax | unknown machine 'vax': --fit fits icelake, x86-2025-03, x86-2025-09,"
+            + " epyc-7b13",
         "--fit-to . | --fit-to needs --fit",
         "--fit --fit-to nowhere/at/all | there is no such folder",
         "--fit --report x.html | --fit writes no report"

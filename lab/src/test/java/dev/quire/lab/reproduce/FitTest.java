@@ -119,6 +119,55 @@ class FitTest {
     assertThat(ResultText.of(result)).anyMatch(line -> line.contains("bounds kept: 1 of 2"));
   }
 
+  /** A machine like another one, all of whose prices are 1.5 times as high. */
+  @Test
+  void aFactorOnAllPricesIsFoundByOneRow() {
+    String text =
+        """
+        experiment: toy
+        machines:
+          - machine: toy
+            free:
+              - {price: host-factor, why: "a slower host"}
+            fitted: [time]
+        """;
+    MachineCosts like =
+        TAKEN.with(
+            Map.of(
+                "PTE_SET", new Price(60, Basis.TAKEN, "another machine"),
+                "PTE_CLEAR", new Price(40, Basis.TAKEN, "another machine")));
+    Fit.Found found = Fit.of("toy", Map.of(rows(), plan(text)), SCENARIOS::get, like);
+    assertThat(found.nanos().get("host-factor")).isCloseTo(1.5, within(1e-9));
+    MachineCosts costs = like.with(found.prices());
+    assertThat(costs.nanos(SCENARIOS.get("one"))).isCloseTo(3000, within(1e-6));
+    assertThat(costs.nanos(SCENARIOS.get("two"))).isCloseTo(6000, within(1e-6));
+    String both =
+        text.replace("slower host\"}", "slower\"}\n      - {price: PTE_SET, why: \"no\"}");
+    assertThatThrownBy(() -> Fit.of("toy", Map.of(rows(), plan(both)), SCENARIOS::get, like))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("no other price free");
+  }
+
+  @Test
+  void whatNobodyPublishedIsAnsweredAndHasNoError() {
+    String text = ROWS.replace("published: 4, no_change: time,", "published: null,");
+    Published published = Published.read(DataFile.parse("toy.yaml", text));
+    MachineCosts costs = TAKEN.with(fit().prices());
+    ExperimentResult result =
+        new Reproduction(SCENARIOS::get, machine -> costs).run(published, plan(PLAN));
+    RowResult later = result.rows().get(4);
+    assertThat(later.members()).containsEntry("published", null).containsEntry("error", null);
+    assertThat(later.members()).containsEntry("modelled", 6.0).containsEntry("basis", "predicted");
+    assertThat(later.inMeans()).isFalse();
+    assertThatThrownBy(
+            () ->
+                Plan.read(
+                    DataFile.parse("toy.plan.yaml", PLAN.replace("[time, ", "[later, ")),
+                    published))
+        .isInstanceOf(BadCostException.class)
+        .hasMessageContaining("row 'later' has no published figure");
+  }
+
   @ParameterizedTest
   @CsvSource(
       delimiter = '|',
@@ -146,6 +195,7 @@ class FitTest {
         "no_change: time | no_change: tome | line 10: no_change: there is no row 'tome'",
         "bound: below | bound: beneath | bound: 'beneath' is not one of",
         "unit: us, published: 4 | unit: h, published: 4 | unit 'h': one of",
+        "unit: us, published: 4 | unit: kpages/s, published: 4 | key 'vcpus' is missing",
         "rows: [time, later] | rows: [time, latter] | there is no row 'latter'",
         "name: later | name: time | row 'time' is here twice"
       })

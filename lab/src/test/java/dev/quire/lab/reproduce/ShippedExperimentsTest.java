@@ -3,6 +3,7 @@ package dev.quire.lab.reproduce;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.quire.kernel.cost.Price;
 import dev.quire.lab.cost.Amounts;
 import dev.quire.lab.cost.CostFiles;
 import dev.quire.lab.reproduce.ExperimentResult.Mean;
@@ -69,8 +70,10 @@ class ShippedExperimentsTest {
   void errorsAreWithinWhatIsAskedOfTheModel(String name) {
     ExperimentResult result = result(name);
     Mean predicted = result.mean(Basis.PREDICTED);
-    assertThat(predicted.model()).isLessThan(10).isLessThan(predicted.noChange() / 3);
-    assertThat(result.mean(Basis.FITTED).model()).isLessThan(3);
+    // Rates are held against the logarithm of their ratio, and 3 prices stand for 8 of them.
+    boolean rates = name.equals("snapshot-restore");
+    assertThat(predicted.model()).isLessThan(rates ? 25 : 10).isLessThan(predicted.noChange() / 3);
+    assertThat(result.mean(Basis.FITTED).model()).isLessThan(rates ? 15 : 3);
     for (Published.Ladder ladder : result.published().ladders()) {
       assertThat(result.wrongOrders(ladder)).as(ladder.name()).isEmpty();
     }
@@ -114,6 +117,43 @@ class ShippedExperimentsTest {
             name -> experiments.scenario(name.equals(with) ? without : name), experiments::machine);
     double moved = off.modelled(published) - modelled(experiment, row);
     assertThat(Math.abs(moved)).isGreaterThanOrEqualTo(least);
+  }
+
+  /** Each table of rates by itself, 4 to 256 vCPUs: the mean of absolute logarithms of ratios. */
+  @ParameterizedTest
+  @CsvSource({"one-uffd/uffd", "one-uffd/exits", "uffd-each/uffd", "uffd-each/exits"})
+  void aScalingTableIsWithinAQuarter(String table) {
+    double mean =
+        result("snapshot-restore").rows().stream()
+            .filter(row -> row.row().name().startsWith(table + "/"))
+            .filter(row -> row.basis() == Basis.PREDICTED)
+            .mapToDouble(row -> Math.abs(row.error()))
+            .average()
+            .orElseThrow();
+    assertThat(mean).isLessThan(25);
+  }
+
+  /** A rate moves by at least so many per cent if something that is shared costs nothing. */
+  @ParameterizedTest
+  @CsvSource({
+    "one-uffd/uffd/64, wake-up, 20",
+    "uffd-each/uffd/32, wake-up, 100",
+    "one-uffd/uffd/256, line-other-socket, 50",
+    "one-uffd/uffd/128, l3-hit, 5",
+    "one-uffd/exits/16, line-other-socket, 30",
+    "uffd-each/exits/128, line-same-complex, 20"
+  })
+  void withoutWhatIsSharedARateMoves(String row, String price, double least) {
+    PublishedRow published = result("snapshot-restore").published().rows().get(row);
+    Reproduction off =
+        new Reproduction(
+            experiments::scenario,
+            machine ->
+                experiments
+                    .machine(machine)
+                    .with(Map.of(price, new Price(0, Price.Basis.TAKEN, "switched off"))));
+    double rate = modelled("snapshot-restore", row);
+    assertThat(100 * (off.modelled(published) / rate - 1)).isGreaterThan(least);
   }
 
   /** Without the operation that a mechanism saves, having it or not is the same. */
