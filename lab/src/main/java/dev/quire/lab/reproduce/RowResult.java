@@ -61,6 +61,10 @@ public record RowResult(
       members.put("bound", row.bound().name().toLowerCase(Locale.ROOT).replace('_', '-'));
       members.put("bound_kept", bound());
     }
+    if (row.formula() instanceof Formula.Rate rate) {
+      members.put("paging", rate.mode().name().toLowerCase(Locale.ROOT).replace('_', '-'));
+      members.put("vcpus", rate.vcpus());
+    }
     if (row.off() != null) {
       members.put("off", row.off());
     }

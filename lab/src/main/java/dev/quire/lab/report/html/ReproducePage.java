@@ -112,7 +112,8 @@ public final class ReproducePage {
       html.raw("</tr>\n");
     }
     html.raw("</tbody></table></div>\n<p class=\"note\">Errors are means of absolute errors:");
-    html.raw(" percentage points where per cent were published, per cent of a published time.");
+    html.raw(" percentage points where per cent were published, per cent of a published time,");
+    html.raw(" the logarithm of the ratio in per cent of a published rate.");
     html.raw(" Bounds enter no mean.</p></section>\n");
   }
 
@@ -130,7 +131,13 @@ public final class ReproducePage {
     }
     furthestOff(html, rows, summary);
     for (String unit : units(rows)) {
-      plot(html, name, unit, rows, plots);
+      List<Map<String, Object>> ofUnit =
+          rows.stream().filter(row -> unit.equals(row.get("unit"))).toList();
+      if (ofUnit.stream().allMatch(row -> row.containsKey("vcpus"))) {
+        ScalingPlot.add(html, name, unit, ofUnit, plots);
+      } else {
+        plot(html, name, unit, ofUnit, plots);
+      }
     }
     html.raw("<div class=\"scroll\"><table class=\"cells\"><thead><tr>");
     html.element("th", "scope=\"col\"", "row");
@@ -182,15 +189,17 @@ public final class ReproducePage {
     List<Object> values = new ArrayList<>();
     List<Object> names = new ArrayList<>();
     for (Map<String, Object> row : rows) {
-      if (unit.equals(row.get("unit")) && row.get("modelled") != null && row.get("bound") == null) {
+      if (row.get("modelled") != null && row.get("bound") == null) {
         names.add(row.get("name"));
         for (String which : List.of("published", "modelled")) {
-          Map<String, Object> value = new LinkedHashMap<>();
-          value.put("row", row.get("name"));
-          value.put("which", which);
-          value.put("value", row.get(which));
-          value.put("basis", row.get("basis"));
-          values.add(value);
+          if (row.get(which) != null) {
+            Map<String, Object> value = new LinkedHashMap<>();
+            value.put("row", row.get("name"));
+            value.put("which", which);
+            value.put("value", row.get(which));
+            value.put("basis", row.get("basis"));
+            values.add(value);
+          }
         }
       }
     }

@@ -99,7 +99,7 @@
     return {
       data: { values: plot.values },
       width: "container",
-      height: { step: 17 },
+      height: 17 * plot.rows.length,
       autosize: { type: "fit-x", contains: "padding" },
       encoding: { y: row },
       layer: [
@@ -191,12 +191,43 @@
     ],
   });
 
+  const scaling = plot => {
+    const colours = style("--series").split(",").map(colour => colour.trim());
+    const x = { field: "vcpus", type: "quantitative", scale: { type: "log", base: 2, nice: false },
+      axis: { title: "vCPUs", values: plot.vcpus, format: "d" } };
+    const y = { field: "value", type: "quantitative", scale: { type: "log" },
+      axis: { title: plot.unit, format: "~r" } };
+    const color = { field: "series", type: "nominal", sort: plot.series,
+      scale: { domain: plot.series, range: plot.series.map((s, i) => colours[i % colours.length]) },
+      legend: { title: null, orient: "top", columns: 4, symbolType: "circle" } };
+    const tooltip = [ { field: "series" }, { field: "which" }, { field: "vcpus", title: "vCPUs" },
+      { field: "value", title: plot.unit, format: ",.4~g" }, { field: "basis" } ];
+    return {
+      data: { values: plot.values },
+      width: "container",
+      height: 380,
+      autosize: { type: "fit", contains: "padding" },
+      encoding: { x, y, color },
+      layer: [
+        { transform: [{ filter: "datum.which === 'modelled'" }],
+          mark: { type: "line", strokeWidth: 2 }, encoding: { tooltip } },
+        { transform: [{ filter: "datum.which === 'published'" }],
+          mark: { type: "point", filled: true, size: 60, opacity: 1 },
+          encoding: {
+            tooltip,
+            shape: { field: "basis", type: "nominal",
+              scale: { domain: ["predicted", "fitted"], range: ["circle", "square"] },
+              legend: { title: null, orient: "top" } } } },
+      ],
+    };
+  };
+
   let drawn = [];
   const draw = () => {
     drawn.forEach(view => view.finalize());
     drawn = [];
     for (const plot of plots) {
-      const spec = (({ heat, pairs, latencies, population: populationOf, memory: memoryOf })[plot.kind] ?? curve)(plot);
+      const spec = (({ heat, pairs, scaling, latencies, population: populationOf, memory: memoryOf })[plot.kind] ?? curve)(plot);
       vegaEmbed("#" + plot.id, { ...spec, config: config() },
         { mode: "vega-lite", renderer: "svg", actions: false, tooltip: { theme: dark.matches ? "dark" : "light" } })
         .then(view => { drawn.push(view); document.getElementById(plot.id).dataset.drawn = "yes"; })
