@@ -26,6 +26,7 @@ public final class CostFiles {
       Map.of(
           "m2-vm", "altra",
           "altra", "xeon-4210r",
+          "epyc-7b13", "icelake",
           "x86-2025-03", "icelake",
           "x86-2025-09", "x86-2025-03");
 

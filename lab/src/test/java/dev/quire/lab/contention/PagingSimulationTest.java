@@ -55,7 +55,7 @@ class PagingSimulationTest {
   /** A mechanism less, and the rate moves by more than a factor. */
   @ParameterizedTest
   @CsvSource({
-    "ONE_UFFD, 64, wake-up, 1.2",
+    "ONE_UFFD, 4, wake-up, 1.2",
     "UFFD_EACH, 64, wake-up, 4",
     "ONE_UFFD, 256, lines, 3",
     "EXITS, 16, lines, 2",

@@ -136,7 +136,7 @@ class ShippedExperimentsTest {
   /** A rate moves by at least so many per cent if something that is shared costs nothing. */
   @ParameterizedTest
   @CsvSource({
-    "one-uffd/uffd/64, wake-up, 20",
+    "one-uffd/uffd/4, wake-up, 20",
     "uffd-each/uffd/32, wake-up, 100",
     "one-uffd/uffd/256, line-other-socket, 50",
     "one-uffd/uffd/128, l3-hit, 5",

@@ -195,7 +195,7 @@
     const colours = style("--series").split(",").map(colour => colour.trim());
     const x = { field: "vcpus", type: "quantitative", scale: { type: "log", base: 2, nice: false },
       axis: { title: "vCPUs", values: plot.vcpus, format: "d" } };
-    const y = { field: "value", type: "quantitative", scale: { type: "log" },
+    const y = { field: "value", type: "quantitative", scale: { type: "log", nice: false, padding: 12 },
       axis: { title: plot.unit, format: "~r" } };
     const color = { field: "series", type: "nominal", sort: plot.series,
       scale: { domain: plot.series, range: plot.series.map((s, i) => colours[i % colours.length]) },
