@@ -5,9 +5,6 @@ package dev.quire.kernel.mm;
  * are checked by {@link #rangeError} before. Used on the kernel's thread.
  */
 public final class UffdMemory {
-  /** vm.mmap_min_addr by default (CONFIG_DEFAULT_MMAP_MIN_ADDR). */
-  private static final long MIN_ADDRESS = 4096;
-
   private final Kernel kernel;
   private final UffdRegions regions;
   private final UffdFill fill;
@@ -40,12 +37,15 @@ public final class UffdMemory {
         : unalignedRangeError(start, bytes);
   }
 
-  /** validate_unaligned_range: 0 or -errno. */
+  /**
+   * validate_unaligned_range: 0 or -errno. The kernel that was asked (6.18.44) lets any low address
+   * pass, whatever its vm.mmap_min_addr says.
+   */
   public long unalignedRangeError(long start, long bytes) {
     boolean legal =
         (bytes & kernel.pageBytes() - 1) == 0
             && bytes > 0
-            && start >= MIN_ADDRESS
+            && start >= 0
             && start < kernel.taskSize()
             && bytes <= kernel.taskSize() - start;
     return legal ? 0 : -Errno.EINVAL;
