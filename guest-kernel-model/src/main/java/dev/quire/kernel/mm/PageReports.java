@@ -58,7 +58,13 @@ final class PageReports {
     for (long at = start; at < end; at += kernel.pageBytes()) {
       long page = folio + ((at & kernel.pmdBytes() - 1) >>> kernel.pageShift());
       if (kernel.isHugeZero(entry)) {
-        visitor.page(at, zero(PageReport.Kind.HUGE_ZERO, page, kernel.thp().pmdOrder()));
+        visitor.page(
+            at,
+            zero(
+                PageReport.Kind.HUGE_ZERO,
+                page,
+                kernel.thp().pmdOrder(),
+                format.isUffdWriteProtected(entry)));
       } else {
         visitor.page(at, mapped(entry, page, true));
       }
@@ -75,17 +81,23 @@ final class PageReports {
       if (!format.isMapped(entry)) {
         visitor.page(at, note(entry));
       } else if (format.isSpecial(entry)) {
-        visitor.page(at, zero(PageReport.Kind.ZERO, tables.frame(entry, 0), 0));
+        visitor.page(
+            at,
+            zero(
+                PageReport.Kind.ZERO,
+                tables.frame(entry, 0),
+                0,
+                format.isUffdWriteProtected(entry)));
       } else {
         visitor.page(at, mapped(entry, tables.frame(entry, 0), false));
       }
     }
   }
 
-  private PageReport zero(PageReport.Kind kind, long page, int order) {
+  private PageReport zero(PageReport.Kind kind, long page, int order, boolean protectedByUffd) {
     int index = (int) (page & (1L << order) - 1);
     return new PageReport(
-        kind, true, page, order, index, false, -1, false, order > 0, false, false, false);
+        kind, true, page, order, index, false, -1, false, order > 0, false, false, protectedByUffd);
   }
 
   private PageReport note(long entry) {

@@ -115,10 +115,11 @@ final class PagemapScan {
   }
 
   private long scanHole(Vma vma, long start, long end) {
-    if (!scan.wants(mappingCategories)) {
+    long categories = mappingCategories | ofNothing(vma);
+    if (!scan.wants(categories)) {
       return 0;
     }
-    report(start, end, mappingCategories);
+    report(start, end, categories);
     return scan.is(PageScan.WP_MATCHING) ? protection.changeUffd(vma, start, end, true) : 0;
   }
 
@@ -158,7 +159,7 @@ final class PagemapScan {
     for (long at = start; at < end; at += kernel.pageBytes()) {
       int index = vma.mm().tables().pteIndex(at);
       long entry = ptes.get(table, index);
-      long categories = mappingCategories | categories(entry);
+      long categories = mappingCategories | (entry == 0 ? ofNothing(vma) : categories(entry));
       if (entry == 0 && scan.isPlainWritten()) {
         categories |= PageScan.WRITTEN;
       }
@@ -175,11 +176,13 @@ final class PagemapScan {
     }
   }
 
+  /** What is not there was written to if it could be protected and is not (seen on 6.18.44). */
+  private static long ofNothing(Vma vma) {
+    return vma.is(VmFlags.UFFD_WP) ? PageScan.WRITTEN : 0;
+  }
+
   /** pagemap_page_category. */
   private long categories(long entry) {
-    if (entry == 0) {
-      return 0;
-    }
     boolean mapped = format.isMapped(entry);
     boolean clean = format.isUffdWriteProtected(entry) || PteNote.isUffdMarker(format, entry);
     long categories = clean ? 0 : PageScan.WRITTEN;
