@@ -297,7 +297,7 @@ public final class RestoreCommand implements Callable<Integer> {
     axes.put("host_kernel", planned.kernel().toString());
     axes.put("handler", result.handler());
     axes.put("readers", result.handler() == null ? null : options.readers);
-    axes.put("page_cache", options.pageCache.name().toLowerCase(java.util.Locale.ROOT));
+    axes.put("page_cache", options.pageCache);
     axes.put("dirty_log", options.dirtyLog);
     return axes;
   }

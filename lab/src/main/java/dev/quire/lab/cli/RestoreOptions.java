@@ -15,19 +15,12 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import picocli.CommandLine.Option;
 
 /** How {@code quire restore} restores. */
 final class RestoreOptions {
   private static final double LONGEST_DEADLINE_SECONDS = 24 * 3600;
-
-  /** What a page of the page cache costs to be there: nothing, or a read of the disk. */
-  enum PageCache {
-    COLD,
-    WARM
-  }
 
   @Option(
       names = "--strategy",
@@ -98,7 +91,7 @@ final class RestoreOptions {
       description =
           "Whether the host's page cache holds the snapshot when the restore begins: cold, warm"
               + " (default: ${DEFAULT-VALUE}).")
-  PageCache pageCache;
+  String pageCache;
 
   @Option(
       names = "--dirty-log",
@@ -165,12 +158,21 @@ final class RestoreOptions {
           readers,
           Duration.ofNanos((long) (deadlineSeconds * 1e9)),
           batchPages,
-          pageCache == PageCache.WARM,
+          isWarm(),
           dirtyLog,
           costs());
     } catch (IllegalArgumentException e) {
       throw CommandFailure.usage(e.getMessage(), e);
     }
+  }
+
+  private boolean isWarm() {
+    return switch (pageCache) {
+      case "cold" -> false;
+      case "warm" -> true;
+      default ->
+          throw CommandFailure.usage("--page-cache '" + pageCache + "' is not one of cold, warm");
+    };
   }
 
   private RestoreCosts costs() {
@@ -189,7 +191,7 @@ final class RestoreOptions {
     config.put("handler", handler);
     config.put("readers", readers);
     config.put("batch_pages", batchPages);
-    config.put("page_cache", pageCache.name().toLowerCase(Locale.ROOT));
+    config.put("page_cache", pageCache);
     config.put("dirty_log", dirtyLog);
     config.put("cost_model", costModel);
   }
