@@ -259,21 +259,8 @@ public final class GuestHost implements HostFaults, AutoCloseable {
    */
   MemorySegment peek(long gfn) {
     MemSlot slot = stage2.slots().find(gfn);
-    if (slot != null && slot.isGuestMemfdOnly()) {
-      return peek(slot.guestMemfd(), slot.pgoffOf(gfn), gfn);
-    }
-    long found = slot == null ? Translation.failure(0) : space.lookup(slot.hvaOf(gfn));
+    long found = slot == null ? Translation.failure(0) : space.peek(slot.hvaOf(gfn));
     return Translation.failed(found) ? null : memory.bytesOf(Translation.pfn(found));
-  }
-
-  /** What the guest touched of a guest_memfd need not be mapped by the VMM. */
-  private MemorySegment peek(GuestMemfd file, long pgoff, long gfn) {
-    if (!file.cached(pgoff)) {
-      return null;
-    }
-    long page = file.cache().page(file.cache().get(pgoff), pgoff);
-    long inPage = gfn & (1L << granule.baseOrder()) - 1;
-    return memory.bytesOf((page << granule.baseOrder()) + inPage);
   }
 
   @Override

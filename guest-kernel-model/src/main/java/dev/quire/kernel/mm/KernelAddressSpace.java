@@ -188,6 +188,27 @@ public final class KernelAddressSpace implements GuestBacking {
         : large(pmd, hva);
   }
 
+  /**
+   * As {@link #lookup}, of pages too that are in the file behind the address and that no entry of
+   * the VMM maps: after an unmap, or because only the guest touched them.
+   */
+  public long peek(long hva) {
+    long found = lookup(hva);
+    VmmMapping mapping = Translation.failed(found) ? mappingOf(hva) : null;
+    if (mapping == null || !mapping.isShared()) {
+      return found;
+    }
+    OpenFile file = mapping.file();
+    long pgoff = mapping.offsetOf(hva) >>> kernel.pageShift();
+    if (!file.cached(pgoff)) {
+      return found;
+    }
+    long folio = file.hugeFolio(pgoff);
+    long page = folio + pgoff - kernel.frames().index(folio);
+    long inPage = (hva & kernel.pageBytes() - 1) >>> Order.BASE_PAGE_SHIFT;
+    return Translation.of((page << baseOrder) + inPage, Protection.READ, baseOrder, baseOrder);
+  }
+
   private long large(PageTable table, long hva) {
     PteFormat hardware = format.hardware();
     long entry = table.entries[hardware.index(hva, table.level)];

@@ -158,6 +158,8 @@ class GuestMemfdSlotsTest {
     assertThat(file.cached(7)).isTrue();
     long pfn = pfn(vm, 0x13000, memory);
     memory.writeLong(pfn << 12, 77);
+    assertThat(Translation.failed(space.lookup(HVA + 7 * PAGE))).isTrue();
+    assertThat(Translation.pfn(space.peek(HVA + 7 * PAGE))).isEqualTo(pfn);
     assertThat(space.process().touch(HVA + 7 * PAGE, false)).isZero();
     assertThat(Translation.pfn(space.lookup(HVA + 7 * PAGE))).isEqualTo(pfn);
     assertThat(memory.readLong(pfn << 12)).isEqualTo(77);

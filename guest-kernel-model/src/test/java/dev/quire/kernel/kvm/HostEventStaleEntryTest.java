@@ -6,11 +6,13 @@ import dev.quire.kernel.mm.GuestBacking;
 import dev.quire.kernel.mm.HostMemory;
 import dev.quire.kernel.mm.HostMemoryEvents;
 import dev.quire.kernel.mm.HostPagePolicy;
+import dev.quire.kernel.mm.KernelAddressSpace;
 import dev.quire.mmu.Access;
 import dev.quire.mmu.FakePteFormat;
 import dev.quire.mmu.Order;
 import dev.quire.mmu.Protection;
 import dev.quire.mmu.TlbInvalidation;
+import dev.quire.mmu.Translation;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.List;
@@ -191,5 +193,22 @@ class HostEventStaleEntryTest {
     assertThat(space.splitMapping(HVA)).isFalse();
     assertThat(space.collapse(HVA)).isFalse();
     isGoneAfter(host -> host.unmap(HVA, 4096), 0, 2 * MIB);
+  }
+
+  @Test
+  void whatNoEntryMapsIsStillInItsFile() {
+    for (String policy : new String[] {"shmem", "hugetlb-2m"}) {
+      host(policy);
+      touch(0x5000, true);
+      long pfn = Translation.pfn(space.lookup(HVA + 0x5000));
+      assertThat(space.unmap(HVA + 0x5000, 4096)).isTrue();
+      assertThat(Translation.failed(space.lookup(HVA + 0x5000))).as(policy).isTrue();
+      assertThat(Translation.pfn(((KernelAddressSpace) space).peek(HVA + 0x5000))).isEqualTo(pfn);
+      assertThat(Translation.failed(((KernelAddressSpace) space).peek(HVA + 2 * MIB))).isTrue();
+    }
+    host("4k");
+    touch(0x5000, true);
+    assertThat(((KernelAddressSpace) space).peek(HVA + 0x5000))
+        .isEqualTo(space.lookup(HVA + 0x5000));
   }
 }
