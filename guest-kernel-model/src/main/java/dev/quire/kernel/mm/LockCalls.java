@@ -32,13 +32,22 @@ final class LockCalls {
     if (error != 0) {
       return error;
     }
-    int result = populate.range(task, start, start + length, false);
-    // __mlock_posix_error_return
-    return switch (result) {
+    return answer(task, populate.range(task, start, start + length, false), start + length);
+  }
+
+  /** __mlock_posix_error_return, or a wait after which the rest is populated. */
+  private long answer(Process task, int populated, long end) {
+    if (populated == Populate.BLOCKED) {
+      long at = populate.blockedAt();
+      return ContinuedCall.block(
+          task,
+          task.blockedOn(),
+          () -> answer(task, populate.rangeAfterWait(task, at, end, false), end));
+    }
+    return switch (populated) {
       case -Errno.EFAULT -> -Errno.ENOMEM;
       case -Errno.ENOMEM -> -Errno.EAGAIN;
-      case Populate.BLOCKED -> Process.BLOCKED;
-      default -> result;
+      default -> populated;
     };
   }
 

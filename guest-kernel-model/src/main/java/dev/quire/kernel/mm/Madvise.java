@@ -46,10 +46,19 @@ final class Madvise {
       return 0;
     }
     if (advice == Mman.MADV_POPULATE_READ || advice == Mman.MADV_POPULATE_WRITE) {
-      int error = populate.advised(task, start, start + length, advice == Mman.MADV_POPULATE_WRITE);
-      return error == Populate.BLOCKED ? Process.BLOCKED : error;
+      return populate(task, start, start + length, advice == Mman.MADV_POPULATE_WRITE);
     }
     return walkVmas(task, start, start + length, advice, 0);
+  }
+
+  /** madvise_populate: after a wait it goes on where it stopped. */
+  private long populate(Process task, long start, long end, boolean write) {
+    int error = populate.advised(task, start, end, write);
+    if (error != Populate.BLOCKED) {
+      return error;
+    }
+    long at = populate.blockedAt();
+    return ContinuedCall.block(task, task.blockedOn(), () -> populate(task, at, end, write));
   }
 
   private static boolean isKnown(int advice) {

@@ -11,8 +11,10 @@ import dev.quire.mmu.KernelPteFormat;
  * faultin_page_range). Used on the kernel's thread.
  */
 final class Populate {
-  /** The caller waits for user space (userfaultfd), and asks for all of it again. */
+  /** The caller waits for user space (userfaultfd), and goes on at {@link #blockedAt}. */
   static final int BLOCKED = Integer.MIN_VALUE;
+
+  private long blockedAt;
 
   private final Kernel kernel;
   private final KernelPteFormat format;
@@ -47,6 +49,20 @@ final class Populate {
       }
     }
     return 0;
+  }
+
+  /**
+   * {@link #range} after a wait: the page that was waited for must still be mapped
+   * (__get_user_pages_locked).
+   */
+  int rangeAfterWait(Process task, long start, long end, boolean ignoreErrors) {
+    boolean gone = task.mm().vmas().find(start) == null;
+    return gone && !ignoreErrors ? -Errno.EFAULT : range(task, start, end, ignoreErrors);
+  }
+
+  /** Where the last call that ended with {@link #BLOCKED} stopped. */
+  long blockedAt() {
+    return blockedAt;
   }
 
   /** populate_vma_page_range. */
@@ -92,7 +108,8 @@ final class Populate {
       if (next == 0) {
         int result = faults.handle(task, vma, at, write, cause);
         if (result != 0) {
-          return error(result);
+          blockedAt = at;
+          return error(result, cause);
         }
       } else {
         at = next;
@@ -101,11 +118,12 @@ final class Populate {
     return 0;
   }
 
-  private static int error(int result) {
+  private static int error(int result, Cause cause) {
     return switch (result) {
       case VmFault.RETRY -> BLOCKED;
       case VmFault.OOM -> -Errno.ENOMEM;
-      case VmFault.HWPOISON -> -Errno.EHWPOISON;
+      // FOLL_HWPOISON is madvise's.
+      case VmFault.HWPOISON -> cause == Cause.ADVICE ? -Errno.EHWPOISON : -Errno.EFAULT;
       default -> -Errno.EFAULT;
     };
   }

@@ -89,14 +89,14 @@ final class RemapCall {
     if (result < 0 || !locked || args.newBytes <= args.oldBytes) {
       return events.complete(task, result);
     }
-    return populate(task, result, args, events);
+    return populate(task, result + args.oldBytes, result, args, events);
   }
 
-  private long populate(Process task, long result, Args args, UffdEvents events) {
-    int done = populate.range(task, result + args.oldBytes, result + args.newBytes, true);
-    if (done == Populate.BLOCKED) {
+  private long populate(Process task, long from, long result, Args args, UffdEvents events) {
+    if (populate.range(task, from, result + args.newBytes, true) == Populate.BLOCKED) {
+      long at = populate.blockedAt();
       return ContinuedCall.block(
-          task, task.blockedOn(), () -> populate(task, result, args, events));
+          task, task.blockedOn(), () -> populate(task, at, result, args, events));
     }
     return events.complete(task, result);
   }
