@@ -25,12 +25,18 @@ public final class DirtyPages {
       all.add(slots.at(index));
     }
     for (MemSlot slot : all) {
-      stage2.setRegion(
-          slot.id(),
-          slot.flags() | MemSlots.LOG_DIRTY_PAGES,
-          slot.baseGfn() << 12,
-          slot.pages() << 12,
-          slot.hva());
+      MemSlots.Outcome outcome =
+          stage2.setRegion(
+              slot.id(),
+              slot.flags() | MemSlots.LOG_DIRTY_PAGES,
+              slot.baseGfn() << 12,
+              slot.pages() << 12,
+              slot.hva());
+      if (outcome.refused()) {
+        throw new IllegalStateException(
+            "these host pages take no dirty log (KVM refuses it for slots of guest_memfd): choose"
+                + " others for a diff");
+      }
     }
   }
 

@@ -132,6 +132,9 @@ record SnapshotHeader(
             && buffer.getInt(12) == BYTES
             && buffer.getInt(24) == BlockTable.PAGE_BYTES
             && buffer.getInt(28) == BlockTable.BLOCK_BYTES;
+    for (int i = 0; i < FILES; i++) {
+      known &= buffer.getLong(SIZES_AT + i * Long.BYTES) >= 0;
+    }
     for (int at = ZEROS_AT; at < SELF_AT; at++) {
       known &= buffer.get(at) == 0;
     }

@@ -62,7 +62,8 @@ final class StoredMemory implements MemoryImage {
       return own;
     }
     long below = base.nextStored(gfn);
-    while (below >= 0 && isHere(below)) {
+    // Not further than the own page: who visits all pages looks at each once.
+    while (below >= 0 && (own < 0 || below < own) && isHere(below)) {
       below = base.nextStored(below + 1);
     }
     return own < 0 || below < 0 ? Math.max(own, below) : Math.min(own, below);
