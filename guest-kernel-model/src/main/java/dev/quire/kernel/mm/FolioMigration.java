@@ -11,10 +11,11 @@ import dev.quire.kernel.stat.VmEvent;
 import dev.quire.mmu.KernelPteFormat;
 
 /**
- * Moves a folio to other frames (Linux v6.18 mm/migrate.c, migrate_pages): an anonymous one that
- * one process alone maps, wholly, a page of shmem, or a hugetlb page of a file. Linux puts
- * migration notes into the page tables meanwhile; on one thread nobody could meet them. Used on the
- * kernel's thread.
+ * Moves a folio of a file to other frames (Linux v6.18 mm/migrate.c, migrate_pages): a page of
+ * shmem or a hugetlb page. Linux puts migration notes into the page tables meanwhile; on one thread
+ * nobody could meet them. Used on the kernel's thread.
+ *
+ * @see AnonMigration
  */
 final class FolioMigration {
   /** Folios as large are not moved (hugepage_movable_supported). */
@@ -34,49 +35,6 @@ final class FolioMigration {
     this.frames = kernel.frames();
     this.folios = kernel.folios();
     this.rmap = kernel.rmap();
-  }
-
-  /** Whether the folio at an address was moved. */
-  boolean migrate(MmStruct mm, long folio, long address) {
-    folios.lru().drain();
-    int order = frames.order(folio);
-    int nr = 1 << order;
-    PageTables tables = mm.tables();
-    PageTable pmd = tables.pmd(address);
-    int pmdIndex = tables.pmdIndex(address);
-    boolean huge = !tables.isTable(pmd, pmdIndex);
-    long start = address & -((long) nr << kernel.pageShift());
-    if (!isWhole(mm, folio, start, huge)) {
-      return false;
-    }
-    long target = kernel.allocateCopies(folio, order);
-    if (target == FrameTable.NONE) {
-      counters.event(VmEvent.PGMIGRATE_FAIL, nr);
-      return false;
-    }
-    Vma vma = mm.vmas().find(address);
-    long bytes = (long) nr << kernel.pageShift();
-    mm.invalidateStart(start, bytes);
-    boolean exclusive = frames.is(folio, PageFlag.ANON_EXCLUSIVE);
-    if (huge) {
-      long entry = pmd.entries[pmdIndex];
-      PageTable deposit = tables.clearHuge(pmd, pmdIndex);
-      rmap.removePmd(folio, mm.id());
-      folios.put(folio, 1);
-      adopt(vma, target, start, exclusive);
-      long moved = tables.leaf(target, 1, vma.entryRights());
-      moved = format.isWritable(entry) ? format.writable(format.dirty(moved)) : moved;
-      tables.setHuge(pmd, pmdIndex, moved, deposit);
-    } else {
-      movePages(mm, vma, folio, target, start, exclusive);
-    }
-    kernel.flushRange(mm, start, start + bytes);
-    mm.invalidateEnd(start, bytes);
-    counters.event(VmEvent.PGMIGRATE_SUCCESS, nr);
-    if (order == kernel.config().pmdOrder()) {
-      counters.event(VmEvent.THP_MIGRATION_SUCCESS);
-    }
-    return true;
   }
 
   /** Whether a page of a file's cache was moved; whoever maps it, maps the new frame. */
@@ -183,56 +141,5 @@ final class FolioMigration {
     kernel.hugetlb().rmap.addFile(to);
     entries.set(mm.tables(), table, index, size, moved);
     mm.invalidateEnd(address, size.bytes());
-  }
-
-  private void movePages(
-      MmStruct mm, Vma vma, long folio, long target, long start, boolean exclusive) {
-    int nr = frames.pages(folio);
-    PageTable table = mm.tables().pte(start);
-    int index = mm.tables().pteIndex(start);
-    boolean writable = true;
-    for (int i = 0; i < nr; i++) {
-      writable &= format.isWritable(table.entries[index + i]);
-    }
-    kernel.ptes().clear(table, index, nr);
-    rmap.removePtes(folio, folio, nr, mm.id());
-    folios.put(folio, nr);
-    adopt(vma, target, start, exclusive);
-    folios.get(target, nr - 1);
-    long entry = mm.tables().leaf(target, 0, vma.entryRights());
-    entry = writable ? format.writable(format.dirty(entry)) : entry;
-    kernel.ptes().set(table, index, entry, nr);
-  }
-
-  private void adopt(Vma vma, long target, long start, boolean exclusive) {
-    rmap.addNewAnon(target, vma.anonVma(), vma.pgoff(start), vma.mm().id(), exclusive);
-    kernel.addAnonToLru(target, vma);
-  }
-
-  /** Whether one aligned run of entries maps all of the folio, and nobody else has it. */
-  private boolean isWhole(MmStruct mm, long folio, long start, boolean huge) {
-    if (rmap.mapCount(folio) != frames.refCount(folio)) {
-      return false;
-    }
-    if (huge) {
-      return frames.refCount(folio) == 1;
-    }
-    int nr = frames.pages(folio);
-    if (frames.refCount(folio) != nr || nr > 1 && nr == 1 << kernel.config().pmdOrder()) {
-      return false;
-    }
-    PageTable table = mm.tables().pte(start);
-    int index = mm.tables().pteIndex(start);
-    boolean exclusive = frames.is(folio, PageFlag.ANON_EXCLUSIVE);
-    for (int i = 0; i < nr; i++) {
-      long entry = table.entries[index + i];
-      if (entry == 0
-          || !format.isMapped(entry)
-          || kernel.ptes().frame(entry) != folio + i
-          || frames.is(folio + i, PageFlag.ANON_EXCLUSIVE) != exclusive) {
-        return false;
-      }
-    }
-    return true;
   }
 }

@@ -17,6 +17,7 @@ final class VmmEvents implements HostMemoryEvents {
   private final HostPagePolicy policy;
   private final KernelAddressSpace space;
   private final FolioMigration migration;
+  private final AnonMigration anonMigration;
   private final int baseOrder;
   private final int pmdOrder;
 
@@ -28,6 +29,7 @@ final class VmmEvents implements HostMemoryEvents {
     this.policy = policy;
     this.space = space;
     this.migration = new FolioMigration(kernel);
+    this.anonMigration = new AnonMigration(kernel);
     this.baseOrder = policy.granule().baseOrder();
     this.pmdOrder = policy.granule().pmdOrder();
   }
@@ -134,11 +136,15 @@ final class VmmEvents implements HostMemoryEvents {
       return false;
     }
     if (kernel.frames().is(folio, PageFlag.ANON)) {
-      return migration.migrate(vmm().mm(), folio, hva);
+      return anonMigration.migrate(pageAt(hva));
     }
     return policy.reserved()
         ? migration.migrateHugetlb((HugetlbInode) mapping.file(), folio)
         : migration.migrateFile(mapping.file(), folio);
+  }
+
+  private long pageAt(long hva) {
+    return Translation.pfn(space.lookup(hva)) >>> baseOrder;
   }
 
   /** The folio mapped at an address, or NONE; the zero page is nobody's. */

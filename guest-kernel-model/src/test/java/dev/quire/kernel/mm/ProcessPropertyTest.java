@@ -5,12 +5,17 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.quire.kernel.contpte.ContPteDesign;
 import dev.quire.kernel.filemap.ModelledFiles;
 import dev.quire.kernel.gather.GatherDesign;
+import dev.quire.kernel.page.FrameTable;
+import dev.quire.kernel.page.PageAllocator;
 import dev.quire.kernel.rmap.RmapDesign;
 import dev.quire.mmu.FakeKernelPteFormat;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
 import net.jqwik.api.Arbitraries;
 import net.jqwik.api.Arbitrary;
 import net.jqwik.api.Combinators;
@@ -110,7 +115,7 @@ class ProcessPropertyTest {
     run(x86(settings(9, 2, 4)), false, steps, FILES);
   }
 
-  @Property(tries = 60, seed = "20261129")
+  @Property(tries = 25, seed = "20261129")
   void userfaultfd(@ForAll("uffdPrograms") List<RandomStep> steps) {
     run(x86(ThpSettings.NEVER), false, steps, FileKind.MEMFD);
   }
@@ -137,6 +142,40 @@ class ProcessPropertyTest {
     run(config, true, steps, FileKind.MEMFD);
   }
 
+  /** Large folios are to be had by chance only, and by what programs give back. */
+  @Property(tries = 25, seed = "20261129")
+  void fragmentedMemory(@ForAll long seed, @ForAll("programs") List<RandomStep> steps) {
+    KernelConfig config =
+        KernelConfig.of(HostArchitecture.X86_64, HostGranule.BASE_4K, MEMORY_PAGES / 2)
+            .withThp(settings(9, 2, 3, 4, 5, 6, 7, 8));
+    Kernel kernel = new Kernel(config, new FakeKernelPteFormat());
+    fragment(kernel, new Random(seed));
+    run(kernel, true, steps, FILES);
+  }
+
+  /** Takes runs of all sizes out of memory, about half of it. */
+  private static void fragment(Kernel kernel, Random random) {
+    PageAllocator allocator = kernel.folios().allocator();
+    List<Long> free = new ArrayList<>();
+    long page = allocator.allocate(0);
+    while (page != FrameTable.NONE) {
+      free.add(page);
+      page = allocator.allocate(0);
+    }
+    Collections.sort(free);
+    int at = 0;
+    while (at < free.size()) {
+      int end = Math.min(free.size(), at + 1 + random.nextInt(1 << random.nextInt(8)));
+      boolean taken = random.nextBoolean();
+      for (; at < end; at++) {
+        if (!taken) {
+          kernel.folios().put(free.get(at), 1);
+        }
+      }
+    }
+    allocator.drain();
+  }
+
   private static KernelConfig x86(ThpSettings thp) {
     return KernelConfig.of(HostArchitecture.X86_64, HostGranule.BASE_4K, MEMORY_PAGES).withThp(thp);
   }
@@ -157,7 +196,10 @@ class ProcessPropertyTest {
 
   private static void run(
       KernelConfig config, boolean tight, List<RandomStep> steps, FileKind... files) {
-    Kernel kernel = new Kernel(config, new FakeKernelPteFormat());
+    run(new Kernel(config, new FakeKernelPteFormat()), tight, steps, files);
+  }
+
+  private static void run(Kernel kernel, boolean tight, List<RandomStep> steps, FileKind... files) {
     kernel.setFileSystems(ModelledFiles.of(kernel));
     long before = KernelAudit.inUse(kernel);
     RandomProgram program = new RandomProgram(kernel, tight, files);

@@ -3,6 +3,7 @@ package dev.quire.kernel.mm;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.quire.kernel.mm.NaiveSpace.Kind;
+import dev.quire.kernel.page.PageFlag;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.LongSupplier;
@@ -128,6 +129,7 @@ final class RandomProgram {
       case FILE_WRITE, FILE_TRUNCATE, FILE_PUNCH, FILE_SYNC, FILE_DROP -> changeFile(step);
       case LOCK -> lock(pair, page, pages, true);
       case UNLOCK -> lock(pair, page, pages, false);
+      case MIGRATE -> migrate(pair, page, pages);
       case DRAIN -> {
         kernel.folios().lru().drain();
         kernel.folios().allocator().drain();
@@ -146,6 +148,25 @@ final class RandomProgram {
       }
     }
     return result;
+  }
+
+  /** The kernel moves what some pages map; user space sees nothing of it. */
+  private void migrate(Pair pair, int page, int pages) {
+    List<Long> anonymous = new ArrayList<>();
+    pair.real.pagemap(
+        address(page),
+        bytes(Math.min(pages, 64)),
+        (address, found) -> {
+          if (found.kind() == PageReport.Kind.ANON) {
+            anonymous.add(found.pfn());
+          }
+        });
+    AnonMigration migration = new AnonMigration(kernel);
+    for (long frame : anonymous) {
+      if (kernel.frames().is(kernel.frames().folioOf(frame), PageFlag.ANON)) {
+        migration.migrate(frame);
+      }
+    }
   }
 
   private void mapAnonymous(Pair pair, int page, int pages, Kind kind, int argument) {

@@ -39,6 +39,7 @@ record RandomStep(Action action, int process, int page, int length, int argument
     LOCK(2),
     UNLOCK(2),
     DRAIN(2),
+    MIGRATE(4),
     UFFD_REGISTER(0),
     UFFD_UNREGISTER(0),
     UFFD_PROTECT(0),
