@@ -54,6 +54,7 @@ final class ScalingPlot {
     html.raw("<figure><figcaption>").text(experiment + ", in " + unit);
     html.raw(", over the number of vCPUs: lines are modelled, points published</figcaption>");
     html.raw("<div class=\"plot wide\" id=\"" + id + "\" role=\"img\" aria-label=\"published and");
-    html.raw(" modelled rates over vCPUs; their numbers stand in the table below\"></div></figure>\n");
+    html.raw(
+        " modelled rates over vCPUs; their numbers stand in the table below\"></div></figure>\n");
   }
 }
