@@ -31,11 +31,12 @@ final class GuestFrames implements FrameStorage {
   public void zero(long pfn, int order) {
     int first = (int) pfn;
     int end = first + (1 << order);
-    for (int page = used.nextSetBit(first);
-        page >= 0 && page < end;
-        page = used.nextSetBit(page + 1)) {
-      memory.zero(page, 0);
-      coherence.hostWrote(page);
+    for (int page = first; page < end; page++) {
+      // Not nextSetBit: where few frames are in use it would look through all of them.
+      if (used.get(page)) {
+        memory.zero(page, 0);
+        coherence.hostWrote(page);
+      }
     }
     used.set(first, end);
   }

@@ -21,7 +21,7 @@ public final class RestoreRun implements AutoCloseable {
   private final MachineConfig config;
   private final RestoreTimeline timeline = new RestoreTimeline();
   private final VirtualMachine machine;
-  private final MemoryVerifier verifier;
+  private final MemoryImage image;
   private RestoreHost host;
   private UffdService service;
   private RestoreTally before;
@@ -47,7 +47,7 @@ public final class RestoreRun implements AutoCloseable {
     long start = machine.retired();
     host.setInstructions(() -> machine.retired() - start);
     host.meter().enter(Share.GUEST);
-    verifier = strategy.readsAll() ? null : MemoryVerifier.start(snapshot.memory());
+    image = snapshot.memory();
   }
 
   private void load(GuestHost guestHost, MemoryImage memory, RestoreSettings settings) {
@@ -97,6 +97,7 @@ public final class RestoreRun implements AutoCloseable {
    *     out not to be what was written: the result counts for nothing then
    */
   public RestoreResult run() {
+    MemoryVerifier verifier = strategy.readsAll() ? null : MemoryVerifier.start(image);
     RunResult run = machine.run();
     RunStatus status = run.status();
     String reason = run.reason();
@@ -131,6 +132,16 @@ public final class RestoreRun implements AutoCloseable {
       verifier.finish();
     }
     return result;
+  }
+
+  /** Executes one instruction, for those who measure how long that takes to come about. */
+  public void firstInstruction() {
+    machine.runTo(machine.retired() + 1);
+  }
+
+  /** Wall-clock nanoseconds in which contents were put in place before the guest ran. */
+  public long eagerWallNanos() {
+    return host.meter().wallNanos(Share.EAGER);
   }
 
   /** Ends the run soon with this status; from any thread. */

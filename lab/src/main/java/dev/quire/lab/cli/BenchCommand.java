@@ -4,6 +4,7 @@ import dev.quire.lab.bench.FillBench;
 import dev.quire.lab.bench.KernelBench;
 import dev.quire.lab.bench.MeasureBench;
 import dev.quire.lab.bench.Ratio;
+import dev.quire.lab.bench.RestoreBench;
 import dev.quire.lab.bench.SpeedBench;
 import dev.quire.lab.bench.StartBench;
 import dev.quire.lab.bench.SweepBench;
@@ -31,14 +32,16 @@ import picocli.CommandLine.Parameters;
             + " empty memory hook, and four geometries against one%ntlb: the TLB model against a"
             + " plain LRU scan, four presets against one, walks%nkernel: the kernel model's faults,"
             + " fork, munmap and page cache, memory of a page, what the time goes to%nsweep: 48"
-            + " cells in parallel processes against one process at a time (ten minutes)")
+            + " cells in parallel processes against one process at a time (ten minutes)%nrestore:"
+            + " first instruction of 3 GiB on demand against 64 MiB, eager restores against memcpy,"
+            + " round trips of userfaultfd against plain faults")
 public final class BenchCommand implements Callable<Integer> {
   private static final List<String> NAMES =
-      List.of("start", "fill", "speed", "measure", "tlb", "kernel", "sweep");
+      List.of("start", "fill", "speed", "measure", "tlb", "kernel", "sweep", "restore");
 
   /** Of the benchmarks that are told; so many take no more than five minutes. */
   private static final Map<String, Integer> USUAL_ROUNDS =
-      Map.of("start", 9, "speed", 9, "measure", 3, "tlb", 9, "kernel", 9);
+      Map.of("start", 9, "speed", 9, "measure", 3, "tlb", 9, "kernel", 9, "restore", 5);
 
   private final Invocation invocation;
 
@@ -46,13 +49,13 @@ public final class BenchCommand implements Callable<Integer> {
 
   @Parameters(
       paramLabel = "NAME",
-      description = "start, fill, speed, measure, tlb, kernel, sweep (default: all).")
+      description = "start, fill, speed, measure, tlb, kernel, sweep, restore (default: all).")
   List<String> names = NAMES;
 
   @Option(
       names = "--rounds",
       paramLabel = "N",
-      description = "Rounds of paired measurements (default: 9, of measure 3).")
+      description = "Rounds of paired measurements (default: 9, of measure 3, of restore 5).")
   Integer rounds;
 
   BenchCommand(Invocation invocation) {
@@ -125,6 +128,7 @@ public final class BenchCommand implements Callable<Integer> {
       case "kernel" -> new KernelBench(rounds(name)).run();
       case "sweep" ->
           new SweepBench(ChildCommand.prefix(), Runtime.getRuntime().availableProcessors()).run();
+      case "restore" -> restore();
       default -> throw new IllegalStateException(name);
     };
   }
@@ -135,6 +139,11 @@ public final class BenchCommand implements Callable<Integer> {
       invocation.err().println("quire: no QEMU for " + arch + " here: not compared with it");
     }
     return new SpeedBench(name -> catalogue.bytes(catalogue.find(name)), rounds("speed")).run();
+  }
+
+  private List<Ratio> restore() {
+    GuestCatalogue catalogue = GuestCatalogue.builtIn();
+    return new RestoreBench(name -> catalogue.bytes(catalogue.find(name)), rounds("restore")).run();
   }
 
   private List<Ratio> measure() {
