@@ -118,9 +118,7 @@ class RestoreCountsTest {
     Writes handler = new Writes();
     RestoreResult result =
         RestoredGuests.restore(
-            snapshot,
-            "uffd-copy",
-            RestoredGuests.settings("4k").withHandler(answer -> handler));
+            snapshot, "uffd-copy", RestoredGuests.settings("4k").withHandler(answer -> handler));
     assertCounts(result, 0, handler.writes, touched, touched, 0);
     assertStage2(result, touched, touched);
     assertThat(result.uffdIoctls()).isEqualTo(touched);
