@@ -7,6 +7,7 @@ import dev.quire.kernel.mm.Errno;
 import dev.quire.kernel.mm.FrameAllocator;
 import dev.quire.kernel.mm.HostAddressSpace;
 import dev.quire.kernel.mm.HostMemory;
+import dev.quire.kernel.mm.KernelProfile;
 import dev.quire.kernel.mm.MmuNotifier;
 import dev.quire.mmu.Access;
 import dev.quire.mmu.Order;
@@ -60,7 +61,7 @@ public final class Stage2Mmu implements GuestMemfdUser {
   private final Stage2Tables tables;
   private final List<Stage2Listener> listeners = new ArrayList<>();
 
-  private boolean twoDimensional = true;
+  private final PreFaulting preFaulting = new PreFaulting(this);
   private MemoryFault memoryFault;
 
   /** Null where all memory is shared. */
@@ -111,6 +112,11 @@ public final class Stage2Mmu implements GuestMemfdUser {
     space.addNotifier(new Notifier());
   }
 
+  /** A pre-fault maps a page, or finds it mapped. */
+  void countPreFault() {
+    counters.preFaults++;
+  }
+
   /** The pfn of the root table, for EPTP or VTTBR_EL2. */
   public long root() {
     return tables.root();
@@ -158,7 +164,8 @@ public final class Stage2Mmu implements GuestMemfdUser {
     return serve(gpa, access);
   }
 
-  private long serve(long gpa, int access) {
+  /** A fault that nobody counts as a vCPU's. */
+  long serve(long gpa, int access) {
     long gfn = gpa >>> Order.BASE_PAGE_SHIFT;
     MemSlot slot = slots.find(gfn);
     boolean isPrivate = attributes != null && attributes.isPrivate(gfn);
@@ -236,14 +243,7 @@ public final class Stage2Mmu implements GuestMemfdUser {
    * @param flags none are known
    */
   public PreFault preFault(long gpa, long bytes, long flags) {
-    long mask = Order.offsetMask(slots.baseOrder());
-    if (flags != 0 || ((gpa | bytes) & mask) != 0 || Long.compareUnsigned(gpa + bytes, gpa) <= 0) {
-      return new PreFault(-Errno.EINVAL, gpa, bytes, 0);
-    }
-    if (!twoDimensional) {
-      return new PreFault(-Errno.EOPNOTSUPP, gpa, bytes, 0);
-    }
-    return preFault(new PreFault(0, gpa, bytes, 0));
+    return preFaulting.begin(gpa, bytes, flags);
   }
 
   /**
@@ -251,50 +251,25 @@ public final class Stage2Mmu implements GuestMemfdUser {
    * paging: nothing can be pre-faulted.
    */
   public void withoutTwoDimensionalPaging() {
-    twoDimensional = false;
+    preFaulting.refuse();
   }
 
   /** Goes on with a call that slept in a userfaultfd. */
   public PreFault preFault(PreFault soFar) {
-    long gpa = soFar.gpa();
-    long left = soFar.bytes();
-    long done = soFar.doneBytes();
-    while (left != 0) {
-      long result = serve(gpa, Access.READ);
-      int code = code(result);
-      if (code == WAIT) {
-        return new PreFault(PreFault.MUST_WAIT, gpa, left, done);
-      }
-      if (code == RETRY) {
-        continue;
-      }
-      if (code != MAPPED) {
-        return new PreFault(done == 0 ? preFaultError(code) : 0, gpa, left, done);
-      }
-      counters.preFaults++;
-      // What covers the page may begin before it and end behind the range.
-      long leafBytes = Order.bytes(order(result));
-      long step = leafBytes - (gpa & leafBytes - 1);
-      step = Long.compareUnsigned(step, left) < 0 ? step : left;
-      gpa += step;
-      left -= step;
-      done += step;
+    return preFaulting.goOn(soFar);
+  }
+
+  /**
+   * Makes this a VM whose memory can be private (KVM_CREATE_VM of KVM_X86_SW_PROTECTED_VM).
+   *
+   * @return 0, or -EINVAL from a kernel without memory attributes
+   */
+  public long allowPrivateMemory(KernelProfile kernel) {
+    if (!kernel.memoryAttributes()) {
+      return -Errno.EINVAL;
     }
-    return new PreFault(0, gpa, 0, done);
-  }
-
-  private int preFaultError(int code) {
-    return switch (code) {
-      case MEMORY_FAULT -> -memoryFault.error();
-      case MMIO, READONLY_MMIO -> -Errno.ENOENT;
-      case OUT_OF_MEMORY -> -Errno.ENOMEM;
-      default -> -Errno.EFAULT;
-    };
-  }
-
-  /** Makes this a VM whose memory can be private (KVM_X86_SW_PROTECTED_VM). */
-  public void allowPrivateMemory() {
     attributes = attributes == null ? new MemoryAttributes() : attributes;
+    return 0;
   }
 
   /** Whether memory can be private: what KVM_CAP_MEMORY_ATTRIBUTES of the VM says. */

@@ -37,6 +37,8 @@ class GuestMemfdSlotsTest {
   private static final int BOUND = MemSlots.GUEST_MEMFD;
   private static final int SHARED = GuestMemfd.MMAP | GuestMemfd.INIT_SHARED;
   private static final long HVA = 0x7f00_0000_0000L;
+  private static final KernelProfile WITH_ATTRIBUTES =
+      KernelProfile.parse("linux-6.18+memory-attributes");
   private static final long PAGE = 4096;
   private static final long MIB = 1 << 20;
   private static final int PUNCH = 3;
@@ -213,7 +215,7 @@ class GuestMemfdSlotsTest {
   @Test
   void privatePagesComeFromTheFileAndSharedOnesFromTheMapping() {
     kernel.setFileSystems(files);
-    vm.allowPrivateMemory();
+    assertThat(vm.allowPrivateMemory(WITH_ATTRIBUTES)).isZero();
     GuestMemfd file = files.guestMemfd(vm, 16, 0);
     space
         .process()
@@ -245,7 +247,7 @@ class GuestMemfdSlotsTest {
 
   @Test
   void aPrivatePageWithoutAFileIsAMemoryFault() {
-    vm.allowPrivateMemory();
+    assertThat(vm.allowPrivateMemory(WITH_ATTRIBUTES)).isZero();
     kernel.setFileSystems(files);
     space.map(HVA, 16 * PAGE, file(16, SHARED), 0, true);
     set(0, 0, 0, 16 * PAGE, null, 0);
@@ -264,7 +266,9 @@ class GuestMemfdSlotsTest {
     assertThat(vm.setMemoryAttributes(0, PAGE, MemoryAttributes.PRIVATE, 0))
         .as("of a VM whose memory is shared")
         .isEqualTo(-Errno.EINVAL);
-    vm.allowPrivateMemory();
+    assertThat(vm.allowPrivateMemory(KernelProfile.LINUX_6_18)).isEqualTo(-Errno.EINVAL);
+    assertThat(vm.hasPrivateMemory()).isFalse();
+    assertThat(vm.allowPrivateMemory(WITH_ATTRIBUTES)).isZero();
     long isPrivate = MemoryAttributes.PRIVATE;
     assertThat(vm.setMemoryAttributes(0, PAGE, isPrivate, 1)).isEqualTo(-Errno.EINVAL);
     assertThat(vm.setMemoryAttributes(0, PAGE, 1, 0)).isEqualTo(-Errno.EINVAL);
