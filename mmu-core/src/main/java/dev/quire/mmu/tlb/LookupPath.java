@@ -24,36 +24,56 @@ final class LookupPath {
   private TranslationCache found;
   private int foundTag;
 
-  /** By the order of what is to be filled; null where no array holds it. */
-  private final TranslationCache[] fillCaches = new TranslationCache[MAX_ORDER + 1];
+  /** What is looked up here, but for the repeats of {@link TlbCounters}, and not found. */
+  long lookups;
 
-  private final int[] fillTags = new int[MAX_ORDER + 1];
+  long misses;
+
+  /** Where it is looked up next; null where there is no further level. */
+  private final LookupPath behind;
+
+  /** Where an entry goes, and its tag there. */
+  record Place(TranslationCache cache, int tag) {
+    /** The order of the page that an entry with this tag can stand for, at least. */
+    private int nativeOrder() {
+      boolean part = (tag & TranslationCache.KIND_MASK) == TranslationCache.PART;
+      return part ? 0 : tag & TranslationCache.ORDER_MASK;
+    }
+  }
+
+  /** By the order of what is to be filled; null where no array holds it. */
+  private final Place[] places = new Place[MAX_ORDER + 1];
 
   /** Where a run of two base pages or more goes, or null if where one page goes. */
-  private TranslationCache runCache;
-
-  private final int groupOrder;
+  private Place runPlace;
 
   /**
    * @param arrays those of the level that serve the use
    * @param caches of the same
    * @param coalescing at this level
+   * @param behind null at the last level
    */
-  LookupPath(List<TlbArray> arrays, List<TranslationCache> caches, CoalescingPolicy coalescing) {
-    groupOrder = coalescing.groupOrder();
-    record Probe(TranslationCache cache, int tag) {}
-    List<Probe> probes = new ArrayList<>();
+  LookupPath(
+      List<TlbArray> arrays,
+      List<TranslationCache> caches,
+      CoalescingPolicy coalescing,
+      LookupPath behind) {
+    this.behind = behind;
+    int groupOrder = coalescing.groupOrder();
+    List<Place> probes = new ArrayList<>();
     for (int i = 0; i < arrays.size(); i++) {
       TlbArray array = arrays.get(i);
       TranslationCache cache = caches.get(i);
       for (int tag : tags(array, coalescing)) {
-        probes.add(new Probe(cache, tag));
-        offer(cache, tag);
+        Place place = new Place(cache, tag);
+        probes.add(place);
+        offer(place);
       }
       if (coalescing.hardware() == CoalescingPolicy.Hardware.COLT_FA && array.fullyAssociative()) {
         // Another use may have filled any of them.
-        probes.add(new Probe(cache, TranslationCache.PART | groupOrder));
-        runCache = runCache == null ? cache : runCache;
+        Place place = new Place(cache, TranslationCache.PART | groupOrder);
+        probes.add(place);
+        runPlace = runPlace == null ? place : runPlace;
       }
     }
     if (probes.size() > Long.SIZE) {
@@ -61,8 +81,8 @@ final class LookupPath {
           arrays.get(0).name() + " and the arrays beside it hold more than 64 sizes in all");
     }
     probes.sort(Comparator.comparingInt(probe -> probe.tag() & TranslationCache.ORDER_MASK));
-    probeCaches = probes.stream().map(Probe::cache).toArray(TranslationCache[]::new);
-    probeTags = probes.stream().mapToInt(Probe::tag).toArray();
+    probeCaches = probes.stream().map(Place::cache).toArray(TranslationCache[]::new);
+    probeTags = probes.stream().mapToInt(Place::tag).toArray();
     for (TranslationCache cache : caches) {
       cache.addWatcher(this);
     }
@@ -93,76 +113,60 @@ final class LookupPath {
   }
 
   /** Makes an array the place for the orders it holds better than those before it. */
-  private void offer(TranslationCache cache, int tag) {
-    int native0 = nativeOrder(tag);
+  private void offer(Place place) {
+    int native0 = place.nativeOrder();
     for (int order = native0; order <= MAX_ORDER; order++) {
-      if (fillCaches[order] == null || native0 > nativeOrder(fillTags[order])) {
-        fillCaches[order] = cache;
-        fillTags[order] = tag;
+      if (places[order] == null || native0 > places[order].nativeOrder()) {
+        places[order] = place;
       }
     }
   }
 
-  /** The order of the page that an entry with this tag can stand for, at least. */
-  private static int nativeOrder(int tag) {
-    boolean part = (tag & TranslationCache.KIND_MASK) == TranslationCache.PART;
-    return part ? 0 : tag & TranslationCache.ORDER_MASK;
+  LookupPath behind() {
+    return behind;
   }
 
-  /** The slot of the translation of a page in {@link #found}, or -1. */
-  int find(long vpn, long owner, long globalOwner) {
+  /** The slot of the translation of a page in {@link #found}, now the one used last; or -1. */
+  int use(long vpn, long owner, long globalOwner) {
     TranslationCache sole = soleCache;
     if (sole != null) {
-      foundIn(sole, soleTag);
-      return sole.find(soleTag, vpn, owner, globalOwner);
+      return sole.use(soleTag, vpn, owner, globalOwner);
     }
     for (long rest = active; rest != 0; rest &= rest - 1) {
       int probe = Long.numberOfTrailingZeros(rest);
       TranslationCache cache = probeCaches[probe];
-      int slot = cache.find(probeTags[probe], vpn, owner, globalOwner);
+      int slot = cache.use(probeTags[probe], vpn, owner, globalOwner);
       if (slot >= 0) {
-        foundIn(cache, probeTags[probe]);
+        found = cache;
+        foundTag = probeTags[probe];
         return slot;
       }
     }
     return NONE;
   }
 
-  private void foundIn(TranslationCache cache, int tag) {
-    foundTag = tag;
-    // Mostly the one of before: storing a reference costs more than looking.
-    if (found != cache) {
-      found = cache;
-    }
-  }
-
-  /** Where the slot that {@link #find} gave last is. */
+  /** Where the slot that {@link #use} gave last is, until the next entry is written. */
   TranslationCache found() {
-    return found;
+    return soleCache != null ? soleCache : found;
   }
 
   /** The tag of its entry. */
   int foundTag() {
-    return foundTag;
+    return soleCache != null ? soleTag : foundTag;
   }
 
   /**
-   * The array that a page goes to, or null.
+   * The place that a page goes to, or null.
    *
    * @param order of the page
    * @param run the base pages of its group that can share an entry with it
    */
-  TranslationCache fillCache(int order, int run) {
-    return run != 0 && isRun(order, run) ? runCache : fillCaches[order];
-  }
-
-  /** The tag of its entry there. */
-  int fillTag(int order, int run) {
-    return run != 0 && isRun(order, run) ? TranslationCache.PART | groupOrder : fillTags[order];
+  Place place(int order, int run) {
+    return run != 0 && isRun(order, run) ? runPlace : places[order];
   }
 
   private boolean isRun(int order, int run) {
-    return runCache != null && order == 0 && (run & run - 1) != 0;
+    return runPlace != null && order == 0 && (run & run - 1) != 0;
   }
 
   /** An order appeared in a cache or vanished from it. */

@@ -1,6 +1,7 @@
 package dev.quire.mmu.tlb;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
@@ -15,7 +16,6 @@ import java.util.TreeMap;
  * array and order: that the three agree is a property of the model, not of this class.
  */
 public final class TlbCounters {
-  private static final int USES = TlbUse.values().length;
   private static final int ORDERS = 64;
 
   /** Offsets of a structure's counters. */
@@ -29,13 +29,15 @@ public final class TlbCounters {
   private final TlbGeometry geometry;
   private final List<String> names = new ArrayList<>();
 
-  /** Accesses by use, misses at L1 and at L2 by use, walks, then structures. */
+  /** Of L1, by use; those of L2 are behind them. */
+  private final LookupPath[] paths;
+
+  private final TranslationCache[] arrays;
+
+  /** Walks, then structures; those that are arrays and paths count by themselves. */
   final long[] counts;
 
-  static final int L1_ACCESS = 0;
-  static final int L1_MISS = L1_ACCESS + USES;
-  static final int L2_MISS = L1_MISS + USES;
-  static final int WALK = L2_MISS + USES;
+  static final int WALK = 0;
   static final int STAGE1_REFERENCE = WALK + 1;
   static final int STAGE2_REFERENCE = WALK + 2;
   static final int WALK_CACHE_HIT = WALK + 3;
@@ -45,10 +47,12 @@ public final class TlbCounters {
   long repeats;
 
   private int repeatUse;
-  private int repeatHit;
+  private int repeatArray;
 
-  TlbCounters(TlbGeometry geometry) {
+  TlbCounters(TlbGeometry geometry, LookupPath[] paths, List<TranslationCache> arrays) {
     this.geometry = geometry;
+    this.paths = paths;
+    this.arrays = arrays.toArray(TranslationCache[]::new);
     geometry.l1Instruction().forEach(array -> names.add(array.name()));
     geometry.l1Data().forEach(array -> names.add(array.name()));
     geometry.l2().forEach(array -> names.add(array.name()));
@@ -75,33 +79,33 @@ public final class TlbCounters {
   }
 
   /** Accesses just like the one now under way will be hits of this array. */
-  void repeatOf(int use, int hitCounter) {
+  void repeatOf(int use, int array) {
     if (repeats != 0) {
       settle();
     }
     repeatUse = use;
-    repeatHit = hitCounter;
+    repeatArray = array;
   }
 
   private void settle() {
-    counts[L1_ACCESS + repeatUse] += repeats;
-    counts[repeatHit] += repeats;
+    paths[repeatUse].lookups += repeats;
+    arrays[repeatArray].hits += repeats;
     repeats = 0;
   }
 
   /** The counts at this moment. */
   public Snapshot snapshot() {
     settle();
-    int arrays = 0;
+    int next = 0;
     List<StructureCounts> structures = new ArrayList<>();
     for (TlbArray array : geometry.l1Instruction()) {
-      structures.add(array(array, arrays++, L1_ACCESS));
+      structures.add(array(array, next++, lookups(array.uses())));
     }
     for (TlbArray array : geometry.l1Data()) {
-      structures.add(array(array, arrays++, L1_ACCESS));
+      structures.add(array(array, next++, lookups(array.uses())));
     }
     for (TlbArray array : geometry.l2()) {
-      structures.add(array(array, arrays++, L1_MISS));
+      structures.add(array(array, next++, misses(array.uses())));
     }
     int firstL1Data = geometry.l1Instruction().size();
     int firstL2 = firstL1Data + geometry.l1Data().size();
@@ -109,8 +113,8 @@ public final class TlbCounters {
         List.of(
             level(TlbLevel.L1I, structures.subList(0, firstL1Data)),
             level(TlbLevel.L1D, structures.subList(firstL1Data, firstL2)),
-            level(TlbLevel.L2, structures.subList(firstL2, arrays)));
-    for (int structure = arrays; structure < names.size(); structure++) {
+            level(TlbLevel.L2, structures.subList(firstL2, next)));
+    for (int structure = next; structure < names.size(); structure++) {
       structures.add(
           new StructureCounts(
               names.get(structure),
@@ -118,7 +122,7 @@ public final class TlbCounters {
               counts[hit(structure)],
               counts[miss(structure)],
               fills(structure),
-              fillsByOrder(structure)));
+              byOrder(counts, fill(structure, 0))));
     }
     int nested = names.size() - 1;
     return new Snapshot(
@@ -134,11 +138,11 @@ public final class TlbCounters {
         geometry.costs());
   }
 
-  private StructureCounts array(TlbArray array, int structure, int accesses) {
-    long looked = sum(accesses, array.uses());
-    long found = counts[hit(structure)];
+  private StructureCounts array(TlbArray array, int index, long looked) {
+    TranslationCache cache = arrays[index];
+    long filled = Arrays.stream(cache.fills).sum();
     return new StructureCounts(
-        array.name(), looked, found, looked - found, fills(structure), fillsByOrder(structure));
+        array.name(), looked, cache.hits, looked - cache.hits, filled, byOrder(cache.fills, 0));
   }
 
   private StructureCounts level(TlbLevel level, List<StructureCounts> arrays) {
@@ -156,17 +160,22 @@ public final class TlbCounters {
           case L1D -> EnumSet.of(TlbUse.LOAD, TlbUse.STORE);
           case L2 -> geometry.l2Uses();
         };
-    long accesses = sum(level == TlbLevel.L2 ? L1_MISS : L1_ACCESS, uses);
-    long misses = sum(level == TlbLevel.L2 ? L2_MISS : L1_MISS, uses);
+    boolean second = level == TlbLevel.L2;
+    long accesses = second ? misses(uses) : lookups(uses);
+    long misses = second ? missesOfL2(uses) : misses(uses);
     return new StructureCounts(level.name(), accesses, hits, misses, fills, orders);
   }
 
-  private long sum(int first, Set<TlbUse> uses) {
-    long sum = 0;
-    for (TlbUse use : uses) {
-      sum += counts[first + use.ordinal()];
-    }
-    return sum;
+  private long lookups(Set<TlbUse> uses) {
+    return uses.stream().mapToLong(use -> paths[use.ordinal()].lookups).sum();
+  }
+
+  private long misses(Set<TlbUse> uses) {
+    return uses.stream().mapToLong(use -> paths[use.ordinal()].misses).sum();
+  }
+
+  private long missesOfL2(Set<TlbUse> uses) {
+    return uses.stream().mapToLong(use -> paths[use.ordinal()].behind().misses).sum();
   }
 
   private long fills(int structure) {
@@ -177,12 +186,11 @@ public final class TlbCounters {
     return sum;
   }
 
-  private SortedMap<Integer, Long> fillsByOrder(int structure) {
+  private static SortedMap<Integer, Long> byOrder(long[] from, int first) {
     SortedMap<Integer, Long> orders = new TreeMap<>();
     for (int order = 0; order < ORDERS; order++) {
-      long count = counts[fill(structure, order)];
-      if (count != 0) {
-        orders.put(order, count);
+      if (from[first + order] != 0) {
+        orders.put(order, from[first + order]);
       }
     }
     return orders;

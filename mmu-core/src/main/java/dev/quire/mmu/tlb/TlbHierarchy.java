@@ -28,13 +28,9 @@ public final class TlbHierarchy {
   private final TlbGeometry geometry;
   private final WalkedPages pages;
   private final TlbCounters counters;
-  private final long[] counts;
   private final List<TranslationCache> l1 = new ArrayList<>();
   private final List<TranslationCache> l2 = new ArrayList<>();
   private final LookupPath[] l1Paths = new LookupPath[USES];
-
-  /** Null where no array of L2 serves the use. */
-  private final LookupPath[] l2Paths = new LookupPath[USES];
 
   private final WalkModel walker;
   private final TlbInvalidator invalidator;
@@ -55,8 +51,6 @@ public final class TlbHierarchy {
     this.geometry = geometry;
     this.pages = pages;
     coalescing = geometry.coalescing();
-    counters = new TlbCounters(geometry);
-    counts = counters.counts;
     List<TlbArray> l1Arrays = new ArrayList<>(geometry.l1Instruction());
     l1Arrays.addAll(geometry.l1Data());
     List<TranslationCache> all = new ArrayList<>();
@@ -67,9 +61,10 @@ public final class TlbHierarchy {
       l2.add(added(all, array, seed));
     }
     for (TlbUse use : TlbUse.values()) {
-      l1Paths[use.ordinal()] = path(use, l1Arrays, l1, coalescing.l1());
-      l2Paths[use.ordinal()] = path(use, geometry.l2(), l2, coalescing.l2());
+      LookupPath second = path(use, geometry.l2(), l2, coalescing.l2(), null);
+      l1Paths[use.ordinal()] = path(use, l1Arrays, l1, coalescing.l1(), second);
     }
+    counters = new TlbCounters(geometry, l1Paths, all);
     if (geometry.l2Inclusive()) {
       TranslationCache[] inner = l1.toArray(TranslationCache[]::new);
       l2.forEach(cache -> cache.setInner(inner));
@@ -88,7 +83,11 @@ public final class TlbHierarchy {
   }
 
   private LookupPath path(
-      TlbUse use, List<TlbArray> arrays, List<TranslationCache> caches, boolean coalesces) {
+      TlbUse use,
+      List<TlbArray> arrays,
+      List<TranslationCache> caches,
+      boolean coalesces,
+      LookupPath behind) {
     List<TlbArray> serving = new ArrayList<>();
     List<TranslationCache> servingCaches = new ArrayList<>();
     for (int i = 0; i < arrays.size(); i++) {
@@ -98,7 +97,7 @@ public final class TlbHierarchy {
       }
     }
     CoalescingPolicy policy = coalesces ? coalescing : CoalescingPolicy.NONE;
-    return serving.isEmpty() ? null : new LookupPath(serving, servingCaches, policy);
+    return serving.isEmpty() ? null : new LookupPath(serving, servingCaches, policy, behind);
   }
 
   private WalkModel walkModel(List<TranslationCache> all, long seed) {
@@ -191,41 +190,36 @@ public final class TlbHierarchy {
   }
 
   private void lookUp(long vpn, int type, int page) {
-    counts[TlbCounters.L1_ACCESS + type]++;
     LookupPath path = l1Paths[type];
-    int slot = path.find(vpn, owner, globalOwner);
-    if (slot >= 0) {
+    path.lookups++;
+    if (path.use(vpn, owner, globalOwner) >= 0) {
       TranslationCache cache = path.found();
-      cache.touch(slot, path.foundTag(), vpn);
-      counts[cache.hitCounter]++;
-      last = vpn << TYPE_BITS | type;
-      counters.repeatOf(type, cache.hitCounter);
+      cache.hits++;
+      remember(vpn, type, cache);
       return;
     }
-    last = NO_ACCESS;
-    counts[TlbCounters.L1_MISS + type]++;
-    if (l2Paths[type] == null || !fillFromL2(vpn, type)) {
-      fillFromWalk(vpn, type, page);
+    path.misses++;
+    if (path.behind() == null || !fillFromL2(path, vpn, type)) {
+      fillFromWalk(path, vpn, type, page);
     }
   }
 
-  private boolean fillFromL2(long vpn, int type) {
-    LookupPath path = l2Paths[type];
-    int slot = path.find(vpn, owner, globalOwner);
+  private boolean fillFromL2(LookupPath first, long vpn, int type) {
+    LookupPath path = first.behind();
+    int slot = path.use(vpn, owner, globalOwner);
     if (slot < 0) {
-      counts[TlbCounters.L2_MISS + type]++;
+      path.misses++;
       return false;
     }
     TranslationCache cache = path.found();
-    cache.touch(slot, path.foundTag(), vpn);
-    counts[cache.hitCounter]++;
+    cache.hits++;
     long info = cache.info(slot);
     boolean part = (path.foundTag() & TranslationCache.KIND_MASK) == TranslationCache.PART;
-    fillL1(vpn, type, part ? EntryInfo.pages(info) : 0, cache.owner(slot), info);
+    fillL1(first, vpn, type, part ? EntryInfo.pages(info) : 0, cache.owner(slot), info);
     return true;
   }
 
-  private void fillFromWalk(long vpn, int type, int page) {
+  private void fillFromWalk(LookupPath first, long vpn, int type, int page) {
     walker.walk(vpn, type, page, owner, globalOwner & -1L << Integer.SIZE);
     int pageOrder = pages.order(page);
     int order = hinted(page, pageOrder);
@@ -241,12 +235,12 @@ public final class TlbHierarchy {
     long entryOwner = pages.isGlobal(page) ? globalOwner : owner;
     long plain = info(page, order, order, 0);
     long coalesced = group == order && run == 0 ? plain : info(page, order, group, run);
-    if (l2Paths[type] != null) {
+    if (first.behind() != null) {
       boolean coalesces = coalescing.l2();
-      fill(l2Paths[type], vpn, coalesces ? run : 0, entryOwner, coalesces ? coalesced : plain);
+      fill(first.behind(), vpn, coalesces ? run : 0, entryOwner, coalesces ? coalesced : plain);
     }
     boolean coalesces = coalescing.l1();
-    fillL1(vpn, type, coalesces ? run : 0, entryOwner, coalesces ? coalesced : plain);
+    fillL1(first, vpn, type, coalesces ? run : 0, entryOwner, coalesces ? coalesced : plain);
   }
 
   /**
@@ -267,12 +261,19 @@ public final class TlbHierarchy {
     return EntryInfo.of(EntryInfo.ALL_PAGES, extent, order, span);
   }
 
-  private void fillL1(long vpn, int type, int run, long entryOwner, long info) {
-    TranslationCache cache = fill(l1Paths[type], vpn, run, entryOwner, info);
+  private void fillL1(LookupPath path, long vpn, int type, int run, long entryOwner, long info) {
+    TranslationCache cache = fill(path, vpn, run, entryOwner, info);
     if (cache != null) {
-      last = vpn << TYPE_BITS | type;
-      counters.repeatOf(type, cache.hitCounter);
+      remember(vpn, type, cache);
+    } else {
+      last = NO_ACCESS;
     }
+  }
+
+  /** The same access again is a hit in this array. */
+  private void remember(long vpn, int type, TranslationCache cache) {
+    last = vpn << TYPE_BITS | type;
+    counters.repeatOf(type, cache.structure);
   }
 
   /**
@@ -285,17 +286,18 @@ public final class TlbHierarchy {
    */
   private TranslationCache fill(LookupPath path, long vpn, int run, long entryOwner, long info) {
     int order = EntryInfo.wholeOrder(info);
-    TranslationCache cache = path.fillCache(order, run);
-    if (cache == null) {
+    LookupPath.Place place = path.place(order, run);
+    if (place == null) {
       return null;
     }
-    int tag = path.fillTag(order, run);
+    TranslationCache cache = place.cache();
+    int tag = place.tag();
     if ((tag & TranslationCache.KIND_MASK) == TranslationCache.PART) {
       fillPart(cache, vpn, tag, run, entryOwner, info);
     } else {
       // An entry of part of a group stands here for its page alone.
       cache.insert(tag, vpn, entryOwner, info | EntryInfo.ALL_PAGES);
-      counts[cache.fillCounter + tag]++;
+      cache.fills[tag]++;
     }
     return cache;
   }
@@ -308,7 +310,7 @@ public final class TlbHierarchy {
     cache.removeOverlapping(TranslationCache.key(vpn, tag), entryOwner, mask);
     cache.insert(tag, vpn, entryOwner, EntryInfo.withPages(info, mask));
     int covered = Integer.SIZE - 1 - Integer.numberOfLeadingZeros(Integer.bitCount(mask));
-    counts[cache.fillCounter + covered]++;
+    cache.fills[covered]++;
   }
 
   /** The effective order with the contiguous bit, if the core uses it. */

@@ -149,7 +149,7 @@ final class TlbInvalidator {
   }
 
   private boolean isInRange(TranslationCache cache, int slot) {
-    long va = cache.key(slot) & -Order.bytes(0);
+    long va = cache.start(slot);
     int extent = EntryInfo.stage1Extent(cache.info(slot));
     if (cache.kind(slot) == TranslationCache.WHOLE) {
       return meets(va, Math.max(extent, cache.order(slot)), firstVa, lastVa);
@@ -169,7 +169,7 @@ final class TlbInvalidator {
       if (cache.key(slot) != TranslationCache.FREE
           && cache.kind(slot) == TranslationCache.TABLE
           && isOwned(cache.owner(slot))
-          && meets(cache.key(slot), cache.order(slot), firstTableVa, lastTableVa)) {
+          && meets(cache.start(slot), cache.order(slot), firstTableVa, lastTableVa)) {
         cache.remove(slot);
       }
     }

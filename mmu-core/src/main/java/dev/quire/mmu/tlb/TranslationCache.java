@@ -9,11 +9,11 @@ import java.util.List;
  * translations, as its tags tell. Parallel primitive arrays by slot; a set's ways are neighbours.
  *
  * <pre>
- *  key   63                    12 11    8 7    6 5     0     owner  63..32 vmid
- *       +------------------------+-------+------+-------+           31..0  0 none, 1 global, 2 + asid
- *       | va or gpa, page start  |   0   | kind | order |
- *       +------------------------+-------+------+-------+    info   {@link EntryInfo}
- *                                 \________ tag ________/
+ *  key   63  60 59                     8 7    6 5     0     owner  63..32 vmid
+ *       +------+------------------------+------+-------+           31..0  0 none, 1 global, 2 + asid
+ *       |  0   | va or gpa >> 12 + order | kind | order |
+ *       +------+------------------------+------+-------+    info   {@link EntryInfo}
+ *                                        \____ tag ____/
  * </pre>
  *
  * <p>A few ways are scanned; many are found through hash chains. Both are exact.
@@ -33,6 +33,7 @@ final class TranslationCache {
 
   static final int ORDER_MASK = 0x3f;
   static final int TAG_MASK = 0xff;
+  private static final int TAG_BITS = 8;
   static final int KIND_MASK = NESTED;
   static final int GLOBAL = 1;
   static final int FIRST_ASID = 2;
@@ -63,6 +64,9 @@ final class TranslationCache {
   /** Null under another policy than LRU. */
   private final RecencyOrder recency;
 
+  /** Whether that is the policy for all entries alike. */
+  private final boolean plainLru;
+
   /** Null under another policy. Bit n of a set: the half right of node n was used longer ago. */
   private final long[] trees;
 
@@ -92,10 +96,11 @@ final class TranslationCache {
   /** L1, if this is an inclusive L2; or null. */
   private TranslationCache[] inner;
 
-  /** Where its hits, and its fills of order 0, are counted in {@link TlbCounters}. */
-  final int hitCounter;
+  /** Its place among a geometry's arrays, and what it counts there; fills by order. */
+  final int structure;
 
-  final int fillCounter;
+  long hits;
+  final long[] fills = new long[ORDER_MASK + 1];
 
   /**
    * @param limits orders confined to some ways
@@ -107,8 +112,7 @@ final class TranslationCache {
       TlbReplacement replacement,
       List<TlbArray.WayLimit> limits,
       long seed) {
-    hitCounter = TlbCounters.hit(structure);
-    fillCounter = TlbCounters.fill(structure, 0);
+    this.structure = structure;
     this.entries = entries;
     this.ways = ways;
     setMask = entries / ways - 1;
@@ -121,6 +125,7 @@ final class TranslationCache {
     heads = hashed ? new int[buckets(entries)] : null;
     bucketBits = hashed ? Integer.numberOfTrailingZeros(heads.length) : 0;
     boolean limited = !limits.isEmpty();
+    plainLru = recency != null && !limited;
     firstWay = limited ? new int[ORDER_MASK + 1] : null;
     wayCount = limited ? new int[ORDER_MASK + 1] : null;
     if (limited) {
@@ -151,35 +156,40 @@ final class TranslationCache {
 
   /** The key of the page that holds {@code vpn}; a shift takes the tag's low six bits alone. */
   static long key(long vpn, int tag) {
-    return (vpn & -1L << tag) << Order.BASE_PAGE_SHIFT | tag;
+    return vpn >>> tag << TAG_BITS | tag;
   }
 
   /**
-   * The slot of an entry that covers {@code vpn}, or -1.
+   * The slot of an entry that covers {@code vpn}, now the one used last; or -1.
    *
    * @param tag kind and order of the entry sought
    */
-  int find(int tag, long vpn, long owner, long globalOwner) {
-    int order = tag & ORDER_MASK;
-    long page = vpn >>> order;
-    long key = page << Order.BASE_PAGE_SHIFT + order | tag;
-    int slot;
-    if (heads == null) {
-      slot = scan(((int) page & setMask) * ways, key);
-    } else {
-      slot = heads[bucketOf(page)];
-      while (slot != NONE && slots[SLOT_LONGS * slot + KEY] != key) {
-        slot = (int) links[slot];
-      }
-    }
+  int use(int tag, long vpn, long owner, long globalOwner) {
+    long page = vpn >>> tag;
+    long key = page << TAG_BITS | tag;
+    int set = (int) page & setMask;
+    int slot = heads == null ? scan(set * ways, key) : chained(page, key);
     if (slot == NONE) {
       return NONE;
     }
     long found = slots[SLOT_LONGS * slot + OWNER];
     boolean owned = found == owner || found == globalOwner;
-    return owned && EntryInfo.covers(slots[SLOT_LONGS * slot + INFO], vpn)
-        ? slot
-        : findAfter(slot, key, vpn, owner, globalOwner);
+    if (!owned || !EntryInfo.covers(slots[SLOT_LONGS * slot + INFO], vpn)) {
+      slot = findAfter(slot, key, vpn, owner, globalOwner);
+      if (slot == NONE) {
+        return NONE;
+      }
+    }
+    touch(slot, set);
+    return slot;
+  }
+
+  private int chained(long page, long key) {
+    int slot = heads[bucketOf(page)];
+    while (slot != NONE && slots[SLOT_LONGS * slot + KEY] != key) {
+      slot = (int) links[slot];
+    }
+    return slot;
   }
 
   private int scan(int base, long key) {
@@ -218,11 +228,6 @@ final class TranslationCache {
     return NONE;
   }
 
-  /** Marks the slot that {@link #find} gave as the one used last. */
-  void touch(int slot, int tag, long vpn) {
-    touch(slot, (int) (vpn >>> tag) & setMask);
-  }
-
   private void touch(int slot, int set) {
     if (recency != null) {
       recency.touch(set, slot);
@@ -238,11 +243,9 @@ final class TranslationCache {
    * @param vpn any page that it covers
    */
   void insert(int tag, long vpn, long owner, long info) {
-    int order = tag & ORDER_MASK;
-    long page = vpn >>> order;
-    long key = page << Order.BASE_PAGE_SHIFT + order | tag;
+    long page = vpn >>> tag;
+    long key = page << TAG_BITS | tag;
     int set = (int) page & setMask;
-    boolean plainLru = recency != null && firstWay == null;
     // A free slot counts as the oldest, and which free slot is taken makes no difference.
     int slot = plainLru ? recency.renewOldest(set) : victim(tag, set);
     long old = slots[SLOT_LONGS * slot + KEY];
@@ -264,7 +267,7 @@ final class TranslationCache {
     slots[SLOT_LONGS * slot + KEY] = key;
     slots[SLOT_LONGS * slot + OWNER] = owner;
     slots[SLOT_LONGS * slot + INFO] = info;
-    if (EntryInfo.stage1Extent(info) > order || (tag & KIND_MASK) == PART) {
+    if (EntryInfo.stage1Extent(info) > (tag & ORDER_MASK) || (tag & KIND_MASK) == PART) {
       irregular = true;
     }
     if (!plainLru) {
@@ -358,6 +361,11 @@ final class TranslationCache {
 
   long owner(int slot) {
     return slots[SLOT_LONGS * slot + OWNER];
+  }
+
+  /** The first address of its page. */
+  long start(int slot) {
+    return pageOf(slots[SLOT_LONGS * slot + KEY]) << Order.shift(order(slot));
   }
 
   /** See {@link EntryInfo}. */
@@ -471,13 +479,12 @@ final class TranslationCache {
   }
 
   private void dropFromInner(int slot) {
-    long start = slots[SLOT_LONGS * slot + KEY] & -Order.bytes(order(slot));
+    long start = start(slot);
     long last = start | Order.offsetMask(order(slot));
     for (TranslationCache cache : inner) {
       for (int other = 0; other < cache.entries; other++) {
         if (cache.slots[SLOT_LONGS * other + KEY] != FREE && cache.owner(other) == owner(slot)) {
-          long otherStart =
-              cache.slots[SLOT_LONGS * other + KEY] & -Order.bytes(cache.order(other));
+          long otherStart = cache.start(other);
           long otherLast = otherStart | Order.offsetMask(cache.order(other));
           if (Long.compareUnsigned(otherStart, last) <= 0
               && Long.compareUnsigned(otherLast, start) >= 0) {
@@ -493,7 +500,7 @@ final class TranslationCache {
   }
 
   private static long pageOf(long key) {
-    return key >>> Order.shift((int) key & ORDER_MASK);
+    return key >>> TAG_BITS;
   }
 
   /** Pages of one region have different buckets; pages a power of two apart do not share one. */

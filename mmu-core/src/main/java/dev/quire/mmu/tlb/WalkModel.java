@@ -106,9 +106,7 @@ final class WalkModel {
       }
       int structure = tableStructures[HEIGHTS[shift]];
       counts[TlbCounters.access(structure)]++;
-      int slot = cache.find(tableTag(shift), vpn, owner, owner);
-      if (slot >= 0) {
-        cache.touch(slot, tableTag(shift), vpn);
+      if (cache.use(tableTag(shift), vpn, owner, owner) >= 0) {
         counts[TlbCounters.hit(structure)]++;
         counts[TlbCounters.WALK_CACHE_HIT]++;
         return step + 1;
@@ -143,9 +141,7 @@ final class WalkModel {
     counts[TlbCounters.access(nestedStructure)]++;
     long gpn = gpa >>> Order.BASE_PAGE_SHIFT;
     int tag = TranslationCache.NESTED | order;
-    int slot = cache.find(tag, gpn, nestedOwner, nestedOwner);
-    if (slot >= 0) {
-      cache.touch(slot, tag, gpn);
+    if (cache.use(tag, gpn, nestedOwner, nestedOwner) >= 0) {
       counts[TlbCounters.hit(nestedStructure)]++;
       return 0;
     }
