@@ -65,7 +65,7 @@ class AlteredRecordingTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"anon_mthp.json", "file_pagecache.json"})
+  @ValueSource(strings = {"anon_mthp.json", "file_pagecache.json", "userfaultfd.json"})
   void doesNotPass(String file) {
     Random random = new Random(20261121);
     try (GoldenReader reader =

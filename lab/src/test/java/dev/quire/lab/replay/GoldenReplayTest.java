@@ -20,6 +20,7 @@ class GoldenReplayTest {
   static {
     FILES.put("anon_mthp.json", 159);
     FILES.put("file_pagecache.json", 124);
+    FILES.put("userfaultfd.json", 543);
     FILES.put("random_anon.json", 125);
     FILES.put("random_files.json", 128);
   }
