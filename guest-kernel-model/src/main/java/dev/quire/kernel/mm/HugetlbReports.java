@@ -28,6 +28,11 @@ final class HugetlbReports {
     return entries.get(table, entries.index(size, address), size);
   }
 
+  /** Whether there is a table for the entry of the huge page at an address. */
+  boolean hasTable(Vma vma, long address) {
+    return entries.table(vma.mm().tables(), vma.hugetlb().size(), address) != null;
+  }
+
   /** The frame of the base page at an address, or NONE if no huge page is mapped there. */
   long frame(Vma vma, long address) {
     long entry = entry(vma, address);
@@ -90,8 +95,9 @@ final class HugetlbReports {
         format.isUffdWriteProtected(entry));
   }
 
+  /** Of the bits that pagemap has for what is not present, hugetlb sets no other. */
   private static PageReport marker() {
     return new PageReport(
-        PageReport.Kind.MARKER, false, -1, 0, 0, false, 0, false, false, true, false, true);
+        PageReport.Kind.MARKER, false, -1, 0, 0, false, 0, false, false, false, false, true);
   }
 }

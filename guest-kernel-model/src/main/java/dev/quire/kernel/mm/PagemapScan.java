@@ -7,8 +7,8 @@ import dev.quire.mmu.KernelPteFormat;
 
 /**
  * PAGEMAP_SCAN (Linux v6.18 fs/proc/task_mmu.c, do_pagemap_scan): finds pages by category, and
- * write-protects those that were written to, for asynchronous write protection by userfaultfd.
- * Mappings of hugetlb are passed over. Used on the kernel's thread.
+ * write-protects those that were written to, for asynchronous write protection by userfaultfd. Used
+ * on the kernel's thread.
  */
 final class PagemapScan {
   private final Kernel kernel;
@@ -56,10 +56,8 @@ final class PagemapScan {
     int first = tree.indexAfter(request.start());
     for (int i = first; i < tree.size() && tree.get(i).start() < end && error == 0; i++) {
       Vma vma = tree.get(i);
-      if (!vma.isHugetlb()) {
-        long from = Math.max(vma.start(), request.start());
-        error = scanMapping(vma, from, Math.min(vma.end(), end));
-      }
+      long from = Math.max(vma.start(), request.start());
+      error = scanMapping(vma, from, Math.min(vma.end(), end));
     }
     closeRun();
     return error != 0 ? error : runs;
@@ -98,6 +96,48 @@ final class PagemapScan {
         || !scan.wantsMapping(mappingCategories)) {
       return 0;
     }
+    return vma.isHugetlb() ? scanHugetlb(vma, start, end) : scanPages(vma, start, end);
+  }
+
+  /** pagemap_scan_hugetlb_entry. */
+  private long scanHugetlb(Vma vma, long start, long end) {
+    HugetlbSize size = vma.hugetlb().size();
+    HugetlbReports reports = kernel.hugetlb().reports;
+    long error = 0;
+    long at = start;
+    while (at < end && error == 0) {
+      long next = Math.min(end, size.alignDown(at) + size.bytes());
+      if (!reports.hasTable(vma, at)) {
+        error = scanHole(vma, at, next);
+      } else {
+        long categories = mappingCategories | ofHugetlb(vma, reports.entry(vma, at), size);
+        boolean protects = scan.is(PageScan.WP_MATCHING) && (categories & PageScan.WRITTEN) != 0;
+        // A part of a huge page cannot be protected, and is not told.
+        if (scan.wants(categories) && (!protects || next - at == size.bytes())) {
+          report(at, next, categories);
+          error = protects ? protection.changeUffd(vma, at, next, true) : 0;
+        }
+      }
+      at = next;
+    }
+    return error;
+  }
+
+  /** pagemap_hugetlb_category. */
+  private long ofHugetlb(Vma vma, long entry, HugetlbSize size) {
+    if (entry == 0) {
+      return PageScan.HUGE;
+    }
+    boolean clean = format.isUffdWriteProtected(entry) || PteNote.isUffdMarker(format, entry);
+    long categories = PageScan.HUGE | (clean ? 0 : PageScan.WRITTEN);
+    if (!format.isMapped(entry)) {
+      return categories | PageScan.SWAPPED;
+    }
+    boolean anon = frames.is(vma.mm().tables().frame(entry, size.level()), PageFlag.ANON);
+    return categories | PageScan.PRESENT | (anon ? 0 : PageScan.FILE);
+  }
+
+  private long scanPages(Vma vma, long start, long end) {
     long error = 0;
     long at = start;
     while (at < end && error == 0) {
@@ -115,7 +155,7 @@ final class PagemapScan {
   }
 
   private long scanHole(Vma vma, long start, long end) {
-    long categories = mappingCategories | ofNothing(vma);
+    long categories = mappingCategories | (vma.isHugetlb() ? 0 : ofNothing(vma));
     if (!scan.wants(categories)) {
       return 0;
     }

@@ -24,7 +24,14 @@ final class PageMapCalls {
           long bytes = Math.clamp(range.bytes(), 0, PageRange.MOST_PAGES * PageRange.PAGE_BYTES);
           actor
               .process()
-              .pagemap(range.address(), bytes, (address, page) -> runs.add(address, text(page)));
+              .pagemap(
+                  range.address(),
+                  bytes,
+                  (address, page) -> {
+                    if (page.present() || page.swap()) {
+                      runs.add(address, text(page));
+                    }
+                  });
           answer.put("runs", runs.end());
         });
   }
