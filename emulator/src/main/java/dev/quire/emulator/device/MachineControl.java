@@ -11,6 +11,11 @@ public interface MachineControl {
   /** One complete line from the guest's marker device, without its line feed. */
   void marker(String line);
 
+  /** A number that stays the same from boot to end and is another in another boot. */
+  default int bootNonce() {
+    return 0;
+  }
+
   /** The guest asked to be switched off. */
   void powerOff();
 

@@ -21,9 +21,27 @@ final class Outcome implements MachineControl, DeviceState {
 
   private final List<String> markers = new ArrayList<>();
   private Consumer<String> markerListener = ignored -> {};
+  private int bootNonce;
   private RunStatus status;
   private String reason = "";
   private volatile Decision requested;
+
+  /**
+   * The outcome of a machine that has not begun.
+   *
+   * @param seed decides {@link #bootNonce}
+   */
+  Outcome(long seed) {
+    // One round of splitmix64 (Steele, Lea, Flood 2014), so that seeds next to each other differ.
+    long mixed = (seed ^ seed >>> 30) * 0xbf58476d1ce4e5b9L;
+    mixed = (mixed ^ mixed >>> 27) * 0x94d049bb133111ebL;
+    bootNonce = (int) (mixed ^ mixed >>> 31);
+  }
+
+  @Override
+  public int bootNonce() {
+    return bootNonce;
+  }
 
   boolean decided() {
     kicked();
@@ -84,7 +102,7 @@ final class Outcome implements MachineControl, DeviceState {
   /** The markers so far; how the run ends is still open in a machine that is saved. */
   @Override
   public void save(StateWriter writer) {
-    writer.begin("outcome", 1).putInt(markers.size());
+    writer.begin("outcome", 1).putInt(bootNonce).putInt(markers.size());
     markers.forEach(line -> writer.putBytes(line.getBytes(StandardCharsets.US_ASCII)));
     writer.end();
   }
@@ -92,6 +110,7 @@ final class Outcome implements MachineControl, DeviceState {
   @Override
   public void load(StateReader reader) {
     reader.begin("outcome", 1);
+    bootNonce = reader.getInt();
     int count = reader.getInt(0, MOST_MARKERS, "number of markers");
     for (int i = 0; i < count; i++) {
       byte[] line = reader.getBytesUpTo(LONGEST_MARKER_BYTES);

@@ -127,7 +127,7 @@ public final class VirtualMachine implements AutoCloseable {
         new MachineClock(),
         new EventQueue(),
         bus,
-        new Outcome(),
+        new Outcome(config.seed()),
         new PowerStates(cpus),
         host,
         config.measure() == null

@@ -9,10 +9,13 @@ import dev.quire.emulator.device.WordMmioDevice;
 
 /**
  * Quire's own "quire,debug-exit": a write at +0 ends the run with that value, 0 meaning success;
- * the low byte of a write at +4 goes to the current marker line. Reads as 0.
+ * the low byte of a write at +4 goes to the current marker line. A read at +8 gives the number of
+ * this boot, any other 0.
  */
 public final class DebugExitDevice implements WordMmioDevice, DeviceState {
   public static final long BYTES = 0x1000;
+
+  private static final long NONCE_OFFSET = 8;
 
   private final MachineControl machine;
   private final MarkerLines lines;
@@ -24,7 +27,7 @@ public final class DebugExitDevice implements WordMmioDevice, DeviceState {
 
   @Override
   public int readWord(long offsetBytes) {
-    return 0;
+    return offsetBytes == NONCE_OFFSET ? machine.bootNonce() : 0;
   }
 
   @Override
