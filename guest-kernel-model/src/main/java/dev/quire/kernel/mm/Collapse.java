@@ -39,6 +39,8 @@ final class Collapse {
     DONE(0),
     NO_MEMORY(-Errno.ENOMEM),
     PAGE_COUNT(-Errno.EAGAIN),
+    /** Pages are missing, and a userfaultfd is to be asked for them. */
+    HOLES(-Errno.EBUSY),
     /** Goes on with the next PMD. */
     SKIPPED(-Errno.EINVAL),
     FAILED(-Errno.EINVAL);
@@ -73,7 +75,7 @@ final class Collapse {
       Scan result = anonymous(vma, at);
       if (result != Scan.DONE) {
         error = result.error;
-        if (result == Scan.FAILED || result == Scan.NO_MEMORY) {
+        if (result == Scan.FAILED || result == Scan.NO_MEMORY || result == Scan.HOLES) {
           break;
         }
       }
@@ -128,8 +130,7 @@ final class Collapse {
       counters.count(Primitive.PTE_READ);
       if (entry == 0 || format.isMapped(entry) && format.isSpecial(entry)) {
         if (uffd) {
-          // Nobody would be asked for what is missing any more.
-          return Scan.FAILED;
+          return Scan.HOLES;
         }
         continue;
       }

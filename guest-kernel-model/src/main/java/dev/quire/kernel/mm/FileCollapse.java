@@ -32,6 +32,11 @@ final class FileCollapse {
   int collapse(Vma vma, long start) {
     OpenFile file = vma.file();
     long pgoff = vma.pgoff(start);
+    if (isAwaited(file, pgoff)) {
+      long pages = kernel.pmdBytes() >>> kernel.pageShift();
+      kernel.unmapMappingRange(file.mappings(), pgoff, pages, false);
+      return -Errno.EBUSY;
+    }
     long error = file.collapse(pgoff);
     if (error != 0) {
       return (int) error;
@@ -40,11 +45,27 @@ final class FileCollapse {
     return map(vma, start);
   }
 
+  /** Whether pages are missing that a userfaultfd is to be asked for (collapse_file). */
+  private boolean isAwaited(OpenFile file, long pgoff) {
+    long end = pgoff + (kernel.pmdBytes() >>> kernel.pageShift());
+    boolean asks = false;
+    for (int i = 0; i < file.mappings().size(); i++) {
+      Vma vma = file.mappings().get(i);
+      asks |= vma.is(VmFlags.UFFD_MISSING) && vma.pgoff() < end && vma.pgoff(vma.end()) > pgoff;
+    }
+    long at = pgoff;
+    while (asks && at < end && file.cached(at)) {
+      at++;
+    }
+    return asks && at < end;
+  }
+
   private void retract(FileMappings mappings, long pgoff) {
     long pages = kernel.pmdBytes() >>> kernel.pageShift();
     for (int i = 0; i < mappings.size(); i++) {
       Vma vma = mappings.get(i);
       if (vma.anonVma() != null
+          || vma.is(VmFlags.UFFD_WP)
           || pgoff < vma.pgoff()
           || pgoff + pages > vma.pgoff(vma.end())
           || (vma.address(pgoff) & kernel.pmdBytes() - 1) != 0) {
@@ -85,6 +106,9 @@ final class FileCollapse {
     int index = tables.pmdIndex(start);
     if (tables.isHuge(pmd, index)) {
       return 0;
+    }
+    if (vma.is(VmFlags.UFFD_WP)) {
+      return -Errno.EINVAL;
     }
     long folio = vma.file().hugeFolio(vma.pgoff(start));
     if (tables.isTable(pmd, index)) {

@@ -81,6 +81,7 @@ final class FolioMigration {
     long moved = mm.tables().leaf(to, 0, vma.entryRights());
     moved = format.isWritable(entry) ? format.writable(moved) : format.writeProtected(moved);
     moved = format.isDirty(entry) ? format.dirty(moved) : moved;
+    moved = format.isUffdWriteProtected(entry) ? format.uffdWriteProtected(moved) : moved;
     folios.get(to, 1);
     rmap.addFilePtes(to, to, 1, mm.id());
     kernel.ptes().set(table, index, moved, 1);
