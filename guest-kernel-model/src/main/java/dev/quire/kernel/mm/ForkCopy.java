@@ -74,10 +74,9 @@ final class ForkCopy {
       long next = Math.min(end, (at & -pmdBytes) + pmdBytes);
       PageTable pmd = tables.pmd(at);
       int index = tables.pmdIndex(at);
-      int error = 0;
-      if (tables.isHuge(pmd, index)) {
-        error = hugePmd.copy(child, parent, pmd, index, at);
-      } else if (pmd.entries[index] != 0) {
+      int error = tables.isHuge(pmd, index) ? hugePmd.copy(child, parent, pmd, index, at) : 0;
+      // A huge page that may be pinned was split meanwhile.
+      if (tables.isTable(pmd, index)) {
         error = copyTable(child, parent, pmd.below[index], at, next);
       }
       if (error != 0) {
@@ -99,18 +98,21 @@ final class ForkCopy {
     shmemCopied = 0;
     int index = parent.mm().tables().pteIndex(start);
     int limit = index + (int) (end - start >>> kernel.pageShift());
-    while (index < limit) {
+    int error = 0;
+    while (index < limit && error == 0) {
       long entry = ptes.get(from, index);
       if (entry == 0) {
         index++;
       } else if (format.isMapped(entry)) {
-        index += copyPresent(child, parent, from, to, index, entry, limit - index);
+        int copied = copyPresent(child, parent, from, to, index, entry, limit - index);
+        index += Math.max(0, copied);
+        error = Math.min(0, copied);
       } else {
         copyNote(child, to, index++, entry);
       }
     }
     settle(child.mm());
-    return 0;
+    return error;
   }
 
   private void settle(MmStruct mm) {
@@ -138,7 +140,24 @@ final class ForkCopy {
     }
   }
 
-  /** copy_present_ptes: returns how many entries it copied. */
+  /** copy_present_page: the child has a page of its own at once. Returns 1, or -ENOMEM. */
+  private int copyPinned(Vma child, PageTable from, PageTable to, int index, long entry) {
+    long copy = kernel.allocateCopy(ptes.frame(entry));
+    if (copy == FrameTable.NONE) {
+      return -Errno.ENOMEM;
+    }
+    long address = from.address() + ((long) index << kernel.pageShift());
+    rmap.addNewAnon(copy, child.anonVma(), child.pgoff(address), child.mm().id(), true);
+    kernel.addAnonToLru(copy, child);
+    anonCopied++;
+    long copied = format.dirty(child.mm().tables().leaf(copy, 0, child.entryRights()));
+    copied = child.is(VmFlags.WRITE) ? format.writable(copied) : copied;
+    boolean protects = child.is(VmFlags.UFFD_WP) && format.isUffdWriteProtected(entry);
+    ptes.set(to, index, protects ? format.uffdWriteProtected(copied) : copied, 1);
+    return 1;
+  }
+
+  /** copy_present_ptes: returns how many entries it copied, or -ENOMEM. */
   private int copyPresent(
       Vma child, Vma parent, PageTable from, PageTable to, int index, long original, int max) {
     long entry = original;
@@ -154,7 +173,13 @@ final class ForkCopy {
       folios.get(folio, nr);
       int mm = child.mm().id();
       if (frames.is(folio, PageFlag.ANON)) {
-        rmap.tryDupAnonPtes(folio, page, nr, mm, false);
+        boolean pinned = kernel.pinnedPages().needsCow(parent.mm(), folio);
+        if (!rmap.tryDupAnonPtes(folio, page, nr, mm, pinned)) {
+          folios.put(folio, nr);
+          return nr > 1
+              ? copyPresent(child, parent, from, to, index, original, 1)
+              : copyPinned(child, from, to, index, original);
+        }
         anonCopied += nr;
       } else {
         rmap.dupFilePtes(folio, page, nr, mm);

@@ -151,7 +151,7 @@ final class HugePmd {
   /**
    * Gives a child the parent's huge page, read-only for both (copy_huge_pmd).
    *
-   * @return 0, or -ENOMEM
+   * @return 0, -ENOMEM, or -EAGAIN: it may be pinned, and was split for its pages to be copied
    */
   int copy(Vma child, Vma parent, PageTable pmd, int index, long start) {
     if (!child.isAnonymous()) {
@@ -170,7 +170,13 @@ final class HugePmd {
     } else {
       long folio = parent.mm().tables().frame(entry, 1);
       folios.get(folio, 1);
-      rmap.tryDupAnonPmd(folio, child.mm().id(), false);
+      boolean pinned = kernel.pinnedPages().needsCow(parent.mm(), folio);
+      if (!rmap.tryDupAnonPmd(folio, child.mm().id(), pinned)) {
+        folios.put(folio, 1);
+        tables.free(deposit);
+        split(parent, start);
+        return -Errno.EAGAIN;
+      }
       child.mm().addAnon(pages);
     }
     entry = format.writeProtected(entry);

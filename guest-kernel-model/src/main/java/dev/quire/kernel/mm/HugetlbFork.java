@@ -13,6 +13,10 @@ import dev.quire.mmu.KernelPteFormat;
  * copy_hugetlb_page_range). Used on the kernel's thread.
  */
 final class HugetlbFork {
+  /** No entry looks so: all bits of a note and of a mapped entry. */
+  private static final long NO_MEMORY = -1;
+
+  private final Kernel kernel;
   private final KernelPteFormat format;
   private final KernelCounters counters;
   private final FrameTable frames;
@@ -21,6 +25,7 @@ final class HugetlbFork {
   private final HugetlbEntries entries;
 
   HugetlbFork(Kernel kernel, HugetlbRmap rmap, HugetlbEntries entries) {
+    this.kernel = kernel;
     this.format = kernel.format();
     this.counters = kernel.counters();
     this.frames = kernel.frames();
@@ -51,8 +56,11 @@ final class HugetlbFork {
       if (entry != 0) {
         long copied =
             format.isMapped(entry)
-                ? copyMapped(child, parent, from, index, entry)
+                ? copyMapped(child, parent, from, index, at, entry)
                 : copiedNote(child, entry);
+        if (copied == NO_MEMORY) {
+          return -Errno.ENOMEM;
+        }
         if (copied != 0) {
           entries.set(child.mm().tables(), to, index, size, copied);
         }
@@ -61,13 +69,19 @@ final class HugetlbFork {
     return 0;
   }
 
-  private long copyMapped(Vma child, Vma parent, PageTable from, int index, long original) {
+  private long copyMapped(
+      Vma child, Vma parent, PageTable from, int index, long address, long original) {
     HugetlbSize size = parent.hugetlb().size();
     long entry = original;
     long folio = parent.mm().tables().frame(entry, size.level());
     folios.get(folio, 1);
     if (frames.is(folio, PageFlag.ANON)) {
-      rmap.tryDupAnon(folio, false);
+      boolean pinned = kernel.pinnedPages().needsCow(parent.mm(), folio);
+      if (!rmap.tryDupAnon(folio, pinned)) {
+        long copied = copyPinned(child, address, folio, entry);
+        folios.put(folio, 1);
+        return copied;
+      }
     } else {
       rmap.addFile(folio);
     }
@@ -77,6 +91,28 @@ final class HugetlbFork {
     }
     child.mm().addHugetlb(size.pages());
     return child.is(VmFlags.UFFD_WP) ? entry : format.uffdWritable(entry);
+  }
+
+  /** The child has a folio of its own at once (hugetlb_install_folio). */
+  private long copyPinned(Vma child, long address, long folio, long entry) {
+    long copy = kernel.hugetlb().reservations.allocate(child, address, false);
+    if (copy == FrameTable.NONE) {
+      return NO_MEMORY;
+    }
+    counters.count(Primitive.PAGE_COPY, frames.pages(folio));
+    kernel.contents().copied(folio, copy, frames.pages(folio));
+    frames.set(copy, PageFlag.UPTODATE);
+    rmap.addNewAnon(copy, child.anonVma(), child.pgoff(address));
+    frames.clear(copy, PageFlag.RESTORE_RESERVE);
+    child.mm().addHugetlb(frames.pages(copy));
+    int level = child.hugetlb().size().level();
+    long copied = child.mm().tables().leaf(copy, level, child.entryRights());
+    copied =
+        child.is(VmFlags.WRITE)
+            ? format.writable(format.dirty(copied))
+            : format.writeProtected(copied);
+    boolean protects = child.is(VmFlags.UFFD_WP) && format.isUffdWriteProtected(entry);
+    return protects ? format.uffdWriteProtected(copied) : copied;
   }
 
   /** copy_pte_marker. */

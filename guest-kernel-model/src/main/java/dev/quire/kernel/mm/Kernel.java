@@ -42,6 +42,7 @@ public final class Kernel {
   private final ReverseLookup reverseLookup;
   private final FolioSplit folioSplit;
   private final Hugetlb hugetlb;
+  private final PinnedPages pinnedPages;
   private final long zeroPage;
 
   private final PageContents contents;
@@ -98,6 +99,7 @@ public final class Kernel {
             hugePmd,
             new HugeFault(this, hugePmd));
     userAccess = new UserAccess(this, faults);
+    pinnedPages = new PinnedPages(this, userAccess);
     zapRange = new ZapRange(this, hugePmd);
     fileClean = new FileClean(this);
     reverseLookup = new ReverseLookup(this);
@@ -280,6 +282,10 @@ public final class Kernel {
 
   HugeZero hugeZero() {
     return hugeZero;
+  }
+
+  PinnedPages pinnedPages() {
+    return pinnedPages;
   }
 
   /** Sizes and pools of hugetlb pages. */

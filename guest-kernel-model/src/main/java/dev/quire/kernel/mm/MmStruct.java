@@ -21,6 +21,7 @@ final class MmStruct {
   private long hugetlbPages;
   private long lockedPages;
   private boolean holdsHugeZero;
+  private boolean hasPinned;
 
   MmStruct(Kernel kernel, int id, PageTables tables) {
     this.kernel = kernel;
@@ -105,6 +106,15 @@ final class MmStruct {
 
   void setHoldsHugeZero() {
     holdsHugeZero = true;
+  }
+
+  /** Whether it ever had a page pinned (MMF_HAS_PINNED). */
+  boolean hasPinned() {
+    return hasPinned;
+  }
+
+  void setHasPinned() {
+    hasPinned = true;
   }
 
   void addNotifier(MmuNotifier notifier) {

@@ -209,6 +209,20 @@ public final class Process {
     return kernel.hugetlb().open(hugePageBytes, pages);
   }
 
+  /**
+   * Pins the page at an address for writing, as a driver does (pin_user_pages with FOLL_WRITE).
+   *
+   * @return its pfn in base pages, or -errno
+   */
+  public long pin(long address) {
+    return kernel.pinnedPages().pin(this, address);
+  }
+
+  /** Undoes one {@link #pin}. */
+  public void unpin(long pfn) {
+    kernel.pinnedPages().unpin(pfn);
+  }
+
   /** What /proc says of the pages of a range. */
   public void pagemap(long address, long bytes, PageVisitor visitor) {
     kernel.calls().pageReports.pagemap(mm, address, bytes, visitor);
