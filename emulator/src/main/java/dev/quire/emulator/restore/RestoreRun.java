@@ -10,6 +10,8 @@ import dev.quire.emulator.restore.HostMeter.Share;
 import dev.quire.emulator.snapshot.MemoryImage;
 import dev.quire.emulator.snapshot.Snapshot;
 import dev.quire.kernel.kvm.Stage2Mmu;
+import dev.quire.kernel.mm.HostMemoryKind;
+import dev.quire.kernel.mm.KernelProfile;
 import dev.quire.kernel.stat.KernelCounters;
 
 /**
@@ -38,7 +40,7 @@ public final class RestoreRun implements AutoCloseable {
    */
   public RestoreRun(
       Snapshot snapshot, RestoreStrategy strategy, RestoreSettings settings, MachineConfig config) {
-    strategy.check(settings.hostPages(), config.hostKernel());
+    check(strategy, settings, config.hostKernel());
     this.strategy = strategy;
     this.config = config;
     machine =
@@ -48,6 +50,20 @@ public final class RestoreRun implements AutoCloseable {
     host.setInstructions(() -> machine.retired() - start);
     host.meter().enter(Share.GUEST);
     image = snapshot.memory();
+  }
+
+  /**
+   * Refuses what Linux refuses.
+   *
+   * @throws RestoreRefusedException saying what would do
+   */
+  public static void check(
+      RestoreStrategy strategy, RestoreSettings settings, KernelProfile kernel) {
+    strategy.check(settings.hostPages(), kernel);
+    if (settings.logDirty() && settings.hostPages().memory() == HostMemoryKind.GUEST_MEMFD) {
+      throw new RestoreRefusedException(
+          "a memory slot of a guest_memfd logs no dirty pages (EINVAL): choose other host pages");
+    }
   }
 
   private void load(GuestHost guestHost, MemoryImage memory, RestoreSettings settings) {

@@ -2,6 +2,7 @@ package dev.quire.lab.cli;
 
 import dev.quire.emulator.restore.RestoreCosts;
 import dev.quire.emulator.restore.RestoreRefusedException;
+import dev.quire.emulator.restore.RestoreRun;
 import dev.quire.emulator.restore.RestoreSettings;
 import dev.quire.emulator.restore.RestoreStrategies;
 import dev.quire.emulator.restore.RestoreStrategy;
@@ -128,12 +129,13 @@ final class RestoreOptions {
       }
       HostPagePolicy pages = hostPages == null ? strategy.usualPages() : hostPages;
       KernelProfile kernel = given == null ? strategy.usualKernel(pages) : given;
+      Planned planned = new Planned(strategy, pages, kernel);
       try {
-        strategy.check(pages, kernel);
+        RestoreRun.check(strategy, settings(planned), kernel);
       } catch (RestoreRefusedException e) {
         throw CommandFailure.usage(e.getMessage(), e);
       }
-      plan.add(new Planned(strategy, pages, kernel));
+      plan.add(planned);
     }
     return plan;
   }

@@ -18,7 +18,7 @@ public final class RestorePrices implements RestoreCosts {
   public RestorePrices(MachineCosts costs) {
     name = costs.machine();
     kernel = costs.kernel();
-    Price slower = costs.prices().get("host-factor");
+    Price slower = costs.prices().get(MachineCosts.HOST_FACTOR);
     factor = slower == null ? 1 : slower.nanos();
     for (HostWork kind : HostWork.values()) {
       Price price = costs.prices().get(kind.priceName());
