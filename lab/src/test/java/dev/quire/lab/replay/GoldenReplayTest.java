@@ -23,6 +23,7 @@ class GoldenReplayTest {
     FILES.put("userfaultfd.json", 543);
     FILES.put("random_anon.json", 125);
     FILES.put("random_files.json", 128);
+    FILES.put("random_userfaultfd.json", 152);
   }
 
   private static List<GoldenCase> cases(String file) {
