@@ -50,8 +50,9 @@ final class ReplayMachine {
     return mode.toUpperCase(Locale.ROOT);
   }
 
-  /** As sessions were recorded: THP by madvise, of which only 2 MiB inherit. */
+  /** As sessions were recorded: THP by madvise, of which only 2 MiB inherit; shmem never. */
   static KernelConfig session() {
-    return of(new ReplayConfig(Map.of(SMALLEST_KIB << PMD_ORDER, "inherit"), Map.of(), true));
+    Map<Integer, String> inherited = Map.of(SMALLEST_KIB << PMD_ORDER, "inherit");
+    return of(new ReplayConfig(inherited, inherited, true));
   }
 }
