@@ -27,7 +27,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  */
 class SnapshotExactnessTest {
   private static final long SEED = 20260105;
-  private static final int MOMENTS = Integer.getInteger("quire.snapshot.moments", 3);
+  private static final int MOMENTS = 3 * Integer.getInteger("quire.test.scale", 1);
 
   @TempDir Path folder;
 

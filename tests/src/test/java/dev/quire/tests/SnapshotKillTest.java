@@ -24,10 +24,11 @@ import org.junit.jupiter.api.io.TempDir;
 
 /**
  * kill -9 while snapshots replace each other in one directory: what is in it then restores to one
- * of them, whatever the moment. {@code -Dquire.snapshot.kills=200} for the full profile.
+ * of them, whatever the moment. 200 times in the full profile.
  */
 class SnapshotKillTest {
-  private static final int KILLS = Integer.getInteger("quire.snapshot.kills", 4);
+  private static final int SCALE = Integer.getInteger("quire.test.scale", 1);
+  private static final int KILLS = SCALE == 1 ? 4 : 20 * SCALE;
   private static final long SEED = 20260106;
   private static final int LONGEST_MILLIS = 400;
   private static final long[] MOMENTS = {3_000, 9_000};
