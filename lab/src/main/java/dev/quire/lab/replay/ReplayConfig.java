@@ -14,8 +14,6 @@ import java.util.TreeMap;
  */
 record ReplayConfig(
     Map<Integer, String> anonymous, Map<Integer, String> sharedMemory, boolean useZeroPage) {
-  static final ReplayConfig NONE = new ReplayConfig(Map.of(), Map.of(), true);
-
   private static final List<String> ANONYMOUS_MODES =
       List.of("always", "inherit", "madvise", "never");
   private static final List<String> SHARED_MODES =
