@@ -46,6 +46,9 @@ public final class RestoreBench {
   /** Of the large guest every eighth page is stored: its table covers all of memory. */
   private static final int SPARSE = 8;
 
+  /** Each takes milliseconds, and the first ones mostly the compiler's time. */
+  private static final int FIRST_INSTRUCTIONS = 8;
+
   private static final long DENSE_BYTES = 256 * MIB;
 
   private final Function<String, byte[]> guests;
@@ -86,7 +89,9 @@ public final class RestoreBench {
     Path small = write(folder.resolve("small"), 64 * MIB, SPARSE);
     double[] first =
         TurnByTurn.medians(
-            2 * rounds, () -> firstInstructionNanos(large), () -> firstInstructionNanos(small));
+            FIRST_INSTRUCTIONS * rounds,
+            () -> firstInstructionNanos(large),
+            () -> firstInstructionNanos(small));
     results.add(
         Ratio.cost(
             BENCH,
