@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.quire.lab.replay.CaseResult.Outcome;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -25,8 +26,12 @@ class SessionReplayTest {
     return Map.of("ret", -1L, "errno", errno);
   }
 
+  /** In the order a recording has: differences are told in that order. */
   private static Map<String, Object> value(long value) {
-    return Map.of("signal", 0L, "value", value);
+    Map<String, Object> answer = new LinkedHashMap<>();
+    answer.put("signal", 0L);
+    answer.put("value", value);
+    return answer;
   }
 
   private CaseResult replayed() {
