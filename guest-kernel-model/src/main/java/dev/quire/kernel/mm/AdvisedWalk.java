@@ -1,14 +1,10 @@
 package dev.quire.kernel.mm;
 
-import dev.quire.kernel.page.Folios;
-import dev.quire.kernel.page.FrameTable;
 import dev.quire.kernel.page.Lru;
 import dev.quire.kernel.page.PageFlag;
-import dev.quire.kernel.rmap.ReverseMap;
 import dev.quire.kernel.stat.MthpStat;
 import dev.quire.kernel.stat.Primitive;
 import dev.quire.kernel.stat.VmEvent;
-import dev.quire.mmu.KernelPteFormat;
 
 /**
  * MADV_FREE, MADV_COLD and MADV_PAGEOUT on mapped pages (Linux v6.18 mm/madvise.c,
@@ -17,7 +13,7 @@ import dev.quire.mmu.KernelPteFormat;
  * MADV_FREE made worthless, unmaps those of files, and splits the large folios it cannot swap. Used
  * on the kernel's thread.
  */
-final class AdvisedWalk {
+final class AdvisedWalk extends MappingPart {
   /** What is done to the pages. */
   enum Kind {
     FREE,
@@ -28,24 +24,13 @@ final class AdvisedWalk {
   /** FALLOC_FL_KEEP_SIZE and FALLOC_FL_PUNCH_HOLE. */
   private static final int KEEP_SIZE_PUNCH_HOLE = 3;
 
-  private final Kernel kernel;
-  private final KernelPteFormat format;
-  private final FrameTable frames;
-  private final Folios folios;
   private final Lru lru;
-  private final ReverseMap rmap;
-  private final Ptes ptes;
   private final HugePmd hugePmd;
   private final FolioSplit folioSplit;
 
   AdvisedWalk(Kernel kernel, HugePmd hugePmd, FolioSplit folioSplit) {
-    this.kernel = kernel;
-    this.format = kernel.format();
-    this.frames = kernel.frames();
-    this.folios = kernel.folios();
+    super(kernel);
     this.lru = kernel.folios().lru();
-    this.rmap = kernel.rmap();
-    this.ptes = kernel.ptes();
     this.hugePmd = hugePmd;
     this.folioSplit = folioSplit;
   }

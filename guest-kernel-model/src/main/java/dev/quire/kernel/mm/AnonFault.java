@@ -1,34 +1,19 @@
 package dev.quire.kernel.mm;
 
-import dev.quire.kernel.page.Folios;
 import dev.quire.kernel.page.FrameTable;
-import dev.quire.kernel.rmap.ReverseMap;
-import dev.quire.kernel.stat.KernelCounters;
 import dev.quire.kernel.stat.MthpStat;
 import dev.quire.kernel.stat.Primitive;
-import dev.quire.mmu.KernelPteFormat;
 
 /**
  * The first touch of private anonymous memory below the size of a PMD (Linux v6.18 mm/memory.c,
  * do_anonymous_page): the zero page for a read, a folio of {@link AnonOrders}' size for a write.
  * Used on the kernel's thread.
  */
-final class AnonFault {
-  private final Kernel kernel;
-  private final KernelPteFormat format;
-  private final KernelCounters counters;
-  private final Folios folios;
-  private final ReverseMap rmap;
-  private final Ptes ptes;
+final class AnonFault extends MappingPart {
   private final AnonOrders orders;
 
   AnonFault(Kernel kernel, AnonOrders orders) {
-    this.kernel = kernel;
-    this.format = kernel.format();
-    this.counters = kernel.counters();
-    this.folios = kernel.folios();
-    this.rmap = kernel.rmap();
-    this.ptes = kernel.ptes();
+    super(kernel);
     this.orders = orders;
   }
 

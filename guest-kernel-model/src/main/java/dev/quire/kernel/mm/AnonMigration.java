@@ -1,13 +1,9 @@
 package dev.quire.kernel.mm;
 
-import dev.quire.kernel.page.Folios;
 import dev.quire.kernel.page.FrameTable;
 import dev.quire.kernel.page.PageFlag;
-import dev.quire.kernel.rmap.ReverseMap;
-import dev.quire.kernel.stat.KernelCounters;
 import dev.quire.kernel.stat.MthpStat;
 import dev.quire.kernel.stat.VmEvent;
-import dev.quire.mmu.KernelPteFormat;
 import java.util.BitSet;
 
 /**
@@ -16,23 +12,10 @@ import java.util.BitSet;
  * page tables meanwhile; on one thread nobody could meet them, so an entry is replaced at once.
  * Hugetlb folios stay. Used on the kernel's thread.
  */
-final class AnonMigration {
-  private final Kernel kernel;
-  private final KernelPteFormat format;
-  private final KernelCounters counters;
-  private final FrameTable frames;
-  private final Folios folios;
-  private final ReverseMap rmap;
-  private final Ptes ptes;
+final class AnonMigration extends MappingPart {
 
   AnonMigration(Kernel kernel) {
-    this.kernel = kernel;
-    this.format = kernel.format();
-    this.counters = kernel.counters();
-    this.frames = kernel.frames();
-    this.folios = kernel.folios();
-    this.rmap = kernel.rmap();
-    this.ptes = kernel.ptes();
+    super(kernel);
   }
 
   /** Whether the folio that a page is part of was moved; one mapped in part is split before. */

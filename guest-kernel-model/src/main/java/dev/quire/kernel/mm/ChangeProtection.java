@@ -1,21 +1,13 @@
 package dev.quire.kernel.mm;
 
-import dev.quire.kernel.page.FrameTable;
 import dev.quire.kernel.page.PageFlag;
-import dev.quire.kernel.stat.KernelCounters;
 import dev.quire.kernel.stat.Primitive;
-import dev.quire.mmu.KernelPteFormat;
 
 /**
  * Brings page-table entries to the rights of their VMA, and write-protects them for userfaultfd
  * (Linux v6.18 mm/mprotect.c, change_protection). Used on the kernel's thread.
  */
-final class ChangeProtection {
-  private final Kernel kernel;
-  private final KernelPteFormat format;
-  private final KernelCounters counters;
-  private final FrameTable frames;
-  private final Ptes ptes;
+final class ChangeProtection extends MappingPart {
   private final HugePmd hugePmd;
 
   /** What happens to write protection by userfaultfd. */
@@ -30,11 +22,7 @@ final class ChangeProtection {
   private Uffd uffd = Uffd.KEEP;
 
   ChangeProtection(Kernel kernel, HugePmd hugePmd) {
-    this.kernel = kernel;
-    this.format = kernel.format();
-    this.counters = kernel.counters();
-    this.frames = kernel.frames();
-    this.ptes = kernel.ptes();
+    super(kernel);
     this.hugePmd = hugePmd;
   }
 

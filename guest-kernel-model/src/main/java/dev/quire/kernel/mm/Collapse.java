@@ -1,36 +1,19 @@
 package dev.quire.kernel.mm;
 
-import dev.quire.kernel.page.Folios;
 import dev.quire.kernel.page.FrameTable;
 import dev.quire.kernel.page.PageFlag;
-import dev.quire.kernel.rmap.ReverseMap;
-import dev.quire.kernel.stat.KernelCounters;
 import dev.quire.kernel.stat.Primitive;
 import dev.quire.kernel.stat.VmEvent;
-import dev.quire.mmu.KernelPteFormat;
 
 /**
  * MADV_COLLAPSE (Linux v6.18 mm/khugepaged.c, madvise_collapse to collapse_huge_page): copies what
  * a table of base pages maps into one new huge page. Used on the kernel's thread.
  */
-final class Collapse {
-  private final Kernel kernel;
-  private final KernelPteFormat format;
-  private final KernelCounters counters;
-  private final FrameTable frames;
-  private final Folios folios;
-  private final ReverseMap rmap;
-  private final Ptes ptes;
+final class Collapse extends MappingPart {
   private final FileCollapse fileCollapse;
 
   Collapse(Kernel kernel) {
-    this.kernel = kernel;
-    this.format = kernel.format();
-    this.counters = kernel.counters();
-    this.frames = kernel.frames();
-    this.folios = kernel.folios();
-    this.rmap = kernel.rmap();
-    this.ptes = kernel.ptes();
+    super(kernel);
     this.fileCollapse = new FileCollapse(kernel);
   }
 

@@ -1,13 +1,9 @@
 package dev.quire.kernel.mm;
 
-import dev.quire.kernel.page.Folios;
 import dev.quire.kernel.page.FrameTable;
 import dev.quire.kernel.page.PageFlag;
-import dev.quire.kernel.rmap.ReverseMap;
-import dev.quire.kernel.stat.KernelCounters;
 import dev.quire.kernel.stat.Primitive;
 import dev.quire.kernel.stat.VmEvent;
-import dev.quire.mmu.KernelPteFormat;
 
 /**
  * A write to a page that is mapped read-only (Linux v6.18 mm/memory.c, do_wp_page): the page is
@@ -15,27 +11,14 @@ import dev.quire.mmu.KernelPteFormat;
  * under {@link AnonFaultAlgorithm#SERIES_V1_FULL} {@link LargeCow} is asked first. Used on the
  * kernel's thread.
  */
-final class CowFault {
-  private final Kernel kernel;
-  private final KernelPteFormat format;
-  private final KernelCounters counters;
-  private final FrameTable frames;
-  private final Folios folios;
-  private final ReverseMap rmap;
-  private final Ptes ptes;
+final class CowFault extends MappingPart {
   private final LargeCow largeCow;
 
   /**
    * @param largeCow null if copies are base pages only
    */
   CowFault(Kernel kernel, LargeCow largeCow) {
-    this.kernel = kernel;
-    this.format = kernel.format();
-    this.counters = kernel.counters();
-    this.frames = kernel.frames();
-    this.folios = kernel.folios();
-    this.rmap = kernel.rmap();
-    this.ptes = kernel.ptes();
+    super(kernel);
     this.largeCow = largeCow;
   }
 

@@ -2,17 +2,13 @@ package dev.quire.kernel.mm;
 
 import dev.quire.kernel.stat.Primitive;
 import dev.quire.kernel.stat.VmEvent;
-import dev.quire.mmu.KernelPteFormat;
 
 /**
  * Decides what a fault is about and hands it on (Linux v6.18 mm/memory.c, handle_mm_fault to
  * handle_pte_fault). Results are 0 or a {@link VmFault}. Allocates nothing. Used on the kernel's
  * thread.
  */
-final class FaultHandler {
-  private final Kernel kernel;
-  private final KernelPteFormat format;
-  private final Ptes ptes;
+final class FaultHandler extends MappingPart {
   private final ThpPolicy thp;
   private final AnonFault anonFault;
   private final CowFault cowFault;
@@ -28,9 +24,7 @@ final class FaultHandler {
       FileFault fileFault,
       HugePmd hugePmd,
       HugeFault hugeFault) {
-    this.kernel = kernel;
-    this.format = kernel.format();
-    this.ptes = kernel.ptes();
+    super(kernel);
     this.thp = kernel.thp();
     this.anonFault = anonFault;
     this.cowFault = cowFault;

@@ -1,21 +1,15 @@
 package dev.quire.kernel.mm;
 
 import dev.quire.kernel.stat.Primitive;
-import dev.quire.mmu.KernelPteFormat;
 
 /**
  * Takes dirty and the right to write from the entries that map a file's pages, before these are
  * written back (Linux v6.18 mm/rmap.c, page_vma_mkclean_one). Used on the kernel's thread.
  */
-final class FileClean {
-  private final Kernel kernel;
-  private final KernelPteFormat format;
-  private final Ptes ptes;
+final class FileClean extends MappingPart {
 
   FileClean(Kernel kernel) {
-    this.kernel = kernel;
-    this.format = kernel.format();
-    this.ptes = kernel.ptes();
+    super(kernel);
   }
 
   void clean(Vma vma, long start, long end) {

@@ -1,9 +1,6 @@
 package dev.quire.kernel.mm;
 
-import dev.quire.kernel.page.Folios;
-import dev.quire.kernel.rmap.ReverseMap;
 import dev.quire.kernel.stat.Primitive;
-import dev.quire.mmu.KernelPteFormat;
 
 /**
  * The page tables' side of MADV_COLLAPSE of a file: once its cache has one folio for a whole PMD,
@@ -11,20 +8,11 @@ import dev.quire.mmu.KernelPteFormat;
  * (Linux v6.18 mm/khugepaged.c, retract_page_tables and collapse_pte_mapped_thp). Used on the
  * kernel's thread.
  */
-final class FileCollapse {
-  private final Kernel kernel;
-  private final KernelPteFormat format;
-  private final Folios folios;
-  private final ReverseMap rmap;
-  private final Ptes ptes;
+final class FileCollapse extends MappingPart {
   private final FaultContext context;
 
   FileCollapse(Kernel kernel) {
-    this.kernel = kernel;
-    this.format = kernel.format();
-    this.folios = kernel.folios();
-    this.rmap = kernel.rmap();
-    this.ptes = kernel.ptes();
+    super(kernel);
     this.context = new FaultContext(new FileFault(kernel));
   }
 

@@ -1,40 +1,23 @@
 package dev.quire.kernel.mm;
 
-import dev.quire.kernel.page.Folios;
 import dev.quire.kernel.page.FrameTable;
 import dev.quire.kernel.page.PageFlag;
-import dev.quire.kernel.rmap.ReverseMap;
-import dev.quire.kernel.stat.KernelCounters;
 import dev.quire.kernel.stat.Primitive;
 import dev.quire.kernel.stat.VmEvent;
-import dev.quire.mmu.KernelPteFormat;
 
 /**
  * First touches of file mappings (Linux v6.18 mm/memory.c, do_fault to set_pte_range): asks the
  * file for the page, and maps it; shared, read-only, or as a private copy. Used on the kernel's
  * thread.
  */
-final class FileFault {
+final class FileFault extends MappingPart {
   /** fault_around_bytes. */
   private static final long FAULT_AROUND_BYTES = 65536;
 
-  private final Kernel kernel;
-  private final KernelPteFormat format;
-  private final KernelCounters counters;
-  private final FrameTable frames;
-  private final Folios folios;
-  private final ReverseMap rmap;
-  private final Ptes ptes;
   private final int aroundPages;
 
   FileFault(Kernel kernel) {
-    this.kernel = kernel;
-    this.format = kernel.format();
-    this.counters = kernel.counters();
-    this.frames = kernel.frames();
-    this.folios = kernel.folios();
-    this.rmap = kernel.rmap();
-    this.ptes = kernel.ptes();
+    super(kernel);
     this.aroundPages = (int) Math.max(1, FAULT_AROUND_BYTES >>> kernel.pageShift());
   }
 

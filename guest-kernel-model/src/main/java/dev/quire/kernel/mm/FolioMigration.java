@@ -1,14 +1,10 @@
 package dev.quire.kernel.mm;
 
-import dev.quire.kernel.page.Folios;
 import dev.quire.kernel.page.FrameTable;
 import dev.quire.kernel.page.HugetlbPool;
 import dev.quire.kernel.page.PageFlag;
-import dev.quire.kernel.rmap.ReverseMap;
-import dev.quire.kernel.stat.KernelCounters;
 import dev.quire.kernel.stat.Primitive;
 import dev.quire.kernel.stat.VmEvent;
-import dev.quire.mmu.KernelPteFormat;
 
 /**
  * Moves a folio of a file to other frames (Linux v6.18 mm/migrate.c, migrate_pages): a page of
@@ -17,24 +13,12 @@ import dev.quire.mmu.KernelPteFormat;
  *
  * @see AnonMigration
  */
-final class FolioMigration {
+final class FolioMigration extends MappingPart {
   /** Folios as large are not moved (hugepage_movable_supported). */
   private static final long GIGANTIC_BYTES = 1L << 30;
 
-  private final Kernel kernel;
-  private final KernelPteFormat format;
-  private final KernelCounters counters;
-  private final FrameTable frames;
-  private final Folios folios;
-  private final ReverseMap rmap;
-
   FolioMigration(Kernel kernel) {
-    this.kernel = kernel;
-    this.format = kernel.format();
-    this.counters = kernel.counters();
-    this.frames = kernel.frames();
-    this.folios = kernel.folios();
-    this.rmap = kernel.rmap();
+    super(kernel);
   }
 
   /** Whether a page of a file's cache was moved; whoever maps it, maps the new frame. */
@@ -70,11 +54,11 @@ final class FolioMigration {
     PageTable table = mm.tables().pte(address);
     int index = table == null ? 0 : mm.tables().pteIndex(address);
     long entry = table == null ? 0 : table.entries[index];
-    if (entry == 0 || !format.isMapped(entry) || kernel.ptes().frame(entry) != from) {
+    if (entry == 0 || !format.isMapped(entry) || ptes.frame(entry) != from) {
       return;
     }
     mm.invalidateStart(address, kernel.pageBytes());
-    kernel.ptes().clear(table, index);
+    ptes.clear(table, index);
     rmap.removePtes(from, from, 1, mm.id());
     folios.put(from, 1);
     kernel.flushPage(mm, address);
@@ -84,7 +68,7 @@ final class FolioMigration {
     moved = format.isUffdWriteProtected(entry) ? format.uffdWriteProtected(moved) : moved;
     folios.get(to, 1);
     rmap.addFilePtes(to, to, 1, mm.id());
-    kernel.ptes().set(table, index, moved, 1);
+    ptes.set(table, index, moved, 1);
     mm.invalidateEnd(address, kernel.pageBytes());
   }
 

@@ -1,14 +1,9 @@
 package dev.quire.kernel.mm;
 
-import dev.quire.kernel.page.Folios;
-import dev.quire.kernel.page.FrameTable;
 import dev.quire.kernel.page.PageFlag;
-import dev.quire.kernel.rmap.ReverseMap;
-import dev.quire.kernel.stat.KernelCounters;
 import dev.quire.kernel.stat.MthpStat;
 import dev.quire.kernel.stat.Primitive;
 import dev.quire.kernel.stat.VmEvent;
-import dev.quire.mmu.KernelPteFormat;
 
 /**
  * Splits a large anonymous folio to base pages (Linux v6.18 mm/huge_memory.c, __folio_split): its
@@ -16,27 +11,14 @@ import dev.quire.mmu.KernelPteFormat;
  * mappings of the pages; pages that hold only zeros are mapped to the zero page instead and freed.
  * Used on the kernel's thread.
  */
-final class FolioSplit {
+final class FolioSplit extends MappingPart {
   private static final long YOUNG = 1L << 38;
   private static final long DIRTY = 1L << 39;
 
-  private final Kernel kernel;
-  private final KernelPteFormat format;
-  private final KernelCounters counters;
-  private final FrameTable frames;
-  private final Folios folios;
-  private final ReverseMap rmap;
-  private final Ptes ptes;
   private final ReverseLookup lookup;
 
   FolioSplit(Kernel kernel, ReverseLookup lookup) {
-    this.kernel = kernel;
-    this.format = kernel.format();
-    this.counters = kernel.counters();
-    this.frames = kernel.frames();
-    this.folios = kernel.folios();
-    this.rmap = kernel.rmap();
-    this.ptes = kernel.ptes();
+    super(kernel);
     this.lookup = lookup;
   }
 

@@ -1,30 +1,19 @@
 package dev.quire.kernel.mm;
 
-import dev.quire.kernel.page.Folios;
 import dev.quire.kernel.page.FrameTable;
 import dev.quire.kernel.page.PageFlag;
-import dev.quire.kernel.rmap.ReverseMap;
-import dev.quire.kernel.stat.KernelCounters;
 import dev.quire.kernel.stat.Primitive;
-import dev.quire.mmu.KernelPteFormat;
 
 /**
  * Copies a mapping's page-table entries to a child (Linux v6.18 mm/memory.c, copy_page_range to
  * copy_present_ptes): pages become shared, and read-only in both where writes make copies. Works a
  * table at a time and allocates nothing but tables. Used on the kernel's thread.
  */
-final class ForkCopy {
+final class ForkCopy extends MappingPart {
   /** Mappings whose tables a fault could not fill again (VM_COPY_ON_FORK). */
   private static final long COPY_ON_FORK =
       VmFlags.PFNMAP | VmFlags.MIXEDMAP | VmFlags.UFFD_WP | VmFlags.MAYBE_GUARD;
 
-  private final Kernel kernel;
-  private final KernelPteFormat format;
-  private final KernelCounters counters;
-  private final FrameTable frames;
-  private final Folios folios;
-  private final ReverseMap rmap;
-  private final Ptes ptes;
   private final HugePmd hugePmd;
   private final boolean batches;
 
@@ -33,13 +22,7 @@ final class ForkCopy {
   private int shmemCopied;
 
   ForkCopy(Kernel kernel, HugePmd hugePmd) {
-    this.kernel = kernel;
-    this.format = kernel.format();
-    this.counters = kernel.counters();
-    this.frames = kernel.frames();
-    this.folios = kernel.folios();
-    this.rmap = kernel.rmap();
-    this.ptes = kernel.ptes();
+    super(kernel);
     this.hugePmd = hugePmd;
     this.batches = kernel.rmap().design().batchesFork();
   }

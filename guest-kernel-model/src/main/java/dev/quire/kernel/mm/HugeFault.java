@@ -1,37 +1,22 @@
 package dev.quire.kernel.mm;
 
-import dev.quire.kernel.page.Folios;
 import dev.quire.kernel.page.FrameTable;
 import dev.quire.kernel.page.PageFlag;
-import dev.quire.kernel.rmap.ReverseMap;
-import dev.quire.kernel.stat.KernelCounters;
 import dev.quire.kernel.stat.MthpStat;
 import dev.quire.kernel.stat.Primitive;
 import dev.quire.kernel.stat.VmEvent;
-import dev.quire.mmu.KernelPteFormat;
 
 /**
  * Faults of private anonymous memory that concern a whole PMD (Linux v6.18 mm/huge_memory.c,
  * do_huge_pmd_anonymous_page and do_huge_pmd_wp_page). Results are 0 or a {@link VmFault}; {@link
  * VmFault#FALLBACK} sends the fault to the PTEs. Used on the kernel's thread.
  */
-final class HugeFault {
-  private final Kernel kernel;
-  private final KernelPteFormat format;
-  private final KernelCounters counters;
-  private final FrameTable frames;
-  private final Folios folios;
-  private final ReverseMap rmap;
+final class HugeFault extends MappingPart {
   private final ThpPolicy thp;
   private final HugePmd hugePmd;
 
   HugeFault(Kernel kernel, HugePmd hugePmd) {
-    this.kernel = kernel;
-    this.format = kernel.format();
-    this.counters = kernel.counters();
-    this.frames = kernel.frames();
-    this.folios = kernel.folios();
-    this.rmap = kernel.rmap();
+    super(kernel);
     this.thp = kernel.thp();
     this.hugePmd = hugePmd;
   }

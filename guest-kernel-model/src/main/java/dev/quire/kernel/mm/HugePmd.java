@@ -1,37 +1,19 @@
 package dev.quire.kernel.mm;
 
 import dev.quire.kernel.gather.MmuGather;
-import dev.quire.kernel.page.Folios;
-import dev.quire.kernel.page.FrameTable;
 import dev.quire.kernel.page.PageFlag;
-import dev.quire.kernel.rmap.ReverseMap;
-import dev.quire.kernel.stat.KernelCounters;
 import dev.quire.kernel.stat.Primitive;
 import dev.quire.kernel.stat.VmEvent;
-import dev.quire.mmu.KernelPteFormat;
 
 /**
  * What happens to a PMD that maps a huge page, apart from faults (Linux v6.18 mm/huge_memory.c):
  * split into PTEs, zap, copy for a child, move, change of rights. Used on the kernel's thread.
  */
-final class HugePmd {
-  private final Kernel kernel;
-  private final KernelPteFormat format;
-  private final KernelCounters counters;
-  private final FrameTable frames;
-  private final Folios folios;
-  private final ReverseMap rmap;
-  private final Ptes ptes;
+final class HugePmd extends MappingPart {
   private final int pages;
 
   HugePmd(Kernel kernel) {
-    this.kernel = kernel;
-    this.format = kernel.format();
-    this.counters = kernel.counters();
-    this.frames = kernel.frames();
-    this.folios = kernel.folios();
-    this.rmap = kernel.rmap();
-    this.ptes = kernel.ptes();
+    super(kernel);
     this.pages = 1 << kernel.config().pmdOrder();
   }
 

@@ -40,13 +40,13 @@ public final class Hugetlb {
     rmap = new HugetlbRmap(kernel.frames(), kernel.counters(), kernel.config().rmap());
     entries = new HugetlbEntries(kernel);
     reservations = new HugetlbReservations(kernel);
-    zap = new HugetlbZap(kernel, rmap, entries, reservations);
-    fault = new HugetlbFault(kernel, rmap, entries, reservations, zap);
-    fork = new HugetlbFork(kernel, rmap, entries);
-    reports = new HugetlbReports(kernel, entries);
-    fill = new HugetlbFill(kernel, rmap, entries, reservations);
-    protect = new HugetlbProtect(kernel, entries);
-    move = new HugetlbMove(kernel, entries);
+    zap = new HugetlbZap(kernel, this);
+    fault = new HugetlbFault(kernel, this);
+    fork = new HugetlbFork(kernel, this);
+    reports = new HugetlbReports(kernel, this);
+    fill = new HugetlbFill(kernel, this);
+    protect = new HugetlbProtect(kernel, this);
+    move = new HugetlbMove(kernel, this);
   }
 
   private void addSizes(PteFormat format, int level) {

@@ -1,43 +1,19 @@
 package dev.quire.kernel.mm;
 
-import dev.quire.kernel.page.Folios;
 import dev.quire.kernel.page.FrameTable;
 import dev.quire.kernel.page.PageFlag;
-import dev.quire.kernel.rmap.HugetlbRmap;
-import dev.quire.kernel.stat.KernelCounters;
 import dev.quire.kernel.stat.Primitive;
-import dev.quire.mmu.KernelPteFormat;
 
 /**
  * Faults in mappings of hugetlb pages (Linux v6.18 mm/hugetlb.c: hugetlb_fault, hugetlb_no_page,
  * hugetlb_wp). Results are 0 or a {@link VmFault}. Used on the kernel's thread.
  */
-final class HugetlbFault {
-  private final Kernel kernel;
-  private final KernelPteFormat format;
-  private final KernelCounters counters;
-  private final FrameTable frames;
-  private final Folios folios;
-  private final HugetlbRmap rmap;
-  private final HugetlbEntries entries;
-  private final HugetlbReservations reservations;
+final class HugetlbFault extends HugetlbPart {
   private final HugetlbZap zap;
 
-  HugetlbFault(
-      Kernel kernel,
-      HugetlbRmap rmap,
-      HugetlbEntries entries,
-      HugetlbReservations reservations,
-      HugetlbZap zap) {
-    this.kernel = kernel;
-    this.format = kernel.format();
-    this.counters = kernel.counters();
-    this.frames = kernel.frames();
-    this.folios = kernel.folios();
-    this.rmap = rmap;
-    this.entries = entries;
-    this.reservations = reservations;
-    this.zap = zap;
+  HugetlbFault(Kernel kernel, Hugetlb hugetlb) {
+    super(kernel, hugetlb);
+    this.zap = hugetlb.zap;
   }
 
   int handle(FaultContext fault) {

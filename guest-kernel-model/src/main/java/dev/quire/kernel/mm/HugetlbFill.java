@@ -1,36 +1,18 @@
 package dev.quire.kernel.mm;
 
 import dev.quire.kernel.mm.UffdMemory.Fill;
-import dev.quire.kernel.page.Folios;
 import dev.quire.kernel.page.FrameTable;
 import dev.quire.kernel.page.PageFlag;
-import dev.quire.kernel.rmap.HugetlbRmap;
-import dev.quire.kernel.stat.KernelCounters;
 import dev.quire.kernel.stat.Primitive;
-import dev.quire.mmu.KernelPteFormat;
 
 /**
  * UFFDIO_COPY, CONTINUE and POISON of one hugetlb page (Linux v6.18 mm/userfaultfd.c,
  * mfill_atomic_hugetlb; mm/hugetlb.c, hugetlb_mfill_atomic_pte). Used on the kernel's thread.
  */
-final class HugetlbFill {
-  private final KernelPteFormat format;
-  private final KernelCounters counters;
-  private final FrameTable frames;
-  private final Folios folios;
-  private final HugetlbRmap rmap;
-  private final HugetlbEntries entries;
-  private final HugetlbReservations reservations;
+final class HugetlbFill extends HugetlbPart {
 
-  HugetlbFill(
-      Kernel kernel, HugetlbRmap rmap, HugetlbEntries entries, HugetlbReservations reservations) {
-    this.format = kernel.format();
-    this.counters = kernel.counters();
-    this.frames = kernel.frames();
-    this.folios = kernel.folios();
-    this.rmap = rmap;
-    this.entries = entries;
-    this.reservations = reservations;
+  HugetlbFill(Kernel kernel, Hugetlb hugetlb) {
+    super(kernel, hugetlb);
   }
 
   /** Fills a new folio with what a copy reads. */

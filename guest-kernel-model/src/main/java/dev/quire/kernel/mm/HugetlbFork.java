@@ -1,37 +1,19 @@
 package dev.quire.kernel.mm;
 
-import dev.quire.kernel.page.Folios;
 import dev.quire.kernel.page.FrameTable;
 import dev.quire.kernel.page.PageFlag;
-import dev.quire.kernel.rmap.HugetlbRmap;
-import dev.quire.kernel.stat.KernelCounters;
 import dev.quire.kernel.stat.Primitive;
-import dev.quire.mmu.KernelPteFormat;
 
 /**
  * Copies the entries of a mapping of hugetlb pages to a child (Linux v6.18 mm/hugetlb.c,
  * copy_hugetlb_page_range). Used on the kernel's thread.
  */
-final class HugetlbFork {
+final class HugetlbFork extends HugetlbPart {
   /** No entry looks so: all bits of a note and of a mapped entry. */
   private static final long NO_MEMORY = -1;
 
-  private final Kernel kernel;
-  private final KernelPteFormat format;
-  private final KernelCounters counters;
-  private final FrameTable frames;
-  private final Folios folios;
-  private final HugetlbRmap rmap;
-  private final HugetlbEntries entries;
-
-  HugetlbFork(Kernel kernel, HugetlbRmap rmap, HugetlbEntries entries) {
-    this.kernel = kernel;
-    this.format = kernel.format();
-    this.counters = kernel.counters();
-    this.frames = kernel.frames();
-    this.folios = kernel.folios();
-    this.rmap = rmap;
-    this.entries = entries;
+  HugetlbFork(Kernel kernel, Hugetlb hugetlb) {
+    super(kernel, hugetlb);
   }
 
   /**

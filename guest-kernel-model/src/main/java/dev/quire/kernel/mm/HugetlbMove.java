@@ -1,24 +1,15 @@
 package dev.quire.kernel.mm;
 
-import dev.quire.kernel.stat.KernelCounters;
 import dev.quire.kernel.stat.Primitive;
-import dev.quire.mmu.KernelPteFormat;
 
 /**
  * Moves entries of hugetlb pages within a process (Linux v6.18 mm/hugetlb.c,
  * move_hugetlb_page_tables). Used on the kernel's thread.
  */
-final class HugetlbMove {
-  private final Kernel kernel;
-  private final KernelPteFormat format;
-  private final KernelCounters counters;
-  private final HugetlbEntries entries;
+final class HugetlbMove extends HugetlbPart {
 
-  HugetlbMove(Kernel kernel, HugetlbEntries entries) {
-    this.kernel = kernel;
-    this.format = kernel.format();
-    this.counters = kernel.counters();
-    this.entries = entries;
+  HugetlbMove(Kernel kernel, Hugetlb hugetlb) {
+    super(kernel, hugetlb);
   }
 
   /**

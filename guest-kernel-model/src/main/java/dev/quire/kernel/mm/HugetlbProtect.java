@@ -1,26 +1,17 @@
 package dev.quire.kernel.mm;
 
 import dev.quire.kernel.mm.ChangeProtection.Uffd;
-import dev.quire.kernel.stat.KernelCounters;
 import dev.quire.kernel.stat.Primitive;
-import dev.quire.mmu.KernelPteFormat;
 
 /**
  * Brings entries of hugetlb pages to the rights of their VMA, and write-protects them for
  * userfaultfd (Linux v6.18 mm/hugetlb.c, hugetlb_change_protection). Private pages become writable
  * by their next fault. Used on the kernel's thread.
  */
-final class HugetlbProtect {
-  private final Kernel kernel;
-  private final KernelPteFormat format;
-  private final KernelCounters counters;
-  private final HugetlbEntries entries;
+final class HugetlbProtect extends HugetlbPart {
 
-  HugetlbProtect(Kernel kernel, HugetlbEntries entries) {
-    this.kernel = kernel;
-    this.format = kernel.format();
-    this.counters = kernel.counters();
-    this.entries = entries;
+  HugetlbProtect(Kernel kernel, Hugetlb hugetlb) {
+    super(kernel, hugetlb);
   }
 
   /**

@@ -2,23 +2,17 @@ package dev.quire.kernel.mm;
 
 import dev.quire.kernel.page.FrameTable;
 import dev.quire.kernel.page.PageFlag;
-import dev.quire.mmu.KernelPteFormat;
 
 /**
  * What is known of mapped hugetlb pages (Linux v6.18 fs/proc/task_mmu.c, pagemap_hugetlb_range;
  * mm/gup.c, follow_page_mask). Used on the kernel's thread.
  */
-final class HugetlbReports {
-  private final KernelPteFormat format;
-  private final FrameTable frames;
+final class HugetlbReports extends HugetlbPart {
   private final int pageShift;
-  private final HugetlbEntries entries;
 
-  HugetlbReports(Kernel kernel, HugetlbEntries entries) {
-    this.format = kernel.format();
-    this.frames = kernel.frames();
+  HugetlbReports(Kernel kernel, Hugetlb hugetlb) {
+    super(kernel, hugetlb);
     this.pageShift = kernel.pageShift();
-    this.entries = entries;
   }
 
   /** The entry of the huge page at an address, or 0. */

@@ -1,35 +1,17 @@
 package dev.quire.kernel.mm;
 
 import dev.quire.kernel.gather.MmuGather;
-import dev.quire.kernel.page.FrameTable;
 import dev.quire.kernel.page.PageFlag;
-import dev.quire.kernel.rmap.HugetlbRmap;
-import dev.quire.kernel.stat.KernelCounters;
 import dev.quire.kernel.stat.Primitive;
-import dev.quire.mmu.KernelPteFormat;
 
 /**
  * Takes hugetlb pages out of a process's tables (Linux v6.18 mm/hugetlb.c, __unmap_hugepage_range).
  * Page tables are never shared between processes here. Used on the kernel's thread.
  */
-final class HugetlbZap {
-  private final Kernel kernel;
-  private final KernelPteFormat format;
-  private final KernelCounters counters;
-  private final FrameTable frames;
-  private final HugetlbRmap rmap;
-  private final HugetlbEntries entries;
-  private final HugetlbReservations reservations;
+final class HugetlbZap extends HugetlbPart {
 
-  HugetlbZap(
-      Kernel kernel, HugetlbRmap rmap, HugetlbEntries entries, HugetlbReservations reservations) {
-    this.kernel = kernel;
-    this.format = kernel.format();
-    this.counters = kernel.counters();
-    this.frames = kernel.frames();
-    this.rmap = rmap;
-    this.entries = entries;
-    this.reservations = reservations;
+  HugetlbZap(Kernel kernel, Hugetlb hugetlb) {
+    super(kernel, hugetlb);
   }
 
   /**

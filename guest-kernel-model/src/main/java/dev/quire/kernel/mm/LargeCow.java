@@ -1,13 +1,9 @@
 package dev.quire.kernel.mm;
 
-import dev.quire.kernel.page.Folios;
 import dev.quire.kernel.page.FrameTable;
 import dev.quire.kernel.page.PageFlag;
-import dev.quire.kernel.rmap.ReverseMap;
-import dev.quire.kernel.stat.KernelCounters;
 import dev.quire.kernel.stat.MthpStat;
 import dev.quire.kernel.stat.Primitive;
-import dev.quire.mmu.KernelPteFormat;
 
 /**
  * Copy-on-write and writes over the zero page in large folios, as the earlier rounds of the series
@@ -16,27 +12,14 @@ import dev.quire.mmu.KernelPteFormat;
  * page the largest whose block holds nothing but none entries and zero pages. Used on the kernel's
  * thread.
  */
-final class LargeCow {
+final class LargeCow extends MappingPart {
   private static final int SMALLEST = 2;
 
-  private final Kernel kernel;
-  private final KernelPteFormat format;
-  private final KernelCounters counters;
-  private final FrameTable frames;
-  private final Folios folios;
-  private final ReverseMap rmap;
-  private final Ptes ptes;
   private final ThpPolicy thp;
   private final AnonOrders orders;
 
   LargeCow(Kernel kernel, AnonOrders orders) {
-    this.kernel = kernel;
-    this.format = kernel.format();
-    this.counters = kernel.counters();
-    this.frames = kernel.frames();
-    this.folios = kernel.folios();
-    this.rmap = kernel.rmap();
-    this.ptes = kernel.ptes();
+    super(kernel);
     this.thp = kernel.thp();
     this.orders = orders;
   }

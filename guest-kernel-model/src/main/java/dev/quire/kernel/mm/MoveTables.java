@@ -1,26 +1,17 @@
 package dev.quire.kernel.mm;
 
-import dev.quire.kernel.stat.KernelCounters;
 import dev.quire.kernel.stat.Primitive;
-import dev.quire.mmu.KernelPteFormat;
 
 /**
  * Moves page-table entries from one range of a process to another (Linux v6.18 mm/mremap.c,
  * move_page_tables): whole tables and huge pages where both ends are aligned alike, else entry by
  * entry. Used on the kernel's thread.
  */
-final class MoveTables {
-  private final Kernel kernel;
-  private final KernelPteFormat format;
-  private final KernelCounters counters;
-  private final Ptes ptes;
+final class MoveTables extends MappingPart {
   private final HugePmd hugePmd;
 
   MoveTables(Kernel kernel, HugePmd hugePmd) {
-    this.kernel = kernel;
-    this.format = kernel.format();
-    this.counters = kernel.counters();
-    this.ptes = kernel.ptes();
+    super(kernel);
     this.hugePmd = hugePmd;
   }
 

@@ -1,23 +1,16 @@
 package dev.quire.kernel.mm;
 
-import dev.quire.kernel.page.FrameTable;
 import dev.quire.kernel.page.PageFlag;
-import dev.quire.mmu.KernelPteFormat;
 
 /**
  * What /proc/PID/pagemap with kpageflags and kpagecount, and mincore(2), say of a range (Linux
  * v6.18 fs/proc/task_mmu.c, fs/proc/page.c, mm/mincore.c). For observation: it allocates a report a
  * page. Used on the kernel's thread.
  */
-final class PageReports {
-  private final Kernel kernel;
-  private final KernelPteFormat format;
-  private final FrameTable frames;
+final class PageReports extends KernelPart {
 
   PageReports(Kernel kernel) {
-    this.kernel = kernel;
-    this.format = kernel.format();
-    this.frames = kernel.frames();
+    super(kernel);
   }
 
   void pagemap(MmStruct mm, long address, long bytes, PageVisitor visitor) {

@@ -1,20 +1,14 @@
 package dev.quire.kernel.mm;
 
-import dev.quire.kernel.page.FrameTable;
 import dev.quire.kernel.page.PageFlag;
 import dev.quire.kernel.stat.Primitive;
-import dev.quire.mmu.KernelPteFormat;
 
 /**
  * PAGEMAP_SCAN (Linux v6.18 fs/proc/task_mmu.c, do_pagemap_scan): finds pages by category, and
  * write-protects those that were written to, for asynchronous write protection by userfaultfd. Used
  * on the kernel's thread.
  */
-final class PagemapScan {
-  private final Kernel kernel;
-  private final KernelPteFormat format;
-  private final FrameTable frames;
-  private final Ptes ptes;
+final class PagemapScan extends MappingPart {
   private final HugePmd hugePmd;
   private final ChangeProtection protection;
 
@@ -30,10 +24,7 @@ final class PagemapScan {
   private long runs;
 
   PagemapScan(Kernel kernel, HugePmd hugePmd, ChangeProtection protection) {
-    this.kernel = kernel;
-    this.format = kernel.format();
-    this.frames = kernel.frames();
-    this.ptes = kernel.ptes();
+    super(kernel);
     this.hugePmd = hugePmd;
     this.protection = protection;
   }

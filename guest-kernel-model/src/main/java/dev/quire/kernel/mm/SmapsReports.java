@@ -1,13 +1,11 @@
 package dev.quire.kernel.mm;
 
-import dev.quire.kernel.page.FrameTable;
 import dev.quire.kernel.page.PageFlag;
-import dev.quire.mmu.KernelPteFormat;
 import java.util.ArrayList;
 import java.util.List;
 
 /** What /proc/PID/smaps says (Linux v6.18 fs/proc/task_mmu.c). Used on the kernel's thread. */
-final class SmapsReports {
+final class SmapsReports extends KernelPart {
   /** Flags and their names, in the order in which the kernel prints them: by bit. */
   private static final Object[][] NAMES = {
     {VmFlags.READ, "rd"},
@@ -44,14 +42,8 @@ final class SmapsReports {
     {VmFlags.UFFD_MINOR, "ui"},
   };
 
-  private final Kernel kernel;
-  private final KernelPteFormat format;
-  private final FrameTable frames;
-
   SmapsReports(Kernel kernel) {
-    this.kernel = kernel;
-    this.format = kernel.format();
-    this.frames = kernel.frames();
+    super(kernel);
   }
 
   /** Sums of one mapping, in base pages. */

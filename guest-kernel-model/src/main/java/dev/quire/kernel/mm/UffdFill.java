@@ -2,40 +2,23 @@ package dev.quire.kernel.mm;
 
 import dev.quire.kernel.mm.FaultHandler.Cause;
 import dev.quire.kernel.mm.UffdMemory.Fill;
-import dev.quire.kernel.page.Folios;
 import dev.quire.kernel.page.FrameTable;
 import dev.quire.kernel.page.PageFlag;
-import dev.quire.kernel.rmap.ReverseMap;
-import dev.quire.kernel.stat.KernelCounters;
 import dev.quire.kernel.stat.Primitive;
-import dev.quire.mmu.KernelPteFormat;
 
 /**
  * UFFDIO_COPY, ZEROPAGE, CONTINUE and POISON, a base page after the other (Linux v6.18
  * mm/userfaultfd.c, mfill_atomic; mm/shmem.c, shmem_mfill_atomic_pte). Results are bytes done, or
  * -errno if none. Used on the kernel's thread.
  */
-final class UffdFill {
-  private final Kernel kernel;
-  private final KernelPteFormat format;
-  private final KernelCounters counters;
-  private final FrameTable frames;
-  private final Folios folios;
-  private final ReverseMap rmap;
-  private final Ptes ptes;
+final class UffdFill extends MappingPart {
   private final UserAccess userAccess;
 
   /** How far the last call got: what counts where it was blocked. */
   private long filled;
 
   UffdFill(Kernel kernel, UserAccess userAccess) {
-    this.kernel = kernel;
-    this.format = kernel.format();
-    this.counters = kernel.counters();
-    this.frames = kernel.frames();
-    this.folios = kernel.folios();
-    this.rmap = kernel.rmap();
-    this.ptes = kernel.ptes();
+    super(kernel);
     this.userAccess = userAccess;
   }
 

@@ -1,39 +1,25 @@
 package dev.quire.kernel.mm;
 
-import dev.quire.kernel.page.Folios;
 import dev.quire.kernel.page.FrameTable;
 import dev.quire.kernel.page.PageFlag;
-import dev.quire.kernel.stat.KernelCounters;
 import dev.quire.kernel.stat.Primitive;
-import dev.quire.mmu.KernelPteFormat;
 
 /**
  * UFFDIO_MOVE: gives private anonymous pages another address, whole huge pages where both ends are
  * aligned, base pages of split folios else (Linux v6.18 mm/userfaultfd.c, move_pages to
  * move_present_pte; mm/huge_memory.c, move_pages_huge_pmd). Used on the kernel's thread.
  */
-final class UffdMove {
+final class UffdMove extends MappingPart {
   private static final long IMMOVABLE =
       VmFlags.PFNMAP | VmFlags.IO | VmFlags.HUGETLB | VmFlags.MIXEDMAP;
 
-  private final Kernel kernel;
-  private final KernelPteFormat format;
-  private final KernelCounters counters;
-  private final FrameTable frames;
-  private final Folios folios;
-  private final Ptes ptes;
   private final HugePmd hugePmd;
 
   /** Bytes that the last step moved, or found to be a hole. */
   private long step;
 
   UffdMove(Kernel kernel, HugePmd hugePmd) {
-    this.kernel = kernel;
-    this.format = kernel.format();
-    this.counters = kernel.counters();
-    this.frames = kernel.frames();
-    this.folios = kernel.folios();
-    this.ptes = kernel.ptes();
+    super(kernel);
     this.hugePmd = hugePmd;
   }
 

@@ -4,7 +4,6 @@ import dev.quire.kernel.mm.FaultHandler.Cause;
 import dev.quire.kernel.page.FrameTable;
 import dev.quire.kernel.page.PageFlag;
 import dev.quire.kernel.stat.Primitive;
-import dev.quire.mmu.KernelPteFormat;
 import dev.quire.mmu.Order;
 import dev.quire.mmu.PteFormat;
 
@@ -13,22 +12,17 @@ import dev.quire.mmu.PteFormat;
  * accessed and dirty, or fault and try again (Linux v6.18 arch/x86/mm/fault.c, do_user_addr_fault).
  * Allocates nothing. Used on the kernel's thread.
  */
-final class UserAccess {
+final class UserAccess extends KernelPart {
   /** A handler that answers "done" this often without mapping anything is broken. */
   private static final int MAX_FAULTS = 16;
 
-  private final Kernel kernel;
-  private final KernelPteFormat format;
   private final PteFormat hardware;
-  private final FrameTable frames;
   private final FaultHandler faults;
   private long reached;
 
   UserAccess(Kernel kernel, FaultHandler faults) {
-    this.kernel = kernel;
-    this.format = kernel.format();
-    this.hardware = kernel.format().hardware();
-    this.frames = kernel.frames();
+    super(kernel);
+    this.hardware = format.hardware();
     this.faults = faults;
   }
 

@@ -1,26 +1,14 @@
 package dev.quire.kernel.mm;
 
 import dev.quire.kernel.gather.MmuGather;
-import dev.quire.kernel.page.Folios;
-import dev.quire.kernel.page.FrameTable;
 import dev.quire.kernel.page.PageFlag;
-import dev.quire.kernel.rmap.ReverseMap;
-import dev.quire.kernel.stat.KernelCounters;
 import dev.quire.kernel.stat.Primitive;
-import dev.quire.mmu.KernelPteFormat;
 
 /**
  * Takes pages out of a process's tables (Linux v6.18 mm/memory.c, unmap_page_range to
  * zap_present_ptes). Works a table at a time and allocates nothing. Used on the kernel's thread.
  */
-final class ZapRange {
-  private final Kernel kernel;
-  private final KernelPteFormat format;
-  private final KernelCounters counters;
-  private final FrameTable frames;
-  private final Folios folios;
-  private final ReverseMap rmap;
-  private final Ptes ptes;
+final class ZapRange extends MappingPart {
   private final HugePmd hugePmd;
   private final boolean batches;
 
@@ -38,13 +26,7 @@ final class ZapRange {
   private boolean full;
 
   ZapRange(Kernel kernel, HugePmd hugePmd) {
-    this.kernel = kernel;
-    this.format = kernel.format();
-    this.counters = kernel.counters();
-    this.frames = kernel.frames();
-    this.folios = kernel.folios();
-    this.rmap = kernel.rmap();
-    this.ptes = kernel.ptes();
+    super(kernel);
     this.hugePmd = hugePmd;
     this.batches = kernel.config().gather().batchesZap();
   }
