@@ -3,6 +3,7 @@ package dev.quire.kernel.mm;
 import dev.quire.kernel.contpte.ContPteDesign;
 import dev.quire.kernel.gather.GatherDesign;
 import dev.quire.kernel.rmap.RmapDesign;
+import java.util.function.Consumer;
 
 /**
  * The modelled machine and how its kernel is configured. {@link #of} gives Linux 6.18's choices;
@@ -59,92 +60,58 @@ public record KernelConfig(
   }
 
   public KernelConfig withThp(ThpSettings settings) {
-    return new KernelConfig(
-        architecture,
-        granule,
-        memoryPages,
-        settings,
-        anonFault,
-        rmap,
-        gather,
-        contPte,
-        executableFolios,
-        profile);
+    return changed(copy -> copy.thp = settings);
   }
 
   public KernelConfig withAnonFault(AnonFaultAlgorithm algorithm) {
-    return new KernelConfig(
-        architecture,
-        granule,
-        memoryPages,
-        thp,
-        algorithm,
-        rmap,
-        gather,
-        contPte,
-        executableFolios,
-        profile);
+    return changed(copy -> copy.anonFault = algorithm);
   }
 
   public KernelConfig withRmap(RmapDesign design) {
-    return new KernelConfig(
-        architecture,
-        granule,
-        memoryPages,
-        thp,
-        anonFault,
-        design,
-        gather,
-        contPte,
-        executableFolios,
-        profile);
+    return changed(copy -> copy.rmap = design);
   }
 
   public KernelConfig withGather(GatherDesign design) {
-    return new KernelConfig(
-        architecture,
-        granule,
-        memoryPages,
-        thp,
-        anonFault,
-        rmap,
-        design,
-        contPte,
-        executableFolios,
-        profile);
+    return changed(copy -> copy.gather = design);
   }
 
   /** Null for a kernel without contiguous entries. */
   public KernelConfig withContPte(ContPteDesign designOrNull) {
-    return new KernelConfig(
-        architecture,
-        granule,
-        memoryPages,
-        thp,
-        anonFault,
-        rmap,
-        gather,
-        designOrNull,
-        executableFolios,
-        profile);
+    return changed(copy -> copy.contPte = designOrNull);
   }
 
   public KernelConfig withExecutableFolios(boolean on) {
-    return new KernelConfig(
-        architecture, granule, memoryPages, thp, anonFault, rmap, gather, contPte, on, profile);
+    return changed(copy -> copy.executableFolios = on);
   }
 
   public KernelConfig withProfile(KernelProfile other) {
+    return changed(copy -> copy.profile = other);
+  }
+
+  private KernelConfig changed(Consumer<Copy> change) {
+    Copy copy = new Copy();
+    change.accept(copy);
     return new KernelConfig(
         architecture,
         granule,
         memoryPages,
-        thp,
-        anonFault,
-        rmap,
-        gather,
-        contPte,
-        executableFolios,
-        other);
+        copy.thp,
+        copy.anonFault,
+        copy.rmap,
+        copy.gather,
+        copy.contPte,
+        copy.executableFolios,
+        copy.profile);
+  }
+
+  /** What can be changed of a configuration. */
+  private final class Copy {
+    private ThpSettings thp = KernelConfig.this.thp;
+    private AnonFaultAlgorithm anonFault = KernelConfig.this.anonFault;
+    private RmapDesign rmap = KernelConfig.this.rmap;
+    private GatherDesign gather = KernelConfig.this.gather;
+    private ContPteDesign contPte = KernelConfig.this.contPte;
+    private boolean executableFolios = KernelConfig.this.executableFolios;
+    private KernelProfile profile = KernelConfig.this.profile;
   }
 }
