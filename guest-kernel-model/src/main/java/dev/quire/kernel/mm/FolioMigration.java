@@ -34,18 +34,30 @@ final class FolioMigration extends MappingPart {
       return false;
     }
     frames.set(target, frames.flags(folio) & (PageFlag.SWAPBACKED | PageFlag.DIRTY));
-    folios.get(folio, 1);
-    file.replaceFolio(folio, target);
-    kernel
-        .reverseLookup()
-        .file(
-            file.mappings(),
-            target,
-            (vma, page, address, pages) -> remap(vma, folio, target, address));
-    folios.put(folio, 1);
-    folios.put(target, 1);
+    replace(file, folio, target, (vma, page, address, pages) -> remap(vma, folio, target, address));
     counters.event(VmEvent.PGMIGRATE_SUCCESS);
     return true;
+  }
+
+  /**
+   * Puts a folio into the cache in place of another, whose last references go.
+   *
+   * @param target the caller's reference goes too
+   * @param remap what to do about each VMA that may map the old one
+   */
+  private void replace(OpenFile file, long folio, long target, ReverseLookup.Visitor remap) {
+    folios.get(folio, 1);
+    file.replaceFolio(folio, target);
+    kernel.reverseLookup().file(file.mappings(), target, remap);
+    folios.put(folio, 1);
+    folios.put(target, 1);
+  }
+
+  /** The entry that maps the new folio with what an entry that mapped the old one allowed. */
+  private long moved(Vma vma, long entry, long to, int level) {
+    long moved = vma.mm().tables().leaf(to, level, vma.entryRights());
+    moved = format.isWritable(entry) ? format.writable(moved) : format.writeProtected(moved);
+    return format.isDirty(entry) ? format.dirty(moved) : moved;
   }
 
   /** Gives an entry that maps one page of a file the other. */
@@ -62,9 +74,7 @@ final class FolioMigration extends MappingPart {
     rmap.removePtes(from, from, 1, mm.id());
     folios.put(from, 1);
     kernel.flushPage(mm, address);
-    long moved = mm.tables().leaf(to, 0, vma.entryRights());
-    moved = format.isWritable(entry) ? format.writable(moved) : format.writeProtected(moved);
-    moved = format.isDirty(entry) ? format.dirty(moved) : moved;
+    long moved = moved(vma, entry, to, 0);
     moved = format.isUffdWriteProtected(entry) ? format.uffdWriteProtected(moved) : moved;
     folios.get(to, 1);
     rmap.addFilePtes(to, to, 1, mm.id());
@@ -89,16 +99,11 @@ final class FolioMigration extends MappingPart {
     counters.count(Primitive.PAGE_COPY, size.pages());
     kernel.contents().copied(folio, target, (int) size.pages());
     frames.set(target, frames.flags(folio) & PageFlag.DIRTY);
-    folios.get(folio, 1);
-    file.replaceFolio(folio, target);
-    kernel
-        .reverseLookup()
-        .file(
-            file.mappings(),
-            target,
-            (vma, page, address, pages) -> remapHugetlb(vma, folio, target, address));
-    folios.put(folio, 1);
-    folios.put(target, 1);
+    replace(
+        file,
+        folio,
+        target,
+        (vma, page, address, pages) -> remapHugetlb(vma, folio, target, address));
     pool.resize(lasting);
     counters.event(VmEvent.PGMIGRATE_SUCCESS, size.pages());
     return true;
@@ -119,12 +124,9 @@ final class FolioMigration extends MappingPart {
     kernel.hugetlb().rmap.remove(from);
     folios.put(from, 1);
     kernel.flushHugetlb(mm, address, size);
-    long moved = mm.tables().leaf(to, size.level(), vma.entryRights());
-    moved = format.isWritable(entry) ? format.writable(moved) : format.writeProtected(moved);
-    moved = format.isDirty(entry) ? format.dirty(moved) : moved;
     folios.get(to, 1);
     kernel.hugetlb().rmap.addFile(to);
-    entries.set(mm.tables(), table, index, size, moved);
+    entries.set(mm.tables(), table, index, size, moved(vma, entry, to, size.level()));
     mm.invalidateEnd(address, size.bytes());
   }
 }
