@@ -28,6 +28,7 @@ class ArchitectureTest {
   private static final String LAB = "dev.quire.lab..";
   private static final String JDK = "java..";
   private static final String NETTY = "io.netty..";
+  private static final String JACKSON = "com.fasterxml.jackson.core..";
   private static final String ZSTD = "com.github.luben.zstd..";
 
   private static ArchRule mayUseOnly(String module, String... allowed) {
@@ -63,7 +64,16 @@ class ArchitectureTest {
 
   @ArchTest
   static final ArchRule EMULATOR_USES_MMUS_KERNEL_AND_BINDINGS =
-      mayUseOnly(EMULATOR, CORE, TLB, X86, ARM64, KERNEL, BINDINGS, ZSTD);
+      mayUseOnly(EMULATOR, CORE, TLB, X86, ARM64, KERNEL, BINDINGS, JACKSON, ZSTD);
+
+  @ArchTest
+  static final ArchRule ONLY_JSON_AND_LAB_SPEAK_JACKSON =
+      noClasses()
+          .that()
+          .resideOutsideOfPackages("dev.quire.emulator.json..", LAB)
+          .should()
+          .dependOnClassesThat()
+          .resideInAPackage(JACKSON);
 
   @ArchTest
   static final ArchRule ONLY_SNAPSHOTS_AND_LAB_COMPRESS =

@@ -3,7 +3,8 @@ package dev.quire.emulator.snapshot;
 import dev.quire.emulator.boot.BadGuestException;
 import dev.quire.emulator.boot.GuestArchitecture;
 import dev.quire.emulator.boot.GuestRam;
-import dev.quire.emulator.snapshot.JsonText.JsonException;
+import dev.quire.emulator.json.BadJsonException;
+import dev.quire.emulator.json.JsonValues;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -54,24 +55,30 @@ record DescriptionJson(SnapshotDescription description, Base base) {
       onto.put("identity", base.identity());
     }
     members.put("base", onto);
-    return JsonText.write(members);
+    return JsonValues.lines(members);
   }
 
   private static long memoryBytes(GuestRam ram) {
     return ram.ranges().stream().mapToLong(GuestRam.Range::bytes).sum();
   }
 
-  static DescriptionJson parse(String text) throws JsonException {
-    Map<String, Object> members = JsonText.read(text);
+  /**
+   * Reads what {@link #text} wrote.
+   *
+   * @throws BadJsonException saying what is wrong
+   */
+  static DescriptionJson parse(String text) {
+    Map<String, Object> members = JsonValues.object(text);
     GuestArchitecture architecture = GuestArchitecture.named(text(members, "architecture"));
     if (architecture == null) {
-      throw new JsonException("architecture '" + members.get("architecture") + "' is unknown");
+      throw new BadJsonException(
+          "architecture '" + members.get("architecture") + "' is unknown", null);
     }
     GuestRam ram;
     try {
       ram = GuestRam.of(architecture, number(members, "memory_bytes", 0, GuestRam.MAX_BYTES));
     } catch (BadGuestException e) {
-      throw new JsonException(e.getMessage());
+      throw new BadJsonException(e.getMessage(), e);
     }
     requireSame(members.get("ram"), ram);
     SnapshotDescription description =
@@ -90,15 +97,15 @@ record DescriptionJson(SnapshotDescription description, Base base) {
   }
 
   /** Ranges are written for readers; the map of a machine follows from its memory. */
-  private static void requireSame(Object ranges, GuestRam ram) throws JsonException {
+  private static void requireSame(Object ranges, GuestRam ram) {
     List<Object> expected = new ArrayList<>();
     ram.ranges().forEach(range -> expected.add(List.of(range.gpa(), range.bytes())));
     if (!expected.equals(ranges)) {
-      throw new JsonException("RAM at " + ranges + ", where this machine has " + expected);
+      throw new BadJsonException("RAM at " + ranges + ", where this machine has " + expected, null);
     }
   }
 
-  private static SnapshotDescription.Expected expected(Object value) throws JsonException {
+  private static SnapshotDescription.Expected expected(Object value) {
     if (value == null) {
       return null;
     }
@@ -111,7 +118,7 @@ record DescriptionJson(SnapshotDescription description, Base base) {
         number(members, "console_bytes_before", 0, Long.MAX_VALUE));
   }
 
-  private static Base base(Object value) throws JsonException {
+  private static Base base(Object value) {
     if (value == null) {
       return null;
     }
@@ -119,28 +126,28 @@ record DescriptionJson(SnapshotDescription description, Base base) {
     return new Base(text(members, "path"), text(members, "identity"));
   }
 
-  private static Map<String, Object> object(Object value, String name) throws JsonException {
+  private static Map<String, Object> object(Object value, String name) {
     if (!(value instanceof Map<?, ?>)) {
-      throw new JsonException("'" + name + "' is not an object");
+      throw new BadJsonException("'" + name + "' is not an object", null);
     }
     @SuppressWarnings("unchecked")
     Map<String, Object> members = (Map<String, Object>) value;
     return members;
   }
 
-  private static String text(Map<String, Object> members, String name) throws JsonException {
+  private static String text(Map<String, Object> members, String name) {
     if (members.get(name) instanceof String text && text.length() <= LONGEST_TEXT) {
       return text;
     }
-    throw new JsonException("'" + name + "' is missing or no text");
+    throw new BadJsonException("'" + name + "' is missing or no text", null);
   }
 
-  private static long number(Map<String, Object> members, String name, long least, long most)
-      throws JsonException {
+  private static long number(Map<String, Object> members, String name, long least, long most) {
     if (members.get(name) instanceof Long value && value >= least && value <= most) {
       return value;
     }
-    throw new JsonException(
-        "'%s' is %s, not a number of %d to %d".formatted(name, members.get(name), least, most));
+    throw new BadJsonException(
+        "'%s' is %s, not a number of %d to %d".formatted(name, members.get(name), least, most),
+        null);
   }
 }

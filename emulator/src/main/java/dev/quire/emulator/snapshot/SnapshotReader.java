@@ -1,7 +1,7 @@
 package dev.quire.emulator.snapshot;
 
 import dev.quire.emulator.boot.GuestRam;
-import dev.quire.emulator.snapshot.JsonText.JsonException;
+import dev.quire.emulator.json.BadJsonException;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -112,7 +112,7 @@ public final class SnapshotReader {
   private static DescriptionJson description(Path file, byte[] json) {
     try {
       return DescriptionJson.parse(new String(json, StandardCharsets.UTF_8));
-    } catch (JsonException e) {
+    } catch (BadJsonException e) {
       throw new BadSnapshotException(file, e.getMessage(), e);
     }
   }

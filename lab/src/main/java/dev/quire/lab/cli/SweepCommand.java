@@ -1,6 +1,6 @@
 package dev.quire.lab.cli;
 
-import dev.quire.lab.report.JsonValues;
+import dev.quire.emulator.json.JsonValues;
 import dev.quire.lab.report.Manifest;
 import dev.quire.lab.report.html.TlbPage;
 import dev.quire.lab.sweep.BadSweepException;

@@ -1,6 +1,6 @@
 package dev.quire.lab.replay;
 
-import dev.quire.lab.report.JsonValues;
+import dev.quire.emulator.json.JsonValues;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;

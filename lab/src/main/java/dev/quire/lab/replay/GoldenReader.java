@@ -1,7 +1,7 @@
 package dev.quire.lab.replay;
 
-import dev.quire.lab.report.BadJsonException;
-import dev.quire.lab.report.JsonValues;
+import dev.quire.emulator.json.BadJsonException;
+import dev.quire.emulator.json.JsonValues;
 import java.io.BufferedInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.Closeable;

@@ -1,7 +1,7 @@
 package dev.quire.lab.sweep;
 
-import dev.quire.lab.report.BadJsonException;
-import dev.quire.lab.report.JsonValues;
+import dev.quire.emulator.json.BadJsonException;
+import dev.quire.emulator.json.JsonValues;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;

@@ -1,6 +1,6 @@
 package dev.quire.lab.sweep;
 
-import dev.quire.lab.report.JsonValues;
+import dev.quire.emulator.json.JsonValues;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;

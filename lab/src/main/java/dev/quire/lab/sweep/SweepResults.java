@@ -1,7 +1,7 @@
 package dev.quire.lab.sweep;
 
+import dev.quire.emulator.json.JsonValues;
 import dev.quire.lab.report.AtomicFile;
-import dev.quire.lab.report.JsonValues;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;

@@ -2,7 +2,7 @@ package dev.quire.lab.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.quire.lab.report.JsonValues;
+import dev.quire.emulator.json.JsonValues;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.quire.emulator.boot.BootLoader;
 import dev.quire.emulator.boot.BootPlan;
+import dev.quire.emulator.json.JsonValues;
 import dev.quire.emulator.machine.MachineConfig;
 import dev.quire.emulator.machine.RunResult;
 import dev.quire.emulator.machine.VirtualMachine;
@@ -14,7 +15,6 @@ import dev.quire.emulator.restore.UffdOps;
 import dev.quire.emulator.snapshot.SnapshotDescription;
 import dev.quire.emulator.snapshot.SnapshotWriter;
 import dev.quire.kernel.mm.HostPagePolicy;
-import dev.quire.lab.report.JsonValues;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -2,7 +2,7 @@ package dev.quire.lab.replay;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.quire.lab.report.JsonValues;
+import dev.quire.emulator.json.JsonValues;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;

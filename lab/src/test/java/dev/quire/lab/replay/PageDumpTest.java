@@ -2,10 +2,10 @@ package dev.quire.lab.replay;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.quire.emulator.json.JsonValues;
 import dev.quire.kernel.mm.PageReport;
 import dev.quire.kernel.mm.PageReport.Kind;
 import dev.quire.kernel.mm.VmaReport;
-import dev.quire.lab.report.JsonValues;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;

@@ -1,6 +1,6 @@
 package dev.quire.lab.report.html;
 
-import dev.quire.lab.report.JsonValues;
+import dev.quire.emulator.json.JsonValues;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;

@@ -3,7 +3,7 @@ package dev.quire.lab.report.html;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.quire.lab.report.JsonValues;
+import dev.quire.emulator.json.JsonValues;
 import java.io.InputStream;
 import java.security.MessageDigest;
 import java.util.ArrayList;

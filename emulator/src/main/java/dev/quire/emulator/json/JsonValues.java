@@ -1,4 +1,4 @@
-package dev.quire.lab.report;
+package dev.quire.emulator.json;
 
 import com.fasterxml.jackson.core.JacksonException;
 import com.fasterxml.jackson.core.JsonFactory;
@@ -7,6 +7,8 @@ import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
+import com.fasterxml.jackson.core.util.Separators;
 import java.io.IOException;
 import java.io.StringWriter;
 import java.io.UncheckedIOException;
@@ -95,8 +97,24 @@ public final class JsonValues {
     return text.toString();
   }
 
+  /** A value as text for people: a member a line, a newline at the end. */
+  public static String lines(Object value) {
+    StringWriter text = new StringWriter();
+    try (JsonGenerator json = FACTORY.createGenerator(text)) {
+      json.setPrettyPrinter(
+          new DefaultPrettyPrinter()
+              .withSeparators(
+                  Separators.createDefaultInstance()
+                      .withObjectFieldValueSpacing(Separators.Spacing.AFTER)));
+      write(json, value);
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot write a text", e);
+    }
+    return text.append('\n').toString();
+  }
+
   /** Writes a value where the generator stands. */
-  static void write(JsonGenerator json, Object value) throws IOException {
+  public static void write(JsonGenerator json, Object value) throws IOException {
     switch (value) {
       case null -> json.writeNull();
       case String text -> json.writeString(text);

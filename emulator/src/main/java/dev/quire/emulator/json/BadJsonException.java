@@ -1,4 +1,4 @@
-package dev.quire.lab.report;
+package dev.quire.emulator.json;
 
 /** A text that is not the JSON it should be; the message says why, the caller knows where. */
 public final class BadJsonException extends RuntimeException {
