@@ -25,6 +25,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -324,7 +325,10 @@ public final class SnapshotCommand implements Callable<Integer> {
           case INTERRUPTED -> ExitCode.INTERRUPTED;
           default -> ExitCode.FAILED;
         };
-    String markers = result.markers().isEmpty() ? "none" : String.join(", ", result.markers());
+    String markers =
+        result.markers().isEmpty()
+            ? "none"
+            : String.join(", ", new LinkedHashSet<>(result.markers()));
     invocation
         .err()
         .printf(
