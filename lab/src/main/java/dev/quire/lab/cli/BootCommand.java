@@ -3,7 +3,6 @@ package dev.quire.lab.cli;
 import dev.quire.emulator.boot.BootLoader;
 import dev.quire.emulator.boot.BootRequest;
 import dev.quire.emulator.boot.GuestArchitecture;
-import dev.quire.emulator.boot.GuestFile;
 import dev.quire.kernel.kvm.HostEventPlan;
 import dev.quire.kernel.mm.HostPagePolicy;
 import dev.quire.kernel.mm.KernelProfile;
@@ -13,7 +12,6 @@ import dev.quire.lab.report.JsonLines;
 import dev.quire.lab.report.RunOutcome;
 import dev.quire.lab.report.SummaryText;
 import dev.quire.mmu.tlb.TlbGeometry;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -24,7 +22,6 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
 import picocli.CommandLine.TypeConversionException;
 
 /** {@code quire boot}: boots one guest, shows its console, then what the run came to. */
@@ -36,39 +33,11 @@ import picocli.CommandLine.TypeConversionException;
             + " multiboot ELF or an arm64 Image. What follows -- is added to the guest's command"
             + " line.")
 public final class BootCommand implements Callable<Integer> {
-  private static final long LONGEST_TIMEOUT_SECONDS = 30L * 24 * 3600;
-
   private final Invocation invocation;
 
   @Mixin CommonOptions common;
 
-  @Parameters(index = "0", paramLabel = "GUEST", description = "Built-in guest or file.")
-  String guest;
-
-  @Parameters(index = "1..*", paramLabel = "ARG", description = "Arguments for the guest.")
-  List<String> guestArguments = List.of();
-
-  @Option(
-      names = "--arch",
-      paramLabel = "ARCH",
-      description = "x86_64 or arm64; the guest's own format tells if not given.")
-  String arch;
-
-  @Option(
-      names = "--memory",
-      paramLabel = "SIZE",
-      converter = MemorySize.Converter.class,
-      description = "Guest memory, such as 64M or 1G (default: 64M, or what the guest asks for).")
-  MemorySize memory;
-
-  @Option(names = "--smp", paramLabel = "N", description = "Virtual CPUs (default: 1).")
-  Integer vcpus;
-
-  @Option(names = "--initrd", paramLabel = "FILE", description = "Initial RAM disk.")
-  String initrd;
-
-  @Option(names = "--append", paramLabel = "TEXT", description = "Kernel command line.")
-  String append = "";
+  @Mixin GuestOptions guest;
 
   @Option(
       names = "--host-pages",
@@ -149,7 +118,7 @@ public final class BootCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    GuestChoice choice = GuestChoice.of(guest);
+    GuestChoice choice = GuestChoice.of(guest.name);
     BootRequest request = request(choice);
     List<Preset> presets = presets(request);
     List<TlbGeometry> tlbs =
@@ -158,10 +127,10 @@ public final class BootCommand implements Callable<Integer> {
         new RunSettings(
             hostPages,
             common.seed,
-            instructionLimit(),
-            timeout(),
+            RunLimits.instructions(maxInstructions),
+            RunLimits.timeout(timeoutSeconds),
             tlbs,
-            checkedFragmentation(),
+            RunSettings.checkedFragmentation(fragmentation),
             hostEvents,
             hostKernel);
     try (JsonLines json = common.openJson(invocation)) {
@@ -190,7 +159,8 @@ public final class BootCommand implements Callable<Integer> {
         return hashed(run, run.run());
       }
       long most = maxInstructions == null ? -1 : maxInstructions;
-      try (BootProgress progress = new BootProgress(invocation, console, run, guest, most)) {
+      try (GuestProgress progress =
+          new GuestProgress(invocation, console, guest.name, run::instructionsSoFar, most)) {
         return hashed(run, run.run());
       }
     }
@@ -204,7 +174,7 @@ public final class BootCommand implements Callable<Integer> {
     if (common.quiet) {
       return;
     }
-    List<String> lines = SummaryText.of(guest, outcome);
+    List<String> lines = SummaryText.of(guest.name, outcome);
     boolean good = exitCode(outcome.status()) == ExitCode.DONE;
     boolean colours = invocation.errIsTerminal() && invocation.colours();
     invocation.err().println(colours ? colour(lines.getFirst(), good) : lines.getFirst());
@@ -227,65 +197,16 @@ public final class BootCommand implements Callable<Integer> {
   }
 
   private BootRequest request(GuestChoice choice) {
-    GuestImage image = choice.image();
-    GuestArchitecture wanted = arch == null ? null : GuestArchitecture.named(arch);
-    if (arch != null && wanted == null) {
-      throw CommandFailure.usage("--arch '" + arch + "' is not one of x86_64, arm64");
+    if (guest.vcpus != null && guest.vcpus < 1) {
+      throw CommandFailure.usage("--smp " + guest.vcpus + " is not positive");
     }
-    int cpus = vcpus != null ? vcpus : image != null ? image.cpus() : 1;
-    if (cpus < 1) {
-      throw CommandFailure.usage("--smp " + cpus + " is not positive");
-    }
-    MemorySize size =
-        memory != null ? memory : image != null ? image.memory() : MemorySize.parse("64M");
+    BootRequest request = guest.request(choice);
     try {
-      hostPages.requireMultiple(size.bytes());
+      hostPages.requireMultiple(request.memoryBytes());
     } catch (IllegalArgumentException e) {
       throw CommandFailure.usage(e.getMessage(), e);
     }
-    return new BootRequest(
-        choice.file(),
-        initrd == null ? null : GuestFile.read(GuestChoice.path(initrd)),
-        commandLine(),
-        size.bytes(),
-        cpus,
-        wanted);
-  }
-
-  private String commandLine() {
-    StringBuilder line = new StringBuilder(append);
-    for (String argument : guestArguments) {
-      line.append(line.isEmpty() ? "" : " ").append(argument);
-    }
-    return line.toString();
-  }
-
-  private long instructionLimit() {
-    if (maxInstructions == null) {
-      return Long.MAX_VALUE;
-    }
-    if (maxInstructions < 1) {
-      throw CommandFailure.usage("--max-instructions " + maxInstructions + " is not positive");
-    }
-    return maxInstructions;
-  }
-
-  private double checkedFragmentation() {
-    if (!(fragmentation >= 0 && fragmentation <= 1)) {
-      throw CommandFailure.usage("--fragmentation " + fragmentation + " is out of range: 0 to 1");
-    }
-    return fragmentation;
-  }
-
-  private Duration timeout() {
-    if (timeoutSeconds == null) {
-      return null;
-    }
-    if (!(timeoutSeconds > 0 && timeoutSeconds <= LONGEST_TIMEOUT_SECONDS)) {
-      throw CommandFailure.usage(
-          "--timeout " + timeoutSeconds + " is out of range: above 0, at most 30 days");
-    }
-    return Duration.ofNanos(Math.max(1, (long) (timeoutSeconds * 1e9)));
+    return request;
   }
 
   /** The geometries asked for; none in a functional run. */
@@ -313,11 +234,11 @@ public final class BootCommand implements Callable<Integer> {
       BootRequest request, GuestChoice choice, List<Preset> presets) {
     Map<String, Object> config = new LinkedHashMap<>();
     config.put("command", "boot");
-    config.put("guest", guest);
-    config.put("arch", choice.image() != null ? choice.image().arch() : arch);
+    config.put("guest", guest.name);
+    config.put("arch", choice.image() != null ? choice.image().arch() : guest.arch);
     config.put("memory_bytes", request.memoryBytes());
     config.put("smp", request.cpus());
-    config.put("initrd", initrd);
+    config.put("initrd", guest.initrd);
     config.put("command_line", request.commandLine());
     config.put("host_pages", hostPages.name());
     config.put("host_kernel", hostKernel.toString());

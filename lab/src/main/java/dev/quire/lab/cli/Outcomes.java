@@ -44,7 +44,8 @@ final class Outcomes {
         kernel(result),
         result.virtualNanos(),
         wallNanos,
-        measured(result.measured()));
+        measured(result.measured()),
+        null);
   }
 
   /** Of each geometry, every vCPU and then the total; empty for a functional run. */

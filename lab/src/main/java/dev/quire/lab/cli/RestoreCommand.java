@@ -47,8 +47,6 @@ import picocli.CommandLine.Parameters;
             + " each did to memory.",
     footer = "%nStrategies, handlers and what the figures mean: docs/RESTORE.md.")
 public final class RestoreCommand implements Callable<Integer> {
-  private static final long LONGEST_TIMEOUT_SECONDS = 30L * 24 * 3600;
-
   private final Invocation invocation;
 
   @Mixin CommonOptions common;
@@ -76,6 +74,8 @@ public final class RestoreCommand implements Callable<Integer> {
 
   private final List<RestorePoint> points = new ArrayList<>();
   private final List<Map<String, Object>> timelines = new ArrayList<>();
+  private long instructionLimit;
+  private Duration timeout;
   private int exitCode = ExitCode.DONE;
 
   RestoreCommand(Invocation invocation) {
@@ -87,22 +87,12 @@ public final class RestoreCommand implements Callable<Integer> {
     List<Planned> plan = options.plan();
     List<RestoreSettings> settings = plan.stream().map(options::settings).toList();
     ReportFile.check(report);
-    checkLimits();
+    instructionLimit = RunLimits.instructions(maxInstructions);
+    timeout = RunLimits.timeout(timeoutSeconds);
     try {
       return restore(SnapshotReader.open(directory), plan, settings);
     } catch (BadSnapshotException | BadWorkingSetException | RestoreRefusedException e) {
       throw CommandFailure.usage(e.getMessage(), e);
-    }
-  }
-
-  private void checkLimits() {
-    if (maxInstructions != null && maxInstructions < 1) {
-      throw CommandFailure.usage("--max-instructions " + maxInstructions + " is not positive");
-    }
-    if (timeoutSeconds != null
-        && !(timeoutSeconds > 0 && timeoutSeconds <= LONGEST_TIMEOUT_SECONDS)) {
-      throw CommandFailure.usage(
-          "--timeout " + timeoutSeconds + " is out of range: above 0, at most 30 days");
     }
   }
 
@@ -224,7 +214,7 @@ public final class RestoreCommand implements Callable<Integer> {
         new MachineConfig(
             planned.pages(),
             common.seed,
-            maxInstructions == null ? Long.MAX_VALUE : maxInstructions,
+            instructionLimit,
             console,
             null,
             0,
@@ -234,18 +224,12 @@ public final class RestoreCommand implements Callable<Integer> {
     try (RestoreRun run = new RestoreRun(snapshot, planned.strategy(), settings, config);
         InterruptGuard guard =
             new InterruptGuard(() -> run.stop(RunStatus.INTERRUPTED, "interrupted"));
-        Watchdog watchdog = new Watchdog(timeout(), reason -> run.stop(RunStatus.LIMIT, reason))) {
+        Watchdog watchdog = new Watchdog(timeout, reason -> run.stop(RunStatus.LIMIT, reason))) {
       RestoreResult result = run.run();
       console.finish();
       record(snapshot, planned, phase, result, System.nanoTime() - begin, json);
       return result.status();
     }
-  }
-
-  private Duration timeout() {
-    return timeoutSeconds == null
-        ? null
-        : Duration.ofNanos(Math.max(1, (long) (timeoutSeconds * 1e9)));
   }
 
   private void record(

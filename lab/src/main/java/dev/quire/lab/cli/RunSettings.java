@@ -27,4 +27,12 @@ public record RunSettings(
     List<TlbGeometry> tlbs,
     double fragmentation,
     HostEventPlan hostEvents,
-    KernelProfile hostKernel) {}
+    KernelProfile hostKernel) {
+  /** What {@code --fragmentation} says; a failure with one line for the user if it is no share. */
+  static double checkedFragmentation(double fragmentation) {
+    if (!(fragmentation >= 0 && fragmentation <= 1)) {
+      throw CommandFailure.usage("--fragmentation " + fragmentation + " is out of range: 0 to 1");
+    }
+    return fragmentation;
+  }
+}

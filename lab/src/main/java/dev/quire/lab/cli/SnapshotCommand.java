@@ -2,9 +2,7 @@ package dev.quire.lab.cli;
 
 import dev.quire.emulator.boot.BootLoader;
 import dev.quire.emulator.boot.BootPlan;
-import dev.quire.emulator.boot.BootRequest;
 import dev.quire.emulator.boot.GuestArchitecture;
-import dev.quire.emulator.boot.GuestFile;
 import dev.quire.emulator.boot.GuestRam;
 import dev.quire.emulator.machine.RunResult;
 import dev.quire.emulator.machine.RunStatus;
@@ -26,14 +24,12 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
-import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
 
 /** {@code quire snapshot}: runs a guest to a point and writes what it is then. */
 @Command(
@@ -45,17 +41,11 @@ import picocli.CommandLine.Parameters;
             + " 'quire restore DIR' goes on from it. What follows -- is added to the guest's"
             + " command line.")
 public final class SnapshotCommand implements Callable<Integer> {
-  private static final long LONGEST_TIMEOUT_SECONDS = 30L * 24 * 3600;
-
   private final Invocation invocation;
 
   @Mixin CommonOptions common;
 
-  @Parameters(index = "0", paramLabel = "GUEST", description = "Built-in guest or file.")
-  String guest;
-
-  @Parameters(index = "1..*", paramLabel = "ARG", description = "Arguments for the guest.")
-  List<String> guestArguments = List.of();
+  @Mixin GuestOptions guest;
 
   @Option(names = "--at", paramLabel = "POINT", required = true, description = "Where to stop.")
   String at;
@@ -85,28 +75,6 @@ public final class SnapshotCommand implements Callable<Integer> {
   boolean wholeRun;
 
   @Option(
-      names = "--arch",
-      paramLabel = "ARCH",
-      description = "x86_64 or arm64; the guest's own format tells if not given.")
-  String arch;
-
-  @Option(
-      names = "--memory",
-      paramLabel = "SIZE",
-      converter = MemorySize.Converter.class,
-      description = "Guest memory, such as 64M or 1G (default: 64M, or what the guest asks for).")
-  MemorySize memory;
-
-  @Option(names = "--smp", paramLabel = "N", description = "Virtual CPUs (default: 1).")
-  Integer vcpus;
-
-  @Option(names = "--initrd", paramLabel = "FILE", description = "Initial RAM disk.")
-  String initrd;
-
-  @Option(names = "--append", paramLabel = "TEXT", description = "Kernel command line.")
-  String append = "";
-
-  @Option(
       names = "--host-pages",
       paramLabel = "POLICY",
       defaultValue = "4k",
@@ -133,10 +101,10 @@ public final class SnapshotCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     SnapshotPoint point = SnapshotPoint.parse(at);
-    GuestChoice choice = GuestChoice.of(guest);
-    BootRequest request = request(choice);
-    BootPlan plan = BootLoader.plan(request);
-    checkOptions(plan);
+    BootPlan plan = BootLoader.plan(guest.request(GuestChoice.of(guest.name)));
+    checkHostPages(plan);
+    long most = RunLimits.instructions(maxInstructions);
+    Duration timeout = RunLimits.timeout(timeoutSeconds);
     try (JsonLines json = common.openJson(invocation)) {
       Snapshot from = base == null ? null : SnapshotReader.open(base);
       if (from != null) {
@@ -145,9 +113,8 @@ public final class SnapshotCommand implements Callable<Integer> {
       if (json != null) {
         json.manifest(Build.manifest(invocation, common.seed, config(plan, from)));
       }
-      SnapshotMaker maker =
-          new SnapshotMaker(plan, hostPages, common.seed, instructionLimit(), from);
-      return make(maker, point, from, json);
+      SnapshotMaker maker = new SnapshotMaker(plan, hostPages, common.seed, most, from);
+      return make(maker, point, from, timeout, json);
     } catch (BadSnapshotException
         | SnapshotWriter.RefusedException
         | IllegalStateException refused) {
@@ -157,16 +124,7 @@ public final class SnapshotCommand implements Callable<Integer> {
     }
   }
 
-  private BootRequest request(GuestChoice choice) {
-    BootRequest request = choice.request(guestArguments, memory, vcpus, arch);
-    String line = request.commandLine();
-    String all = append.isEmpty() || line.isEmpty() ? append + line : append + " " + line;
-    return request
-        .withCommandLine(all)
-        .withInitrd(initrd == null ? null : GuestFile.read(GuestChoice.path(initrd)));
-  }
-
-  private void checkOptions(BootPlan plan) {
+  private void checkHostPages(BootPlan plan) {
     try {
       hostPages.requireArchitecture(
           plan.architecture() == GuestArchitecture.ARM64
@@ -176,23 +134,11 @@ public final class SnapshotCommand implements Callable<Integer> {
     } catch (IllegalArgumentException e) {
       throw CommandFailure.usage(e.getMessage(), e);
     }
-    if (maxInstructions != null && maxInstructions < 1) {
-      throw CommandFailure.usage("--max-instructions " + maxInstructions + " is not positive");
-    }
-    if (timeoutSeconds != null
-        && !(timeoutSeconds > 0 && timeoutSeconds <= LONGEST_TIMEOUT_SECONDS)) {
-      throw CommandFailure.usage(
-          "--timeout " + timeoutSeconds + " is out of range: above 0, at most 30 days");
-    }
-  }
-
-  private long instructionLimit() {
-    return maxInstructions == null ? Long.MAX_VALUE : maxInstructions;
   }
 
   private void requireSame(SnapshotDescription from, BootPlan plan) {
     boolean same =
-        from.guest().equals(guest)
+        from.guest().equals(guest.name)
             && from.commandLine().equals(plan.commandLine())
             && from.architecture() == plan.architecture()
             && from.ram().equals(plan.ram())
@@ -207,11 +153,11 @@ public final class SnapshotCommand implements Callable<Integer> {
   private Map<String, Object> config(BootPlan plan, Snapshot from) {
     Map<String, Object> config = new LinkedHashMap<>();
     config.put("command", "snapshot");
-    config.put("guest", guest);
+    config.put("guest", guest.name);
     config.put("arch", plan.architecture().toString());
     config.put("memory_bytes", bytes(plan.ram()));
     config.put("smp", plan.cpus());
-    config.put("initrd", initrd);
+    config.put("initrd", guest.initrd);
     config.put("command_line", plan.commandLine());
     config.put("host_pages", hostPages.name());
     config.put("at", at);
@@ -228,7 +174,8 @@ public final class SnapshotCommand implements Callable<Integer> {
   }
 
   @SuppressWarnings("try") // guard, watchdog and progress act by being open
-  private int make(SnapshotMaker maker, SnapshotPoint point, Snapshot from, JsonLines json)
+  private int make(
+      SnapshotMaker maker, SnapshotPoint point, Snapshot from, Duration timeout, JsonLines json)
       throws IOException {
     ConsoleOutput shown =
         new ConsoleOutput(
@@ -239,9 +186,11 @@ public final class SnapshotCommand implements Callable<Integer> {
     long begin = System.nanoTime();
     try (InterruptGuard guard =
             new InterruptGuard(() -> maker.stop(RunStatus.INTERRUPTED, "interrupted"));
-        Watchdog watchdog = new Watchdog(timeout(), reason -> maker.stop(RunStatus.LIMIT, reason));
-        SnapshotProgress progress =
-            common.quiet ? null : new SnapshotProgress(invocation, shown, maker, guest)) {
+        Watchdog watchdog = new Watchdog(timeout, reason -> maker.stop(RunStatus.LIMIT, reason));
+        GuestProgress progress =
+            common.quiet
+                ? null
+                : new GuestProgress(invocation, shown, guest.name, maker::instructionsSoFar, -1)) {
       Whole whole = null;
       Expected known = from == null ? null : from.description().expected();
       if (wholeRun || point instanceof SnapshotPoint.Percent && known == null) {
@@ -258,7 +207,7 @@ public final class SnapshotCommand implements Callable<Integer> {
         requireAfter(from.description(), instructions);
       }
       try (VirtualMachine machine = maker.prepare(console)) {
-        Reached reached = maker.run(machine, point, instructions, guest);
+        Reached reached = maker.run(machine, point, instructions, guest.name);
         shown.finish();
         if (reached.early() != null) {
           return missed(reached.early(), json);
@@ -297,12 +246,6 @@ public final class SnapshotCommand implements Callable<Integer> {
     }
   }
 
-  private Duration timeout() {
-    return timeoutSeconds == null
-        ? null
-        : Duration.ofNanos(Math.max(1, (long) (timeoutSeconds * 1e9)));
-  }
-
   /** Whether a share of this run means anything. */
   private int wholeRunCode(RunResult result, JsonLines json) {
     if (result.status() != RunStatus.LIMIT && result.status() != RunStatus.INTERRUPTED) {
@@ -334,7 +277,12 @@ public final class SnapshotCommand implements Callable<Integer> {
         .printf(
             "quire snapshot: %s ended (%s, %s) after %d instructions, before --at %s; markers it"
                 + " wrote: %s%n",
-            guest, result.status().jsonName(), result.reason(), result.instructions(), at, markers);
+            guest.name,
+            result.status().jsonName(),
+            result.reason(),
+            result.instructions(),
+            at,
+            markers);
     return code;
   }
 
@@ -388,7 +336,7 @@ public final class SnapshotCommand implements Callable<Integer> {
           .printf(
               Locale.ROOT,
               "%s: snapshot at %,d instructions%s: %,d pages, %,d bytes%s in %s, %.1f s%n",
-              guest,
+              guest.name,
               description.instructions(),
               expected == null
                   ? ""

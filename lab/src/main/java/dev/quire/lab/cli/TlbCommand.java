@@ -272,9 +272,7 @@ public final class TlbCommand implements Callable<Integer> {
   }
 
   private void check() {
-    if (!(fragmentation >= 0 && fragmentation <= 1)) {
-      throw CommandFailure.usage("--fragmentation " + fragmentation + " is out of range: 0 to 1");
-    }
+    RunSettings.checkedFragmentation(fragmentation);
     if (warmUp < 0) {
       throw CommandFailure.usage("--warm-up " + warmUp + " is negative");
     }

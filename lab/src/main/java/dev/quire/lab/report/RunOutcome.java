@@ -32,31 +32,7 @@ public record RunOutcome(
     List<MeasuredCounts> measured,
     String memoryHash) {
 
-  /** A run whose memory nobody hashed. */
-  public RunOutcome(
-      Status status,
-      String reason,
-      List<Counts> vcpus,
-      Counts total,
-      Map<String, Long> pagesTouched,
-      Map<String, Long> kernel,
-      long virtualNanos,
-      long wallNanos,
-      List<MeasuredCounts> measured) {
-    this(
-        status,
-        reason,
-        vcpus,
-        total,
-        pagesTouched,
-        kernel,
-        virtualNanos,
-        wallNanos,
-        measured,
-        null);
-  }
-
-  /** A functional run. */
+  /** A functional run whose memory nobody hashed. */
   public RunOutcome(
       Status status,
       String reason,
@@ -66,27 +42,7 @@ public record RunOutcome(
       Map<String, Long> kernel,
       long virtualNanos,
       long wallNanos) {
-    this(status, reason, vcpus, total, pagesTouched, kernel, virtualNanos, wallNanos, List.of());
-  }
-
-  /** The same run with another end. */
-  public RunOutcome withEnd(Status end, String why) {
-    return new RunOutcome(
-        end,
-        why,
-        vcpus,
-        total,
-        pagesTouched,
-        kernel,
-        virtualNanos,
-        wallNanos,
-        measured,
-        memoryHash);
-  }
-
-  /** The same run with the hash of its memory. */
-  public RunOutcome withMemoryHash(String hash) {
-    return new RunOutcome(
+    this(
         status,
         reason,
         vcpus,
@@ -95,8 +51,23 @@ public record RunOutcome(
         kernel,
         virtualNanos,
         wallNanos,
-        measured,
-        hash);
+        List.of(),
+        null);
+  }
+
+  /** The same run with another end. */
+  public RunOutcome withEnd(Status end, String why) {
+    return with(end, why, memoryHash);
+  }
+
+  /** The same run with the hash of its memory. */
+  public RunOutcome withMemoryHash(String hash) {
+    return with(status, reason, hash);
+  }
+
+  private RunOutcome with(Status end, String why, String hash) {
+    return new RunOutcome(
+        end, why, vcpus, total, pagesTouched, kernel, virtualNanos, wallNanos, measured, hash);
   }
 
   /** How a run ended. */

@@ -1,23 +1,35 @@
 package dev.quire.lab.cli;
 
 import java.util.Locale;
+import java.util.function.LongSupplier;
 
-/** How far the runs of a snapshot are, told while the guest is silent. */
-final class SnapshotProgress
-    implements ProgressDisplay.Source, ProgressDisplay.Screen, AutoCloseable {
+/** How far a guest is, told while it is silent. */
+final class GuestProgress implements ProgressDisplay.Source, ProgressDisplay.Screen, AutoCloseable {
   private static final ProgressDisplay.Unit MILLION_INSTRUCTIONS =
       new ProgressDisplay.Unit(" Minsn", 1_000_000);
 
   private final ConsoleOutput console;
-  private final SnapshotMaker maker;
   private final String guest;
+  private final LongSupplier instructionsSoFar;
+  private final long maxInstructions;
   private final ProgressDisplay display;
 
-  SnapshotProgress(
-      Invocation invocation, ConsoleOutput console, SnapshotMaker maker, String guest) {
+  /**
+   * Shows itself until it is closed.
+   *
+   * @param instructionsSoFar asked from another thread
+   * @param maxInstructions where the guest ends at the latest; -1 if nobody knows
+   */
+  GuestProgress(
+      Invocation invocation,
+      ConsoleOutput console,
+      String guest,
+      LongSupplier instructionsSoFar,
+      long maxInstructions) {
     this.console = console;
-    this.maker = maker;
     this.guest = guest;
+    this.instructionsSoFar = instructionsSoFar;
+    this.maxInstructions = maxInstructions;
     display = ProgressDisplay.on(this, invocation, this);
   }
 
@@ -33,12 +45,12 @@ final class SnapshotProgress
 
   @Override
   public long total() {
-    return -1;
+    return maxInstructions;
   }
 
   @Override
   public long done() {
-    return maker.instructionsSoFar();
+    return instructionsSoFar.getAsLong();
   }
 
   @Override
@@ -48,8 +60,7 @@ final class SnapshotProgress
 
   @Override
   public String line(long seconds) {
-    return String.format(
-        Locale.ROOT, "%s runs, %d s, %,d instructions", guest, seconds, maker.instructionsSoFar());
+    return String.format(Locale.ROOT, "%s runs, %d s, %,d instructions", guest, seconds, done());
   }
 
   @Override
