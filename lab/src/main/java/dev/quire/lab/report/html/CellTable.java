@@ -1,5 +1,6 @@
 package dev.quire.lab.report.html;
 
+import dev.quire.lab.report.html.BasisTable.Column;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.TreeSet;
@@ -9,38 +10,13 @@ import java.util.function.Function;
 final class CellTable {
   private static final String COUNTED = "counted";
   private static final String MODELLED = "modelled";
-  private static final String AXIS = "axis";
 
   private CellTable() {}
 
-  private record Column(
-      String heading, String basis, boolean number, Function<TlbRow, String> cell) {
-    String attributes() {
-      return number ? "class=\"n\"" : basis.equals(AXIS) ? "class=\"axis\"" : "";
-    }
-  }
-
   static void write(HtmlText html, List<TlbRow> rows) {
-    List<Column> columns = columns(rows);
-    html.raw(
-        "<section><h2>Every cell</h2>\n<div class=\"scroll\"><table class=\"cells\"><thead><tr>");
-    for (Column column : columns) {
-      html.element(
-          "th", column.number() ? "scope=\"col\" class=\"n\"" : "scope=\"col\"", column.heading());
-    }
-    html.raw("</tr><tr class=\"basis\">");
-    for (Column column : columns) {
-      html.element("td", column.attributes(), column.basis());
-    }
-    html.raw("</tr></thead><tbody>\n");
-    for (TlbRow row : rows) {
-      html.raw(row.hypothetical() ? "<tr class=\"what-if\">" : "<tr>");
-      for (Column column : columns) {
-        html.element("td", column.attributes(), column.cell().apply(row));
-      }
-      html.raw("</tr>\n");
-    }
-    html.raw("</tbody></table></div>\n");
+    html.raw("<section><h2>Every cell</h2>\n");
+    new BasisTable<>(columns(rows), TlbRow::hypothetical).write(html, rows);
+    html.raw("\n");
     if (rows.stream().anyMatch(TlbRow::hypothetical)) {
       html.raw(
           "<p class=\"note what-if\">* what-if: hypothetical. The second stage carries the"
@@ -49,14 +25,14 @@ final class CellTable {
     html.raw("</section>\n");
   }
 
-  private static List<Column> columns(List<TlbRow> rows) {
-    List<Column> columns = new ArrayList<>();
+  private static List<Column<TlbRow>> columns(List<TlbRow> rows) {
+    List<Column<TlbRow>> columns = new ArrayList<>();
     for (String axis : new TlbAxes(rows).columns()) {
       boolean marked = axis.equals(TlbRow.HOST_PAGES);
       columns.add(
-          new Column(
+          new Column<>(
               TlbAxes.label(axis),
-              AXIS,
+              BasisTable.AXIS,
               axis.equals(TlbRow.FOOTPRINT),
               row -> row.axis(axis) + (marked && row.hypothetical() ? " *\nwhat-if" : "")));
     }
@@ -74,16 +50,17 @@ final class CellTable {
         number("walk cycles", cycles, row -> Figure.count(row.figures().get("walk_cycles"))));
     if (models.size() > 1) {
       columns.add(
-          new Column(
+          new Column<>(
               "cost model", "name", false, row -> row.costModel() == null ? "–" : row.costModel()));
     }
     columns.add(number("reach", COUNTED, row -> Figure.bytes(row.figures().get("reach_bytes"))));
-    columns.add(new Column("entries by size", COUNTED, false, row -> row.entries("by_order")));
+    columns.add(new Column<>("entries by size", COUNTED, false, row -> row.entries("by_order")));
     return columns;
   }
 
-  private static Column number(String heading, String basis, Function<TlbRow, String> cell) {
-    return new Column(heading, basis, true, cell);
+  private static Column<TlbRow> number(
+      String heading, String basis, Function<TlbRow, String> cell) {
+    return new Column<>(heading, basis, true, cell);
   }
 
   private static String rate(TlbRow row, String name) {

@@ -1,6 +1,5 @@
 package dev.quire.lab.report.html;
 
-import dev.quire.emulator.json.JsonValues;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -28,12 +27,7 @@ public final class ReproducePage {
       List<Map<String, Object>> rows,
       List<Map<String, Object>> summaries) {
     List<Map<String, Object>> plots = new ArrayList<>();
-    HtmlText html = new HtmlText();
-    html.raw("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n");
-    html.raw("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
-    html.raw("<meta name=\"color-scheme\" content=\"light dark\">\n");
-    html.raw("<title>Quire: published and modelled</title>\n<style>\n");
-    html.raw(PageAssets.read("report.css")).raw("</style></head><body>\n");
+    HtmlText html = PageFrame.begin("published and modelled");
     heading(html, manifest);
     summary(html, summaries);
     for (Map<String, Object> summary : summaries) {
@@ -43,14 +37,7 @@ public final class ReproducePage {
       experiment(html, experiment.toString(), own, summary, plots);
     }
     basis(html);
-    html.raw("<script type=\"application/json\" id=\"plots\">");
-    html.raw(JsonValues.text(plots).replace("<", "\\u003c")).raw("</script>\n");
-    for (String script : PageAssets.scripts()) {
-      html.raw("<script>").raw(script).raw("</script>\n");
-    }
-    html.raw("<script type=\"text/plain\" id=\"licences\">\n");
-    html.raw(PageAssets.read("vega/LICENSES.txt")).raw("</script>\n</body></html>\n");
-    return html.toString();
+    return PageFrame.end(html, plots);
   }
 
   private static void heading(HtmlText html, Map<String, Object> manifest) {
@@ -134,9 +121,9 @@ public final class ReproducePage {
       List<Map<String, Object>> ofUnit =
           rows.stream().filter(row -> unit.equals(row.get("unit"))).toList();
       if (ofUnit.stream().allMatch(row -> row.containsKey("vcpus"))) {
-        ScalingPlot.add(html, name, unit, ofUnit, plots);
+        ReproducePlots.addScaling(html, name, unit, ofUnit, plots);
       } else {
-        plot(html, name, unit, ofUnit, plots);
+        ReproducePlots.addPairs(html, name, unit, ofUnit, plots);
       }
     }
     html.raw("<div class=\"scroll\"><table class=\"cells\"><thead><tr>");
@@ -178,46 +165,6 @@ public final class ReproducePage {
     Set<String> units = new LinkedHashSet<>();
     rows.forEach(row -> units.add(row.get("unit").toString()));
     return units;
-  }
-
-  private static void plot(
-      HtmlText html,
-      String experiment,
-      String unit,
-      List<Map<String, Object>> rows,
-      List<Map<String, Object>> plots) {
-    List<Object> values = new ArrayList<>();
-    List<Object> names = new ArrayList<>();
-    for (Map<String, Object> row : rows) {
-      if (row.get("modelled") != null && row.get("bound") == null) {
-        names.add(row.get("name"));
-        for (String which : List.of("published", "modelled")) {
-          if (row.get(which) != null) {
-            Map<String, Object> value = new LinkedHashMap<>();
-            value.put("row", row.get("name"));
-            value.put("which", which);
-            value.put("value", row.get(which));
-            value.put("basis", row.get("basis"));
-            values.add(value);
-          }
-        }
-      }
-    }
-    if (values.isEmpty()) {
-      return;
-    }
-    String id = "plot" + plots.size();
-    Map<String, Object> plot = new LinkedHashMap<>();
-    plot.put("id", id);
-    plot.put("kind", "pairs");
-    plot.put("title", experiment + ", " + unit);
-    plot.put("unit", unit);
-    plot.put("rows", names);
-    plot.put("values", values);
-    plots.add(plot);
-    html.raw("<figure><figcaption>").text(experiment + ", in " + unit).raw("</figcaption>");
-    html.raw("<div class=\"plot wide\" id=\"" + id + "\" role=\"img\" aria-label=\"published and");
-    html.raw(" modelled figures; their numbers stand in the table below\"></div></figure>\n");
   }
 
   private static void row(HtmlText html, Map<String, Object> row) {
@@ -264,7 +211,6 @@ public final class ReproducePage {
   }
 
   private static void basis(HtmlText html) {
-    html.raw("<section><h2>What the numbers are</h2>\n<dl class=\"basis-list\">");
     Map<String, String> texts = new LinkedHashMap<>();
     texts.put("published", "taken from the source named in the row, as it stands there.");
     texts.put(
@@ -277,9 +223,6 @@ public final class ReproducePage {
     texts.put("counted", "a count of the modelled kernel; no price.");
     texts.put("not modelled", "there is no workload model of it, so there is no answer.");
     texts.put("measured on hardware", "nothing on this page but what was published.");
-    texts.forEach(
-        (name, text) ->
-            html.raw("<div>").element("dt", "", name).element("dd", "", text).raw("</div>"));
-    html.raw("</dl></section>\n");
+    PageFrame.basis(html, texts);
   }
 }

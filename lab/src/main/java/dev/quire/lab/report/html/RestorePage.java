@@ -1,6 +1,5 @@
 package dev.quire.lab.report.html;
 
-import dev.quire.emulator.json.JsonValues;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -30,12 +29,7 @@ public final class RestorePage {
       throw new IllegalArgumentException("no result line holds restore figures");
     }
     List<Map<String, Object>> plots = new ArrayList<>();
-    HtmlText html = new HtmlText();
-    html.raw("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n");
-    html.raw("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
-    html.raw("<meta name=\"color-scheme\" content=\"light dark\">\n");
-    html.raw("<title>Quire: restore</title>\n<style>\n");
-    html.raw(PageAssets.read("report.css")).raw("</style></head><body>\n");
+    HtmlText html = PageFrame.begin("restore");
     heading(html, manifest);
     RestoreCells.write(html, rows);
     html.raw(
@@ -43,14 +37,7 @@ public final class RestorePage {
     html.raw("</noscript>\n");
     RestorePlots.write(html, rows, timelines, plots);
     basis(html, rows);
-    html.raw("<script type=\"application/json\" id=\"plots\">");
-    html.raw(JsonValues.text(plots).replace("<", "\\u003c")).raw("</script>\n");
-    for (String script : PageAssets.scripts()) {
-      html.raw("<script>").raw(script).raw("</script>\n");
-    }
-    html.raw("<script type=\"text/plain\" id=\"licences\">\n");
-    html.raw(PageAssets.read("vega/LICENSES.txt")).raw("</script>\n</body></html>\n");
-    return html.toString();
+    return PageFrame.end(html, plots);
   }
 
   private static void heading(HtmlText html, Map<String, Object> manifest) {
@@ -74,38 +61,27 @@ public final class RestorePage {
       }
     }
     facts.values().removeIf(String::isBlank);
-    facts.forEach(
-        (name, value) -> {
-          html.raw("<div>").element("dt", "", name);
-          html.element("dd", "", value).raw("</div>");
-        });
+    PageFrame.entries(html, facts);
     html.raw("</dl></header>\n");
   }
 
   private static void basis(HtmlText html, List<RestoreRow> rows) {
-    html.raw("<section><h2>What the numbers are</h2>\n<dl class=\"basis-list\">");
-    entry(
-        html,
+    Map<String, String> texts = new LinkedHashMap<>();
+    texts.put(
         "counted",
         "faults, clears, copies, PTEs, messages, stage-2 faults, pages: exact counts of what the"
             + " modelled host kernel did with the guest's real bytes, the same on every run."
             + " Reading the snapshot's memory file is counted apart.");
-    entry(
-        html,
+    texts.put(
         "modelled",
         "times: counts times the prices of the cost model "
             + rows.getFirst().costModel()
             + ", of one machine. They are no measurement. What the model does not price (reading a"
             + " disk, contention) is in none of them.");
-    entry(
-        html,
+    texts.put(
         "wall clock",
         "how long Quire took to do it on the machine that ran it; it says nothing of Linux.");
-    entry(html, "measured on hardware", "nothing on this page.");
-    html.raw("</dl></section>\n");
-  }
-
-  private static void entry(HtmlText html, String name, String text) {
-    html.raw("<div>").element("dt", "", name).element("dd", "", text).raw("</div>");
+    texts.put("measured on hardware", "nothing on this page.");
+    PageFrame.basis(html, texts);
   }
 }

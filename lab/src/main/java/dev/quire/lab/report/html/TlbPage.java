@@ -1,6 +1,5 @@
 package dev.quire.lab.report.html;
 
-import dev.quire.emulator.json.JsonValues;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -26,12 +25,7 @@ public final class TlbPage {
       throw new IllegalArgumentException("no result line holds TLB figures");
     }
     List<Map<String, Object>> plots = new ArrayList<>();
-    HtmlText html = new HtmlText();
-    html.raw("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n");
-    html.raw("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
-    html.raw("<meta name=\"color-scheme\" content=\"light dark\">\n");
-    html.raw("<title>Quire: TLB pressure</title>\n<style>\n");
-    html.raw(PageAssets.read("report.css")).raw("</style></head><body>\n");
+    HtmlText html = PageFrame.begin("TLB pressure");
     heading(html, manifest, rows);
     CellTable.write(html, rows);
     html.raw(
@@ -40,19 +34,7 @@ public final class TlbPage {
     FootprintCurves.write(html, rows, plots);
     HeatMaps.write(html, rows, plots);
     basis(html, rows);
-    html.raw("<script type=\"application/json\" id=\"plots\">");
-    html.raw(json(plots)).raw("</script>\n");
-    for (String script : PageAssets.scripts()) {
-      html.raw("<script>").raw(script).raw("</script>\n");
-    }
-    html.raw("<script type=\"text/plain\" id=\"licences\">\n");
-    html.raw(PageAssets.read("vega/LICENSES.txt")).raw("</script>\n</body></html>\n");
-    return html.toString();
-  }
-
-  /** JSON that cannot end the script element it stands in. */
-  private static String json(Object value) {
-    return JsonValues.text(value).replace("<", "\\u003c");
+    return PageFrame.end(html, plots);
   }
 
   private static void heading(HtmlText html, Map<String, Object> manifest, List<TlbRow> rows) {
@@ -91,35 +73,27 @@ public final class TlbPage {
   }
 
   private static void basis(HtmlText html, List<TlbRow> rows) {
-    html.raw("<section><h2>What the numbers are</h2>\n<dl class=\"basis-list\">");
-    entry(
-        html,
+    Map<String, String> texts = new LinkedHashMap<>();
+    texts.put(
         "counted",
         "accesses, misses, walks, references, entries, reach: exact counts of events in the"
             + " modelled TLB, the same on every run. Rates are counts divided by counts. Reach is"
             + " what the entries of the last level cover at the end. Where a core has no L2, L2"
             + " figures are those of L1.");
-    entry(
-        html,
+    texts.put(
         "modelled",
         "walk cycles: counts times the costs of the named cost model. They are no measurement.");
-    entry(
-        html,
+    texts.put(
         "published",
         "nothing in the tables. The geometry of each TLB is published, recalled or assumed field by"
             + " field: 'quire tlb-presets NAME' lists source and confidence of each.");
     if (rows.stream().anyMatch(TlbRow::hypothetical)) {
-      entry(
-          html,
+      texts.put(
           "what-if",
           "rows marked * rest on a second stage with the contiguous bit, which Linux's KVM does not"
               + " build: no result for today's Linux.");
     }
-    entry(html, "measured on hardware", "nothing on this page.");
-    html.raw("</dl></section>\n");
-  }
-
-  private static void entry(HtmlText html, String name, String text) {
-    html.raw("<div>").element("dt", "", name).element("dd", "", text).raw("</div>");
+    texts.put("measured on hardware", "nothing on this page.");
+    PageFrame.basis(html, texts);
   }
 }
