@@ -1,15 +1,13 @@
 package dev.quire.emulator.restore;
 
 import dev.quire.kernel.mm.HostMemoryKind;
-import dev.quire.kernel.mm.HostPagePolicy;
-import dev.quire.kernel.mm.KernelProfile;
 
 /**
  * A private mapping of the memory file is guest memory: reads fault in pages of the page cache,
  * read ahead and mapped around, writes copy them. Nothing is done before the guest runs, whatever
  * the size of its memory.
  */
-final class Demand implements RestoreStrategy {
+final class Demand extends LegalPagesStrategy {
   static final String NAME = "demand";
   private static final LegalPages LEGAL =
       new LegalPages(
@@ -18,19 +16,8 @@ final class Demand implements RestoreStrategy {
               + " pages want userfaultfd: uffd-copy)",
           HostMemoryKind.ANONYMOUS);
 
-  @Override
-  public String name() {
-    return NAME;
-  }
-
-  @Override
-  public HostPagePolicy usualPages() {
-    return HostPagePolicy.BASE;
-  }
-
-  @Override
-  public void check(HostPagePolicy pages, KernelProfile kernel) {
-    LEGAL.require(pages);
+  Demand() {
+    super("4k", LEGAL);
   }
 
   @Override

@@ -1,8 +1,6 @@
 package dev.quire.emulator.restore;
 
 import dev.quire.kernel.mm.HostMemoryKind;
-import dev.quire.kernel.mm.HostPagePolicy;
-import dev.quire.kernel.mm.KernelProfile;
 
 /**
  * memcpy by the VMM into guest memory that it has mapped, before the guest runs: each page first
@@ -10,26 +8,22 @@ import dev.quire.kernel.mm.KernelProfile;
  * pages ahead, so that copying takes no exception; with pre-faulting KVM_PRE_FAULT_MEMORY maps them
  * for the guest too.
  */
-final class EagerMemcpy implements RestoreStrategy {
-  private final String name;
+final class EagerMemcpy extends LegalPagesStrategy {
   private final boolean populate;
   private final boolean preFault;
-  private final String usualPages;
-  private final LegalPages legal;
 
   private EagerMemcpy(String name, boolean populate, boolean preFault, String usualPages) {
-    this.name = name;
-    this.populate = populate;
-    this.preFault = preFault;
-    this.usualPages = usualPages;
-    legal =
+    super(
+        usualPages,
         new LegalPages(
             name,
             "",
             HostMemoryKind.ANONYMOUS,
             HostMemoryKind.GUEST_MEMFD,
             HostMemoryKind.SHMEM,
-            HostMemoryKind.HUGETLB);
+            HostMemoryKind.HUGETLB));
+    this.populate = populate;
+    this.preFault = preFault;
   }
 
   /** Into a guest_memfd, unless another memory is asked for. */
@@ -43,21 +37,6 @@ final class EagerMemcpy implements RestoreStrategy {
 
   static EagerMemcpy preFaulted() {
     return new EagerMemcpy("prefault", true, true, "4k");
-  }
-
-  @Override
-  public String name() {
-    return name;
-  }
-
-  @Override
-  public HostPagePolicy usualPages() {
-    return HostPagePolicy.parse(usualPages);
-  }
-
-  @Override
-  public void check(HostPagePolicy pages, KernelProfile kernel) {
-    legal.require(pages);
   }
 
   @Override

@@ -9,20 +9,14 @@ import dev.quire.kernel.mm.KernelProfile;
  * clearing, no entry of a page table (the write() series for guest_memfd, seed of
  * 20250303130838.28812-2-kalyazin@amazon.com).
  */
-final class EagerWrite implements RestoreStrategy {
+final class EagerWrite extends LegalPagesStrategy {
   static final String NAME = "eager-write";
   private static final LegalPages LEGAL =
       new LegalPages(
           NAME, "write(2) needs a file", HostMemoryKind.GUEST_MEMFD, HostMemoryKind.SHMEM);
 
-  @Override
-  public String name() {
-    return NAME;
-  }
-
-  @Override
-  public HostPagePolicy usualPages() {
-    return HostPagePolicy.parse("gmem");
+  EagerWrite() {
+    super("gmem", LEGAL);
   }
 
   @Override
@@ -34,7 +28,7 @@ final class EagerWrite implements RestoreStrategy {
 
   @Override
   public void check(HostPagePolicy pages, KernelProfile kernel) {
-    LEGAL.require(pages);
+    super.check(pages, kernel);
     if (pages.memory() == HostMemoryKind.GUEST_MEMFD && !kernel.guestMemfdWrite()) {
       throw new RestoreRefusedException(
           "strategy %s: guest_memfd has no write(2) in host kernel '%s' (EINVAL); choose --host-kernel rfc-write"

@@ -22,6 +22,11 @@ final class LegalPages {
     this.kinds = EnumSet.of(first, others);
   }
 
+  /** The name of the strategy. */
+  String strategy() {
+    return strategy;
+  }
+
   /**
    * @throws RestoreRefusedException if the policy is none of them
    */

@@ -12,22 +12,16 @@ import dev.quire.kernel.uffd.UffdCode;
  * memory is a file, registered MISSING and MINOR; the handler fills the page cache through its own
  * mapping or by write(2), and UFFDIO_CONTINUE maps.
  */
-final class UffdRestore implements RestoreStrategy {
-  private final String name;
+final class UffdRestore extends LegalPagesStrategy {
   private final PageAnswer answer;
-  private final String usualPages;
-  private final LegalPages legal;
 
-  private UffdRestore(String name, PageAnswer answer, String usualPages, LegalPages legal) {
-    this.name = name;
+  private UffdRestore(PageAnswer answer, String usualPages, LegalPages legal) {
+    super(usualPages, legal);
     this.answer = answer;
-    this.usualPages = usualPages;
-    this.legal = legal;
   }
 
   static UffdRestore byCopy(String name) {
     return new UffdRestore(
-        name,
         PageAnswer.COPY,
         "4k",
         new LegalPages(
@@ -39,27 +33,15 @@ final class UffdRestore implements RestoreStrategy {
   }
 
   static UffdRestore byContinue() {
-    String name = "uffd-continue";
     return new UffdRestore(
-        name,
         PageAnswer.CONTINUE,
         "shmem",
         new LegalPages(
-            name,
+            "uffd-continue",
             "UFFDIO_CONTINUE maps pages of a page cache, which private memory has not (EINVAL)",
             HostMemoryKind.SHMEM,
             HostMemoryKind.GUEST_MEMFD,
             HostMemoryKind.HUGETLB));
-  }
-
-  @Override
-  public String name() {
-    return name;
-  }
-
-  @Override
-  public HostPagePolicy usualPages() {
-    return HostPagePolicy.parse(usualPages);
   }
 
   @Override
@@ -71,11 +53,11 @@ final class UffdRestore implements RestoreStrategy {
 
   @Override
   public void check(HostPagePolicy pages, KernelProfile kernel) {
-    legal.require(pages);
+    super.check(pages, kernel);
     if (pages.memory() == HostMemoryKind.GUEST_MEMFD && !kernel.guestMemfdUserfaultfd()) {
       throw new RestoreRefusedException(
           "strategy %s: host kernel '%s' registers no guest_memfd with a userfaultfd (EINVAL); choose --host-kernel linux-7.1"
-              .formatted(name, kernel));
+              .formatted(name(), kernel));
     }
   }
 

@@ -2,6 +2,7 @@ package dev.quire.emulator.restore;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -94,7 +95,7 @@ public final class WorkingSet {
       lines = Files.readAllLines(file, StandardCharsets.US_ASCII);
     } catch (NoSuchFileException absent) {
       return null;
-    } catch (java.nio.charset.CharacterCodingException notText) {
+    } catch (CharacterCodingException notText) {
       throw new BadWorkingSetException(file, "not a working set: line 1 is no text");
     } catch (IOException e) {
       throw new UncheckedIOException("cannot read " + file, e);

@@ -4,6 +4,7 @@ import dev.quire.emulator.boot.GuestRam;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
+import java.util.Arrays;
 
 /**
  * The file {@code blocks}: where the pages of each aligned block of 64 KiB are in {@code memory},
@@ -110,7 +111,7 @@ final class BlockTable {
 
   /** The block that holds {@code gfn}, or, as -1 less than its negative, the next above. */
   int find(long gfn) {
-    return java.util.Arrays.binarySearch(firstGfns, gfn & -PAGES);
+    return Arrays.binarySearch(firstGfns, gfn & -PAGES);
   }
 
   long firstGfn(int block) {

@@ -2,6 +2,7 @@ package dev.quire.emulator.snapshot;
 
 import java.io.IOException;
 import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -66,8 +67,7 @@ final class SnapshotFiles {
       if (Files.size(pointer) > LONGEST_POINTER_BYTES) {
         throw bad(pointer);
       }
-      String text =
-          new String(Files.readAllBytes(pointer), java.nio.charset.StandardCharsets.ISO_8859_1);
+      String text = new String(Files.readAllBytes(pointer), StandardCharsets.ISO_8859_1);
       if (!text.endsWith("\n") || number(text.substring(0, text.length() - 1)) < 0) {
         throw bad(pointer);
       }
