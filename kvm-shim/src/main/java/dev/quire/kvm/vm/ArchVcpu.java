@@ -1,0 +1,22 @@
+package dev.quire.kvm.vm;
+
+import dev.quire.kvm.fd.Caller;
+
+/** The architecture's side of a vCPU: everything behind its descriptor but the generic calls. */
+public interface ArchVcpu extends AutoCloseable {
+  /** The call is none of this architecture's vCPU calls. */
+  long UNKNOWN = Long.MIN_VALUE;
+
+  /**
+   * A vCPU ioctl other than KVM_RUN.
+   *
+   * @return the result, -errno or {@link #UNKNOWN}
+   */
+  long ioctl(Caller caller, int request, long argument);
+
+  /** Begins KVM_RUN: finishes what the last exit left to do first. */
+  RunCall run();
+
+  @Override
+  void close();
+}
