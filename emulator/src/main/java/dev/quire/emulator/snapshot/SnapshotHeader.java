@@ -18,23 +18,32 @@ import java.util.HexFormat;
  *  16  ELF machine of the guest 20  flags        24  bytes of a page    28  bytes of a block
  *  32  bytes of machine.json    40  of state     48  of blocks          56  of memory
  *  64  SHA-256 of machine.json  96  of state    128  of blocks         160  of memory
+ *      (of blocks that of the root alone; version 1: of the file)
  * 192  producer, ASCII, padded with zeros, 64 bytes
- * 256  zeros
+ * 256  blocks with an entry (zeros in version 1)            264  zeros
  * 480  SHA-256 of what stands before; in hexadecimal the identity of the snapshot
  * </pre>
  *
+ * @param version of the format
+ * @param blocks with an entry in the block table
  * @param sizes of machine.json, state, blocks and memory, in bytes
  * @param digests of the same
  */
 record SnapshotHeader(
+    int version,
     GuestArchitecture architecture,
     int flags,
+    int blocks,
     long[] sizes,
     byte[][] digests,
     String producer,
     String identity) {
   static final int BYTES = 512;
-  static final int VERSION = 1;
+  static final int DIGEST_BYTES = 32;
+  static final int VERSION = 2;
+
+  /** Its block table has no levels. */
+  static final int VERSION_1 = 1;
 
   /** The snapshot holds what changed since another. */
   static final int DIFF = 1;
@@ -51,12 +60,12 @@ record SnapshotHeader(
   private static final byte[] MAGIC = "QUIRSNAP".getBytes(StandardCharsets.US_ASCII);
   private static final int ELF_X86_64 = 62;
   private static final int ELF_AARCH64 = 183;
-  private static final int DIGEST_BYTES = 32;
   private static final int SIZES_AT = 32;
   private static final int DIGESTS_AT = 64;
   private static final int PRODUCER_AT = 192;
   private static final int PRODUCER_BYTES = 64;
-  private static final int ZEROS_AT = 256;
+  private static final int BLOCKS_AT = 256;
+  private static final int ZEROS_AT = 264;
   private static final int SELF_AT = 480;
 
   static MessageDigest sha256() {
@@ -69,7 +78,12 @@ record SnapshotHeader(
 
   /** The bytes of a header with these parts. */
   static byte[] write(
-      GuestArchitecture architecture, int flags, long[] sizes, byte[][] digests, String producer) {
+      GuestArchitecture architecture,
+      int flags,
+      int blocks,
+      long[] sizes,
+      byte[][] digests,
+      String producer) {
     ByteBuffer buffer = ByteBuffer.allocate(BYTES).order(ByteOrder.LITTLE_ENDIAN);
     buffer.put(MAGIC).putInt(VERSION).putInt(BYTES);
     buffer.putInt(architecture == GuestArchitecture.X86_64 ? ELF_X86_64 : ELF_AARCH64);
@@ -80,6 +94,7 @@ record SnapshotHeader(
     }
     byte[] name = producer.getBytes(StandardCharsets.US_ASCII);
     buffer.put(PRODUCER_AT, name, 0, Math.min(name.length, PRODUCER_BYTES));
+    buffer.putLong(BLOCKS_AT, blocks);
     buffer.put(SELF_AT, sha256().digest(Arrays.copyOf(buffer.array(), SELF_AT)));
     return buffer.array();
   }
@@ -99,7 +114,7 @@ record SnapshotHeader(
             && Arrays.equals(
                 Arrays.copyOfRange(bytes, SELF_AT, BYTES),
                 sha256().digest(Arrays.copyOf(bytes, SELF_AT)));
-    if (version != VERSION) {
+    if (version != VERSION && version != VERSION_1) {
       throw new BadSnapshotException(
           file,
           version > VERSION
@@ -111,10 +126,10 @@ record SnapshotHeader(
       throw new BadSnapshotException(
           file, "the header is corrupt (its checksum differs); write the snapshot again");
     }
-    return parse(file, buffer);
+    return parse(file, version, buffer);
   }
 
-  private static SnapshotHeader parse(Path file, ByteBuffer buffer) {
+  private static SnapshotHeader parse(Path file, int version, ByteBuffer buffer) {
     int machine = buffer.getInt(16);
     GuestArchitecture architecture =
         switch (machine) {
@@ -135,7 +150,16 @@ record SnapshotHeader(
     for (int i = 0; i < FILES; i++) {
       known &= buffer.getLong(SIZES_AT + i * Long.BYTES) >= 0;
     }
-    for (int at = ZEROS_AT; at < SELF_AT; at++) {
+    long tableBytes = buffer.getLong(SIZES_AT + BLOCKS * Long.BYTES);
+    long blocks =
+        version == VERSION_1
+            ? tableBytes / TableShape.BLOCK_ENTRY_BYTES
+            : buffer.getLong(BLOCKS_AT);
+    known &= blocks >= 0 && blocks <= TableShape.MOST_BLOCKS;
+    if (known && version != VERSION_1) {
+      known = new TableShape((int) blocks).bytes() == tableBytes;
+    }
+    for (int at = version == VERSION_1 ? BLOCKS_AT : ZEROS_AT; at < SELF_AT; at++) {
       known &= buffer.get(at) == 0;
     }
     if (!known) {
@@ -153,8 +177,10 @@ record SnapshotHeader(
     byte[] self = new byte[DIGEST_BYTES];
     buffer.get(SELF_AT, self);
     return new SnapshotHeader(
+        version,
         architecture,
         flags,
+        (int) blocks,
         sizes,
         digests,
         new String(name, StandardCharsets.US_ASCII).replace("\0", ""),

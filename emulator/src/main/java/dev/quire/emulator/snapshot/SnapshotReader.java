@@ -21,8 +21,7 @@ public final class SnapshotReader {
   private static final int ATTEMPTS = 3;
   private static final long MOST_DESCRIPTION_BYTES = 1 << 20;
   private static final long MOST_STATE_BYTES = 1 << 30;
-  private static final long MOST_TABLE_BYTES =
-      GuestRam.MAX_BYTES / BlockTable.BLOCK_BYTES * BlockTable.ENTRY_BYTES + (1 << 10);
+  private static final long MOST_TABLE_BYTES = new TableShape(TableShape.MOST_BLOCKS).bytes();
 
   private static final long[] MOST_BYTES = {
     MOST_DESCRIPTION_BYTES, MOST_STATE_BYTES, MOST_TABLE_BYTES, GuestRam.MAX_BYTES
@@ -31,8 +30,10 @@ public final class SnapshotReader {
   private SnapshotReader() {}
 
   /**
-   * Opens the snapshot in a directory and verifies its header, description, state and block table;
-   * of a diff, the same of its base. Takes no time in proportion to memory.
+   * Opens the snapshot in a directory and verifies its header, description, state and the root of
+   * its block table; of a diff, the same of its base. The rest of the table and the blocks are
+   * verified before they are used. Takes no time in proportion to memory, but for a snapshot of
+   * version 1, whose table is verified wholly.
    *
    * @throws BadSnapshotException if it is not a whole snapshot that this version can restore
    */
@@ -87,7 +88,6 @@ public final class SnapshotReader {
         SnapshotHeader.read(headerFile, read(headerFile, -1, SnapshotHeader.BYTES));
     byte[] json = verified(files, SnapshotFiles.DESCRIPTION, header, SnapshotHeader.DESCRIPTION);
     byte[] state = verified(files, SnapshotFiles.STATE, header, SnapshotHeader.STATE);
-    byte[] blocks = verified(files, SnapshotFiles.BLOCKS, header, SnapshotHeader.BLOCKS);
     DescriptionJson parsed = description(files.resolve(SnapshotFiles.DESCRIPTION), json);
     SnapshotDescription description = parsed.description();
     boolean diff = (header.flags() & SnapshotHeader.DIFF) != 0;
@@ -96,17 +96,34 @@ public final class SnapshotReader {
           files, "header and machine.json contradict each other; write the snapshot again");
     }
     long memoryBytes = header.sizes()[SnapshotHeader.MEMORY];
-    BlockTable table =
-        BlockTable.read(
-            files.resolve(SnapshotFiles.BLOCKS),
-            blocks,
-            description.ram(),
-            header.flags(),
-            memoryBytes);
+    BlockTable table = table(files, header, description.ram());
     MemoryImage base = diff ? base(directory, parsed, depth) : null;
     Path memoryFile = files.resolve(SnapshotFiles.MEMORY);
-    MemoryImage memory = new StoredMemory(memoryFile, table, map(memoryFile, memoryBytes), base);
+    MemoryImage memory =
+        new StoredMemory(
+            memoryFile,
+            table,
+            map(memoryFile, memoryBytes, MOST_BYTES[SnapshotHeader.MEMORY]),
+            base);
     return new Snapshot(directory, description, header.identity(), state, memory);
+  }
+
+  private static BlockTable table(Path files, SnapshotHeader header, GuestRam ram) {
+    Path file = files.resolve(SnapshotFiles.BLOCKS);
+    long memoryBytes = header.sizes()[SnapshotHeader.MEMORY];
+    if (header.version() == SnapshotHeader.VERSION_1) {
+      byte[] bytes = verified(files, SnapshotFiles.BLOCKS, header, SnapshotHeader.BLOCKS);
+      return BlockTable.ofVersion1(file, bytes, ram, header.flags(), memoryBytes);
+    }
+    MemorySegment bytes = map(file, header.sizes()[SnapshotHeader.BLOCKS], MOST_TABLE_BYTES);
+    return BlockTable.open(
+        file,
+        bytes,
+        header.blocks(),
+        header.digests()[SnapshotHeader.BLOCKS],
+        ram,
+        header.flags(),
+        memoryBytes);
   }
 
   private static DescriptionJson description(Path file, byte[] json) {
@@ -173,9 +190,9 @@ public final class SnapshotReader {
     }
   }
 
-  private static MemorySegment map(Path file, long expected) {
+  private static MemorySegment map(Path file, long expected, long most) {
     try (FileChannel channel = openRegular(file)) {
-      requireSize(file, channel.size(), expected, GuestRam.MAX_BYTES);
+      requireSize(file, channel.size(), expected, most);
       return expected == 0
           ? MemorySegment.NULL
           : channel.map(FileChannel.MapMode.READ_ONLY, 0, expected, Arena.ofAuto());

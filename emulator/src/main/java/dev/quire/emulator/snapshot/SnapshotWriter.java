@@ -5,7 +5,6 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
@@ -25,8 +24,6 @@ import java.util.zip.CRC32C;
  * renamed, and one rename of the file {@code CURRENT} puts the new in place of the old.
  */
 public final class SnapshotWriter {
-  private static final int TABLE_START_BYTES = 64 * 1024;
-
   private final Path directory;
   private final String producer;
   private final boolean compress;
@@ -222,23 +219,28 @@ public final class SnapshotWriter {
     } catch (FailedWriteException e) {
       throw e.failure();
     }
-    byte[] blocks = file.table();
-    byte[][] contents = {json, state, blocks};
-    long[] sizes = {json.length, state.length, blocks.length, file.offset};
-    byte[][] digests = new byte[SnapshotHeader.FILES][];
-    for (int i = 0; i < contents.length; i++) {
-      digests[i] = SnapshotHeader.sha256().digest(contents[i]);
-    }
-    digests[SnapshotHeader.MEMORY] = file.digest.digest();
+    BlockTableBuilder.Built table = file.table.build();
+    long[] sizes = {json.length, state.length, table.bytes().length, file.offset};
+    byte[][] digests = {
+      SnapshotHeader.sha256().digest(json),
+      SnapshotHeader.sha256().digest(state),
+      table.digest(),
+      file.digest.digest(),
+    };
     int flags =
         (description.base() == null ? 0 : SnapshotHeader.DIFF)
             | (compress ? SnapshotHeader.ZSTD : 0);
     byte[] header =
         SnapshotHeader.write(
-            description.description().architecture(), flags, sizes, digests, producer);
+            description.description().architecture(),
+            flags,
+            table.blocks(),
+            sizes,
+            digests,
+            producer);
     writeFile(part.resolve(SnapshotFiles.DESCRIPTION), json);
     writeFile(part.resolve(SnapshotFiles.STATE), state);
-    writeFile(part.resolve(SnapshotFiles.BLOCKS), blocks);
+    writeFile(part.resolve(SnapshotFiles.BLOCKS), table.bytes());
     writeFile(part.resolve(SnapshotFiles.HEADER), header);
     Path headerFile = part.resolve(SnapshotFiles.HEADER);
     return new Written(
@@ -283,8 +285,7 @@ public final class SnapshotWriter {
     private final ChangedPages changed;
     private final MessageDigest digest = SnapshotHeader.sha256();
     private final byte[] plain = new byte[BlockTable.BLOCK_BYTES];
-    private ByteBuffer table =
-        ByteBuffer.allocate(TABLE_START_BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    private final BlockTableBuilder table = new BlockTableBuilder();
     private long block = -1;
     private int here;
     private int zeros;
@@ -370,12 +371,7 @@ public final class SnapshotWriter {
       checksum.update(stored, 0, bytes);
       digest.update(stored, 0, bytes);
       writeAll(out, ByteBuffer.wrap(stored, 0, bytes));
-      if (table.remaining() < BlockTable.ENTRY_BYTES) {
-        ByteBuffer grown = ByteBuffer.allocate(2 * table.capacity()).order(ByteOrder.LITTLE_ENDIAN);
-        table = grown.put(table.flip());
-      }
-      BlockTable.putEntry(
-          table,
+      table.add(
           block * BlockTable.PAGES,
           here,
           zeros,
@@ -387,10 +383,6 @@ public final class SnapshotWriter {
       here = 0;
       zeros = 0;
       plainBytes = 0;
-    }
-
-    byte[] table() {
-      return Arrays.copyOf(table.array(), table.position());
     }
   }
 }

@@ -4,12 +4,11 @@ import com.github.luben.zstd.Zstd;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
-import java.util.concurrent.atomic.AtomicIntegerArray;
 import java.util.zip.CRC32C;
 
 /**
  * The file {@code memory} behind its {@link BlockTable}, and below it the base of a diff. Blocks
- * are verified when they are first read. Any thread.
+ * are verified when they are first read, parts of the table when they are first needed. Any thread.
  */
 final class StoredMemory implements MemoryImage {
   private static final int PAGE_BYTES = BlockTable.PAGE_BYTES;
@@ -21,15 +20,13 @@ final class StoredMemory implements MemoryImage {
   /** What a diff lies on; null for a full snapshot. */
   private final MemoryImage base;
 
-  /** One bit a block. */
-  private final AtomicIntegerArray verified;
-
   /** The block that was unpacked last, by each thread. */
   private final ThreadLocal<Unpacked> unpacked = ThreadLocal.withInitial(Unpacked::new);
 
   private static final class Unpacked {
     private final byte[] pages = new byte[BlockTable.BLOCK_BYTES];
-    private int block = -1;
+    private BlockChunk chunk;
+    private int block;
   }
 
   StoredMemory(Path file, BlockTable table, MemorySegment bytes, MemoryImage base) {
@@ -37,15 +34,17 @@ final class StoredMemory implements MemoryImage {
     this.table = table;
     this.bytes = bytes;
     this.base = base;
-    verified = new AtomicIntegerArray((table.count() + Integer.SIZE - 1) / Integer.SIZE);
   }
 
   @Override
   public long pages() {
     long pages = 0;
     if (base == null) {
-      for (int block = 0; block < table.count(); block++) {
-        pages += Integer.bitCount(table.stored(block));
+      for (int i = 0; i < table.chunks(); i++) {
+        BlockChunk chunk = table.chunk(i);
+        for (int block = 0; block < chunk.count(); block++) {
+          pages += Integer.bitCount(chunk.stored(block));
+        }
       }
       return pages;
     }
@@ -74,40 +73,50 @@ final class StoredMemory implements MemoryImage {
     if (gfn < 0) {
       return -1;
     }
-    int found = table.find(gfn);
+    BlockChunk chunk = table.chunkOf(gfn);
+    int found = chunk.find(gfn);
     int block = found >= 0 ? found : -1 - found;
     int from = found >= 0 ? (int) (gfn % BlockTable.PAGES) : 0;
-    for (; block < table.count(); block++) {
-      int rest = table.stored(block) & -1 << from;
-      if (rest != 0) {
-        return table.firstGfn(block) + Integer.numberOfTrailingZeros(rest);
+    while (true) {
+      for (; block < chunk.count(); block++) {
+        int rest = chunk.stored(block) & -1 << from;
+        if (rest != 0) {
+          return chunk.firstGfn(block) + Integer.numberOfTrailingZeros(rest);
+        }
+        from = 0;
       }
-      from = 0;
+      if (chunk.number() + 1 == table.chunks()) {
+        return -1;
+      }
+      chunk = table.chunk(chunk.number() + 1);
+      block = 0;
     }
-    return -1;
   }
 
   /** Whether this file says what the page holds. */
   private boolean isHere(long gfn) {
-    int block = table.find(gfn);
-    return block >= 0 && (table.here(block) >>> gfn % BlockTable.PAGES & 1) != 0;
+    BlockChunk chunk = table.chunkOf(gfn);
+    int block = chunk.find(gfn);
+    return block >= 0 && (chunk.here(block) >>> gfn % BlockTable.PAGES & 1) != 0;
   }
 
   @Override
   public boolean isStored(long gfn) {
-    int block = table.find(gfn);
+    BlockChunk chunk = table.chunkOf(gfn);
+    int block = chunk.find(gfn);
     int page = (int) (gfn % BlockTable.PAGES);
-    if (block >= 0 && (table.here(block) >>> page & 1) != 0) {
-      return (table.stored(block) >>> page & 1) != 0;
+    if (block >= 0 && (chunk.here(block) >>> page & 1) != 0) {
+      return (chunk.stored(block) >>> page & 1) != 0;
     }
     return base != null && base.isStored(gfn);
   }
 
   @Override
   public void read(long gfn, MemorySegment target) {
-    int block = table.find(gfn);
+    BlockChunk chunk = table.chunkOf(gfn);
+    int block = chunk.find(gfn);
     int page = (int) (gfn % BlockTable.PAGES);
-    if (block < 0 || (table.here(block) >>> page & 1) == 0) {
+    if (block < 0 || (chunk.here(block) >>> page & 1) == 0) {
       if (base == null) {
         target.asSlice(0, PAGE_BYTES).fill((byte) 0);
       } else {
@@ -115,65 +124,69 @@ final class StoredMemory implements MemoryImage {
       }
       return;
     }
-    int stored = table.stored(block);
+    int stored = chunk.stored(block);
     if ((stored >>> page & 1) == 0) {
       target.asSlice(0, PAGE_BYTES).fill((byte) 0);
       return;
     }
     long at = (long) Integer.bitCount(stored & (1 << page) - 1) * PAGE_BYTES;
-    verify(block);
-    if (table.isCompressed(block)) {
-      MemorySegment.copy(unpack(block), (int) at, target, ValueLayout.JAVA_BYTE, 0, PAGE_BYTES);
+    verify(chunk, block);
+    if (chunk.isCompressed(block)) {
+      byte[] pages = unpack(chunk, block);
+      MemorySegment.copy(pages, (int) at, target, ValueLayout.JAVA_BYTE, 0, PAGE_BYTES);
     } else {
-      MemorySegment.copy(bytes, table.offset(block) + at, target, 0, PAGE_BYTES);
+      MemorySegment.copy(bytes, chunk.offset(block) + at, target, 0, PAGE_BYTES);
     }
   }
 
-  private byte[] unpack(int block) {
+  private byte[] unpack(BlockChunk chunk, int block) {
     Unpacked mine = unpacked.get();
-    if (mine.block != block) {
-      mine.block = -1;
-      byte[] packed = slice(block).toArray(ValueLayout.JAVA_BYTE);
+    if (mine.chunk != chunk || mine.block != block) {
+      mine.chunk = null;
+      byte[] packed = slice(chunk, block).toArray(ValueLayout.JAVA_BYTE);
       long plain =
           Zstd.decompressByteArray(mine.pages, 0, mine.pages.length, packed, 0, packed.length);
-      if (plain != table.plainBytes(block)) {
-        throw corrupt(block, "does not unpack to its pages");
+      if (plain != chunk.plainBytes(block)) {
+        throw corrupt(chunk, block, "does not unpack to its pages");
       }
+      mine.chunk = chunk;
       mine.block = block;
     }
     return mine.pages;
   }
 
-  private MemorySegment slice(int block) {
-    return bytes.asSlice(table.offset(block), table.bytes(block));
+  private MemorySegment slice(BlockChunk chunk, int block) {
+    return bytes.asSlice(chunk.offset(block), chunk.bytes(block));
   }
 
-  private void verify(int block) {
-    int bit = 1 << block % Integer.SIZE;
-    if ((verified.get(block / Integer.SIZE) & bit) != 0) {
+  private void verify(BlockChunk chunk, int block) {
+    if (chunk.isVerified(block)) {
       return;
     }
     CRC32C checksum = new CRC32C();
-    checksum.update(slice(block).asByteBuffer());
-    if ((int) checksum.getValue() != table.checksum(block)) {
-      throw corrupt(block, "is corrupt (its checksum differs)");
+    checksum.update(slice(chunk, block).asByteBuffer());
+    if ((int) checksum.getValue() != chunk.checksum(block)) {
+      throw corrupt(chunk, block, "is corrupt (its checksum differs)");
     }
-    verified.getAndUpdate(block / Integer.SIZE, bits -> bits | bit);
+    chunk.setVerified(block);
   }
 
-  private BadSnapshotException corrupt(int block, String what) {
+  private BadSnapshotException corrupt(BlockChunk chunk, int block, String what) {
     return new BadSnapshotException(
         file,
         "the block of guest address 0x%x, %d bytes at offset %d, %s; write the snapshot again"
             .formatted(
-                table.firstGfn(block) * PAGE_BYTES, table.bytes(block), table.offset(block), what));
+                chunk.firstGfn(block) * PAGE_BYTES, chunk.bytes(block), chunk.offset(block), what));
   }
 
   @Override
   public void verifyAll() {
-    for (int block = 0; block < table.count(); block++) {
-      if (table.bytes(block) > 0) {
-        verify(block);
+    for (int i = 0; i < table.chunks(); i++) {
+      BlockChunk chunk = table.chunk(i);
+      for (int block = 0; block < chunk.count(); block++) {
+        if (chunk.bytes(block) > 0) {
+          verify(chunk, block);
+        }
       }
     }
     if (base != null) {
