@@ -20,6 +20,7 @@ import dev.quire.emulator.vcpu.x86.CpuidTable;
 import dev.quire.emulator.vcpu.x86.InterruptController;
 import dev.quire.emulator.vcpu.x86.LinearMemory;
 import dev.quire.emulator.vcpu.x86.MmuLinearMemory;
+import dev.quire.emulator.vcpu.x86.MsrUnit;
 import dev.quire.emulator.vcpu.x86.SyscallUnit;
 import dev.quire.emulator.vcpu.x86.SystemRegisterInstructions;
 import dev.quire.emulator.vcpu.x86.X86Cpu;
@@ -85,7 +86,8 @@ final class PcMachine implements Board, VcpuSignals {
     CoreCpuid[] cpuid = new CoreCpuid[1];
     X86Engine engine =
         X86Engine.open(
-            parts.host().engineMemory(), core -> cpuid[0] = new CoreCpuid(core, cpuidTable, index));
+            parts.host().engineMemory(),
+            core -> cpuid[0] = new CoreCpuid(core, cpuidTable.of(index)));
     engine.attach(mmu);
     mmu.attach(engine);
     HostAccesses accesses = parts.watch(engine, mmu);
@@ -94,17 +96,18 @@ final class PcMachine implements Board, VcpuSignals {
     LocalApic apic = devices.localApic(index);
     core.attach(taskPriorityOf(apic));
     CoreMsrs msrs = new CoreMsrs(core, mmu, apic, parts.clock());
-    cpuid[0].attach(msrs);
+    cpuid[0].attach(msrs::tsc);
     LinearMemory linear =
         new MmuLinearMemory(mmu, memory, parts.host().engineMemory().coherence(), accesses);
     VcpuCounters vcpuCounters = new VcpuCounters();
     X86EventDelivery events =
         new X86EventDelivery(core, linear, mmu, parts.host(), vcpuCounters.exceptions);
-    SystemRegisterInstructions system = new SystemRegisterInstructions(core, mmu, linear, msrs);
+    MsrUnit machineMsrs = new MsrUnit(msrs, CpuidTable.PHYSICAL_ADDRESS_BITS);
+    SystemRegisterInstructions system =
+        new SystemRegisterInstructions(core, mmu, linear, machineMsrs);
     X86HostInstructions instructions =
         new X86HostInstructions(engine, events, linear, system, new SyscallUnit(core, msrs));
-    registers.add(
-        new Registers(new X86CoreState(core, mmu.registers()), mmu, msrs, system.msrState()));
+    registers.add(new Registers(new X86CoreState(core, mmu.registers()), mmu, msrs, machineMsrs));
     X86Cpu cpu = new X86Cpu(engine, events, instructions, controllerOf(apic), vcpuCounters);
     X86ResetState reset = new X86ResetState(core, mmu, CpuidTable.SIGNATURE);
     reset.init();

@@ -2,31 +2,30 @@ package dev.quire.emulator.vcpu.x86;
 
 import dev.quire.emulator.exec.X86Core;
 import dev.quire.emulator.exec.X86Engine;
+import java.util.function.LongSupplier;
 
 /** CPUID and RDTSC, answered inside a run. Machine thread only. */
 public final class CoreCpuid implements X86Engine.CoreInstructions {
   private static final long LOW_32 = 0xffff_ffffL;
 
   private final X86Core core;
-  private final CpuidTable table;
-  private final int apicId;
+  private final Cpuid table;
   private final int[] registers = new int[4];
-  private X86MsrPort msrs;
+  private LongSupplier timeStampCounter;
 
-  public CoreCpuid(X86Core core, CpuidTable table, int apicId) {
+  public CoreCpuid(X86Core core, Cpuid table) {
     this.core = core;
     this.table = table;
-    this.apicId = apicId;
   }
 
   /** Names the holder of the time-stamp counter; before the first run. */
-  public void attach(X86MsrPort port) {
-    msrs = port;
+  public void attach(LongSupplier counter) {
+    timeStampCounter = counter;
   }
 
   @Override
   public void cpuid() {
-    table.query((int) core.gpr(X86Core.RAX), (int) core.gpr(X86Core.RCX), apicId, registers);
+    table.query((int) core.gpr(X86Core.RAX), (int) core.gpr(X86Core.RCX), registers);
     core.setGpr(X86Core.RAX, registers[0] & LOW_32);
     core.setGpr(X86Core.RBX, registers[1] & LOW_32);
     core.setGpr(X86Core.RCX, registers[2] & LOW_32);
@@ -35,6 +34,6 @@ public final class CoreCpuid implements X86Engine.CoreInstructions {
 
   @Override
   public long timeStamp() {
-    return msrs.tsc();
+    return timeStampCounter.getAsLong();
   }
 }

@@ -1,62 +1,36 @@
 package dev.quire.emulator.vcpu.x86;
 
-import dev.quire.bindings.UcX86State.MsrField;
 import dev.quire.emulator.device.VirtualClock;
 import dev.quire.emulator.device.x86.LocalApic;
 import dev.quire.emulator.exec.X86Core;
-import dev.quire.mmu.x86.RegisterWrite;
 import dev.quire.mmu.x86.X86Mmu;
 
 /** Where the model-specific registers of one vCPU live. Machine thread only. */
 public final class CoreMsrs implements X86MsrPort {
-  private final X86Core core;
-  private final X86Mmu mmu;
+  private final EngineMsrs engine;
   private final LocalApic apic;
   private final VirtualClock clock;
   private long tscOffset;
 
   public CoreMsrs(X86Core core, X86Mmu mmu, LocalApic apic, VirtualClock clock) {
-    this.core = core;
-    this.mmu = mmu;
+    this.engine = new EngineMsrs(core, mmu);
     this.apic = apic;
     this.clock = clock;
   }
 
   @Override
   public long engineMsr(int msr) {
-    return switch (msr) {
-      case X86Msr.FS_BASE -> core.segmentBase(X86Core.FS);
-      case X86Msr.GS_BASE -> core.segmentBase(X86Core.GS);
-      case X86Msr.EFER -> core.efer();
-      default -> core.msr(field(msr));
-    };
+    return engine.engineMsr(msr);
   }
 
   @Override
   public void setEngineMsr(int msr, long value) {
-    switch (msr) {
-      case X86Msr.FS_BASE -> core.setSegmentBase(X86Core.FS, value);
-      case X86Msr.GS_BASE -> core.setSegmentBase(X86Core.GS, value);
-      default -> core.setMsr(field(msr), value);
-    }
-  }
-
-  private static MsrField field(int msr) {
-    for (MsrField field : MsrField.values()) {
-      if (field.msr() == msr) {
-        return field;
-      }
-    }
-    throw new IllegalArgumentException("MSR 0x%x is not a field of the core".formatted(msr));
+    engine.setEngineMsr(msr, value);
   }
 
   @Override
   public boolean writeEfer(long value) {
-    if (mmu.writeEfer(value) != RegisterWrite.DONE) {
-      return false;
-    }
-    core.loadControlRegisters(mmu.registers());
-    return true;
+    return engine.writeEfer(value);
   }
 
   @Override

@@ -53,6 +53,11 @@ public final class CpuidTable {
     this.apicIdBits = 32 - Integer.numberOfLeadingZeros(cpus - 1);
   }
 
+  /** What the processor with this local APIC sees. */
+  public Cpuid of(int apicId) {
+    return (leaf, subleaf, registers) -> query(leaf, subleaf, apicId, registers);
+  }
+
   private static int bits(int... numbers) {
     int result = 0;
     for (int number : numbers) {

@@ -11,7 +11,7 @@ import dev.quire.emulator.device.StateWriter;
  * <p>Memory type registers are kept and checked but have no effect: the machine models no caches of
  * data. One instance a vCPU, on its thread.
  */
-public final class MsrUnit implements DeviceState {
+public final class MsrUnit implements ModelSpecificRegisters, DeviceState {
   private static final long MISC_ENABLE_FAST_STRINGS = 1;
 
   /** Fast strings, EMON, branch trace and PEBS unavailable, SpeedStep, limited CPUID leaves. */
@@ -37,16 +37,12 @@ public final class MsrUnit implements DeviceState {
     this.memoryTypes = new MemoryTypeRegisters(physicalAddressBits);
   }
 
-  /** What the last successful {@link #read} read. */
+  @Override
   public long value() {
     return value;
   }
 
-  /**
-   * Reads a register into {@link #value()}.
-   *
-   * @return {@link UnitStatus#OK} or #GP
-   */
+  @Override
   public int read(int msr) {
     switch (msr) {
       case X86Msr.TSC -> value = port.tsc();
@@ -82,11 +78,7 @@ public final class MsrUnit implements DeviceState {
     return UnitStatus.OK;
   }
 
-  /**
-   * Writes a register.
-   *
-   * @return {@link UnitStatus#OK} or #GP
-   */
+  @Override
   public int write(int msr, long newValue) {
     boolean done =
         switch (msr) {

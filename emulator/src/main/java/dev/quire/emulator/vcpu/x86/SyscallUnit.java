@@ -13,9 +13,9 @@ public final class SyscallUnit {
   private static final int LONG_BIT = 1 << 21;
 
   private final X86CpuState state;
-  private final X86MsrPort msrs;
+  private final EngineMsrPort msrs;
 
-  public SyscallUnit(X86CpuState state, X86MsrPort msrs) {
+  public SyscallUnit(X86CpuState state, EngineMsrPort msrs) {
     this.state = state;
     this.msrs = msrs;
   }

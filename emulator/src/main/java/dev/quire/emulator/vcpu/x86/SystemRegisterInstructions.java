@@ -1,7 +1,6 @@
 package dev.quire.emulator.vcpu.x86;
 
 import dev.quire.emulator.decode.X86Instruction;
-import dev.quire.emulator.device.DeviceState;
 import dev.quire.emulator.exec.X86Core;
 import dev.quire.mmu.Access;
 import dev.quire.mmu.x86.X86Mmu;
@@ -19,23 +18,18 @@ public final class SystemRegisterInstructions {
   private final X86Core core;
   private final X86Mmu mmu;
   private final LinearMemory memory;
-  private final MsrUnit msrs;
+  private final ModelSpecificRegisters msrs;
   private final ControlRegisterUnit controls;
   private final InvalidationUnit invalidations;
 
   public SystemRegisterInstructions(
-      X86Core core, X86Mmu mmu, LinearMemory memory, X86MsrPort msrPort) {
+      X86Core core, X86Mmu mmu, LinearMemory memory, ModelSpecificRegisters msrs) {
     this.core = core;
     this.mmu = mmu;
     this.memory = memory;
-    this.msrs = new MsrUnit(msrPort, CpuidTable.PHYSICAL_ADDRESS_BITS);
+    this.msrs = msrs;
     this.controls = new ControlRegisterUnit(core);
     this.invalidations = new InvalidationUnit(core, memory);
-  }
-
-  /** The model-specific registers that are not the core's. */
-  public DeviceState msrState() {
-    return msrs;
   }
 
   int readMsr() {
