@@ -19,6 +19,9 @@ import java.util.List;
 public final class CodeCoherence {
   private static final int CHUNK_PFNS = 1 << 15;
 
+  /** Bits of a mask. */
+  private static final int MOST_CORES = Long.SIZE;
+
   private final List<UnicornEngine> engines = new ArrayList<>();
   private final long[][] executors;
   private final long[][] writers;
@@ -32,8 +35,31 @@ public final class CodeCoherence {
   }
 
   int join(UnicornEngine engine) {
+    int free = engines.indexOf(null);
+    if (free >= 0) {
+      engines.set(free, engine);
+      return free;
+    }
+    if (engines.size() == MOST_CORES) {
+      throw new IllegalStateException("more than " + MOST_CORES + " cores on one memory");
+    }
     engines.add(engine);
     return engines.size() - 1;
+  }
+
+  /** The core ends; another may get its number. */
+  void leave(int core) {
+    engines.set(core, null);
+    forget(executors, core);
+    forget(writers, core);
+  }
+
+  private static void forget(long[][] masks, int core) {
+    for (long[] chunk : masks) {
+      for (int i = 0; chunk != null && i < chunk.length; i++) {
+        chunk[i] &= ~(1L << core);
+      }
+    }
   }
 
   void grantExecute(int core, long pfn) {

@@ -38,6 +38,11 @@ final class SoftTlb {
     bounces = shared.bounces();
   }
 
+  /** The engine is closed. */
+  void leave() {
+    coherence.leave(core);
+  }
+
   /** A run begins. */
   void begin() {
     faulted = false;

@@ -499,6 +499,10 @@ abstract class UnicornEngine implements ExecutionEngine {
   @Override
   public void close() {
     uc.close();
+    if (softTlb != null) {
+      softTlb.leave();
+      softTlb = null;
+    }
     if (capture != null) {
       capture.close();
     }

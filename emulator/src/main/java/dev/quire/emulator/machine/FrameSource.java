@@ -36,7 +36,7 @@ public interface FrameSource {
   /** Whether the page at an address of the calling process is known to hold nothing but zeros. */
   boolean isZero(long userAddress);
 
-  /** Copies the page at an address of the calling process. */
+  /** Copies what is at an address of the calling process: as many bytes as the target has. */
   void read(long userAddress, MemorySegment target);
 
   /** Whether anybody cares what pages of a file hold. */

@@ -16,13 +16,16 @@ import java.util.BitSet;
  * <p>The kernel clears a page when it gives it out; frames that nobody ever used are not touched:
  * they hold zeros already.
  */
-final class GuestFrames implements FrameStorage {
+public final class GuestFrames implements FrameStorage {
   private final HostMemory memory;
   private final CodeCoherence coherence;
   private final BitSet used = new BitSet();
   private FrameSource source = FrameSource.NONE;
 
-  GuestFrames(HostMemory memory, CodeCoherence coherence) {
+  /**
+   * @param coherence of the engines that run from the memory
+   */
+  public GuestFrames(HostMemory memory, CodeCoherence coherence) {
     this.memory = memory;
     this.coherence = coherence;
   }
@@ -55,12 +58,12 @@ final class GuestFrames implements FrameStorage {
     return memory.isZero(pfn, order);
   }
 
-  void setSource(FrameSource bytes) {
+  public void setSource(FrameSource bytes) {
     source = bytes;
   }
 
   /** Somebody stored something in a frame, past this class. */
-  void wrote(long pfn) {
+  public void wrote(long pfn) {
     used.set((int) pfn);
     coherence.hostWrote(pfn);
   }
@@ -71,15 +74,24 @@ final class GuestFrames implements FrameStorage {
 
   @Override
   public void copyFromUser(long pfn, int offset, int bytes, long userAddress) {
-    if (source.isZero(userAddress)) {
+    if (bytes == Order.bytes(0) && source.isZero(userAddress)) {
       zero(pfn, 0);
       return;
     }
-    if (offset != 0 || bytes != Order.bytes(0)) {
-      throw new UnsupportedOperationException("a copy of less than a page from user space");
-    }
-    source.read(userAddress, bytesOf(pfn));
+    source.read(userAddress, bytesOf(pfn).asSlice(offset, bytes));
     wrote(pfn);
+  }
+
+  @Override
+  public void copyBytes(long fromPfn, int fromOffset, long toPfn, int toOffset, int bytes) {
+    long from = (fromPfn << Order.BASE_PAGE_SHIFT) + fromOffset;
+    long to = (toPfn << Order.BASE_PAGE_SHIFT) + toOffset;
+    MemorySegment.copy(memory.arena(), from, memory.arena(), to, bytes);
+    for (long pfn = to >>> Order.BASE_PAGE_SHIFT;
+        pfn <= to + bytes - 1 >>> Order.BASE_PAGE_SHIFT;
+        pfn++) {
+      wrote(pfn);
+    }
   }
 
   @Override
@@ -96,7 +108,7 @@ final class GuestFrames implements FrameStorage {
   }
 
   /** The same frames for tables, which are written without this class. */
-  FrameAllocator forTables(FrameAllocator frames) {
+  public FrameAllocator forTables(FrameAllocator frames) {
     return new FrameAllocator() {
       @Override
       public long allocate(int order) {

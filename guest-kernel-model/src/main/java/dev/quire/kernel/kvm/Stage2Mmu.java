@@ -26,7 +26,7 @@ import java.util.List;
  * <p>Used on the machine's executor thread; {@link #fault} allocates nothing but table frames and
  * what the host address space needs. Other threads hand their unmaps to that thread.
  */
-public final class Stage2Mmu implements GuestMemfdUser {
+public final class Stage2Mmu implements GuestMemfdUser, AutoCloseable {
   /** The address is mapped now (or was): run the access again. */
   public static final int MAPPED = 0;
 
@@ -60,6 +60,7 @@ public final class Stage2Mmu implements GuestMemfdUser {
   private final Stage2Counters counters = new Stage2Counters();
   private final Stage2Tables tables;
   private final List<Stage2Listener> listeners = new ArrayList<>();
+  private final Notifier notifier = new Notifier();
 
   private final PreFaulting preFaulting = new PreFaulting(this);
   private MemoryFault memoryFault;
@@ -109,7 +110,7 @@ public final class Stage2Mmu implements GuestMemfdUser {
           "leaves of order %d under slots of pages of order %d"
               .formatted(format.leafOrder(0), slots.baseOrder()));
     }
-    space.addNotifier(new Notifier());
+    space.addNotifier(notifier);
   }
 
   /** A pre-fault maps a page, or finds it mapped. */
@@ -436,6 +437,17 @@ public final class Stage2Mmu implements GuestMemfdUser {
       }
     }
     tables.freeRemovedTables();
+  }
+
+  /** The VM ends: its slots and tables go, and nobody is told of anything any more. */
+  @Override
+  public void close() {
+    space.removeNotifier(notifier);
+    listeners.clear();
+    while (slots.count() > 0) {
+      setRegion(slots.at(0).id(), 0, 0, 0, 0);
+    }
+    tables.free();
   }
 
   @Override

@@ -185,6 +185,15 @@ final class Stage2Tables {
     removedEndGfn = 0;
   }
 
+  /** Gives all tables back; nothing may be called afterwards. */
+  void free() {
+    remove(0, gfnSpan());
+    freeRemovedTables();
+    int level = format.rootLevel();
+    frames.free(root, format.tableOrder(level));
+    counters.tablePages -= 1L << format.tableOrder(level);
+  }
+
   private void removeInTable(long table, int level, long tableGfn, long first, long end) {
     long pages = pages(level);
     int from = (int) (Math.max(0, first - tableGfn) / pages);

@@ -125,6 +125,11 @@ public final class DemandAddressSpace implements HostAddressSpace {
   }
 
   @Override
+  public void removeNotifier(MmuNotifier notifier) {
+    notifiers.remove(notifier);
+  }
+
+  @Override
   public long residentPages() {
     return residentPages;
   }

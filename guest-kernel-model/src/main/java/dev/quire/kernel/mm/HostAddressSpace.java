@@ -32,4 +32,7 @@ public interface HostAddressSpace {
 
   /** Tells {@code notifier} of every mapping that goes from now on. */
   void addNotifier(MmuNotifier notifier);
+
+  /** Ends that. */
+  void removeNotifier(MmuNotifier notifier);
 }

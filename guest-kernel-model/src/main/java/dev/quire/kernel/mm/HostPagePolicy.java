@@ -93,6 +93,11 @@ public record HostPagePolicy(
         prefix + kind + suffixes, granule, orders, memoryOf(kind), aggregation, contpte);
   }
 
+  /** Anonymous memory in base pages. */
+  public static HostPagePolicy base(HostGranule granule) {
+    return parse(granule == HostGranule.BASE_4K ? "4k" : granule + ":" + granule);
+  }
+
   private static HostMemoryKind memoryOf(String kind) {
     return switch (kind) {
       case "gmem" -> HostMemoryKind.GUEST_MEMFD;

@@ -34,10 +34,19 @@ public final class KernelAddressSpace implements GuestBacking {
    * @param kernel configured as {@link #settings} says
    */
   public KernelAddressSpace(Kernel kernel, HostPagePolicy policy) {
+    this(kernel, kernel.spawn(), policy);
+  }
+
+  /** The address space of a process that maps its memory itself. */
+  public KernelAddressSpace(Process vmm) {
+    this(vmm.kernel(), vmm, HostPagePolicy.base(vmm.kernel().config().granule()));
+  }
+
+  private KernelAddressSpace(Kernel kernel, Process vmm, HostPagePolicy policy) {
     this.kernel = kernel;
     this.format = kernel.format();
     this.policy = policy;
-    this.vmm = kernel.spawn();
+    this.vmm = vmm;
     this.events = new VmmEvents(kernel, policy, this);
     this.baseOrder = policy.granule().baseOrder();
   }
@@ -152,7 +161,7 @@ public final class KernelAddressSpace implements GuestBacking {
     if (!Translation.failed(found) && (!write || isWritable(found))) {
       return found;
     }
-    int signal = vmm.touch(hva, write);
+    int signal = vmm.touchInKernel(hva, write, 1);
     if (signal != UserSignal.NONE) {
       return Translation.failure(failure(signal));
     }
@@ -280,6 +289,11 @@ public final class KernelAddressSpace implements GuestBacking {
   @Override
   public void addNotifier(MmuNotifier notifier) {
     vmm.addNotifier(notifier);
+  }
+
+  @Override
+  public void removeNotifier(MmuNotifier notifier) {
+    vmm.removeNotifier(notifier);
   }
 
   @Override

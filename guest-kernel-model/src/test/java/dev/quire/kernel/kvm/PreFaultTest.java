@@ -147,5 +147,10 @@ class PreFaultTest {
     public void addNotifier(MmuNotifier notifier) {
       below.addNotifier(notifier);
     }
+
+    @Override
+    public void removeNotifier(MmuNotifier notifier) {
+      below.removeNotifier(notifier);
+    }
   }
 }

@@ -288,6 +288,25 @@ class Stage2MmuTest {
     assertThat(stage2.fault(0, Access.READ)).isEqualTo(Stage2Mmu.BAD_HOST_ADDRESS);
   }
 
+  @Test
+  void aClosedVmGivesItsTablesBackAndHearsNothingMore() {
+    space = new DemandAddressSpace(memory, frames, HostPagePolicy.BASE);
+    space.map(HVA, 4 * MIB);
+    long before = frames.freePages();
+    stage2 = new Stage2Mmu(slots, space, memory, frames, format);
+    stage2.setRegion(0, 0, 0, MIB, HVA);
+    stage2.setRegion(3, 0, 512 * MIB, MIB, HVA + MIB);
+    fault(0x5000, Access.WRITE, 0);
+    fault(512 * MIB, Access.WRITE, 0);
+    stage2.addListener(invalidated::add);
+    stage2.close();
+    assertThat(slots.count()).isZero();
+    assertThat(frames.freePages()).isEqualTo(before - 2);
+    space.discard(HVA, 4 * MIB);
+    assertThat(frames.freePages()).isEqualTo(before);
+    assertThat(invalidated).isEmpty();
+  }
+
   /** A host whose answers the test chooses. */
   private static class ScriptedSpace implements HostAddressSpace {
     private MmuNotifier notifier;
@@ -311,6 +330,11 @@ class Stage2MmuTest {
     @Override
     public void addNotifier(MmuNotifier added) {
       notifier = added;
+    }
+
+    @Override
+    public void removeNotifier(MmuNotifier removed) {
+      notifier = null;
     }
   }
 
