@@ -6,9 +6,10 @@ import java.lang.invoke.MethodHandle;
 import java.util.Locale;
 
 /**
- * Page-aligned anonymous private memory of the host, zero at first. Pages cost nothing until
- * touched, so a reservation of many GiB is cheap. Any thread may use it; {@link #close} gives it
- * back, after which its segment refuses access. Sizes and offsets are bytes.
+ * Page-aligned memory of the host: anonymous and private, zero at first, unless a file is mapped
+ * over parts of it ({@link #mapFile}). Pages cost nothing until touched, so a reservation of many
+ * GiB is cheap. Any thread may use it; {@link #close} gives it back, after which its segment
+ * refuses access. Sizes and offsets are bytes.
  */
 public final class NativeMemory implements AutoCloseable {
   /** The host's page size assumed for lengths and offsets; a multiple of the real one. */
@@ -22,6 +23,8 @@ public final class NativeMemory implements AutoCloseable {
   // MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE of Linux and of macOS.
   private static final int MAP_FLAGS = LINUX ? 0x2 | 0x20 | 0x4000 : 0x2 | 0x1000 | 0x40;
   private static final int MAP_FIXED_NOREPLACE = LINUX ? 0x100000 : 0;
+  private static final int MAP_SHARED = 1;
+  private static final int MAP_FIXED = 0x10;
   private static final int MADV_DONTNEED = 4;
   private static final long NEAR_STEP_BYTES = 16L << 20;
   private static final long NEAR_BYTES = 2000L << 20;
@@ -112,6 +115,37 @@ public final class NativeMemory implements AutoCloseable {
     if ((int) call(Advice.MADVISE, range.address(), bytes, MADV_DONTNEED, 0, 0) != 0) {
       range.fill((byte) 0);
     }
+  }
+
+  /**
+   * Puts a file's bytes in the place of a part of the memory, shared with everybody who has the
+   * file. Linux only.
+   *
+   * @param offset in the memory; this, {@code bytes} and {@code fileOffset} are whole pages
+   * @return 0, or -errno with the memory as it was
+   */
+  public int mapFile(long offset, long bytes, HostFile file, long fileOffset) {
+    MemorySegment range = segment.asSlice(offset, bytes);
+    return replace(range, MAP_SHARED | MAP_FIXED, file.descriptor(), fileOffset);
+  }
+
+  /** Puts anonymous zeros in the place of a part of the memory: 0 or -errno. */
+  public int mapAnonymous(long offset, long bytes) {
+    return replace(segment.asSlice(offset, bytes), MAP_FLAGS | MAP_FIXED, -1, 0);
+  }
+
+  private static int replace(MemorySegment range, int flags, int descriptor, long fileOffset) {
+    // NATIVE: MAP_FIXED inside our own reservation, which the segment's bounds have checked.
+    long address =
+        SystemCalls.callLong(
+            SystemCalls.MMAP,
+            range.address(),
+            range.byteSize(),
+            PROT_READ_WRITE,
+            flags,
+            descriptor,
+            fileOffset);
+    return address == range.address() ? 0 : (int) address;
   }
 
   /** Makes the whole memory read-only and executable; for machine code just written. */
