@@ -27,14 +27,19 @@ public final class ApicBus {
 
   /** Delivers a message to whoever it addresses; false when nobody accepted it. */
   public boolean deliver(ApicMessage message) {
+    return deliverCounted(message) > 0;
+  }
+
+  /** As {@link #deliver}: how many accepted it, or -1 if it addresses nobody. */
+  public int deliverCounted(ApicMessage message) {
     if (message.deliveryMode() == ApicMessage.LOWEST_PRIORITY) {
       LocalApic chosen = lowestPriority(message);
-      return chosen != null && chosen.accept(message);
+      return chosen == null ? -1 : chosen.accept(message) ? 1 : 0;
     }
-    boolean accepted = false;
+    int accepted = -1;
     for (LocalApic local : locals) {
       if (addresses(message, local)) {
-        accepted |= local.accept(message);
+        accepted = Math.max(accepted, 0) + (local.accept(message) ? 1 : 0);
       }
     }
     return accepted;

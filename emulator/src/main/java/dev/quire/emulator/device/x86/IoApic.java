@@ -140,6 +140,41 @@ public final class IoApic implements WordMmioDevice, DeviceState {
     serviceLevel(pin);
   }
 
+  /** Levels of the pins, pin n at bit n. */
+  public int lines() {
+    return lines;
+  }
+
+  /** The register selected for the next access. */
+  public int select() {
+    return select;
+  }
+
+  /** The APIC id, 0 to 15. */
+  public int id() {
+    return id >>> 24;
+  }
+
+  /** The redirection entry of a pin. */
+  public long entry(int pin) {
+    return entries[pin];
+  }
+
+  /** Loads all registers and, as inputs that rise now, the pins of {@code asserted}. */
+  public void setRegisters(int newSelect, int newId, long[] newEntries, int asserted) {
+    select = newSelect & 0xff;
+    id = (newId & 0xf) << 24;
+    for (int pin = 0; pin < PINS; pin++) {
+      entries[pin] = newEntries[pin] & (WRITABLE | REMOTE_IRR);
+    }
+    lines = 0;
+    for (int pin = 0; pin < PINS; pin++) {
+      if ((asserted >>> pin & 1) != 0) {
+        setLine(pin, true);
+      }
+    }
+  }
+
   @Override
   public void save(StateWriter writer) {
     writer.begin("ioapic", 1);

@@ -75,6 +75,19 @@ final class LapicTimer {
     arm();
   }
 
+  /** Puts back what the registers show; a count that ran goes on from now. */
+  void restore(int newMode, boolean newMasked, int initial, int current, int divide) {
+    settle();
+    mode = newMode == 3 ? ONE_SHOT : newMode;
+    masked = newMasked;
+    initialCount = initial;
+    divideRegister = divide & 0x0b;
+    tscDeadline = 0;
+    startNanos = clock.nowNanos();
+    startCount = mode == TSC_DEADLINE ? 0 : current & 0xffff_ffffL;
+    arm();
+  }
+
   int initialCount() {
     return initialCount;
   }

@@ -7,6 +7,7 @@ import dev.quire.emulator.device.StateReader;
 import dev.quire.emulator.device.StateWriter;
 import dev.quire.emulator.device.VirtualClock;
 import dev.quire.emulator.device.WordMmioDevice;
+import java.util.function.IntUnaryOperator;
 
 /**
  * The local APIC of one vCPU in xAPIC mode (Intel SDM volume 3, chapter "Advanced Programmable
@@ -37,6 +38,7 @@ public final class LocalApic implements WordMmioDevice, DeviceState {
 
   private final int cpu;
   private final int apicId;
+  private final boolean bootProcessor;
   private final ApicBus bus;
   private final VcpuSignals signals;
   private final ExternalInterruptSource external;
@@ -54,8 +56,7 @@ public final class LocalApic implements WordMmioDevice, DeviceState {
   private int spurious;
   private int errors;
   private int errorsSinceWrite;
-  private int icrLow;
-  private int icrHigh;
+  private final InterruptCommand command = new InterruptCommand();
   private boolean extIntPending;
   private final boolean[] lintLines = new boolean[2];
 
@@ -67,14 +68,27 @@ public final class LocalApic implements WordMmioDevice, DeviceState {
       ExternalInterruptSource external,
       VirtualClock clock,
       EventQueue events) {
+    this(cpu, cpu == 0, bus, signals, external, clock, events);
+  }
+
+  /** Of a vCPU whose number does not say whether it is the boot processor. */
+  public LocalApic(
+      int cpu,
+      boolean bootProcessor,
+      ApicBus bus,
+      VcpuSignals signals,
+      ExternalInterruptSource external,
+      VirtualClock clock,
+      EventQueue events) {
     this.cpu = cpu;
     this.apicId = cpu;
+    this.bootProcessor = bootProcessor;
     this.bus = bus;
     this.signals = signals;
     this.external = external;
     timer = new LapicTimer(clock, events, () -> raise(LocalVectorTable.TIMER));
     bus.attach(this);
-    apicBase = DEFAULT_BASE_GPA | BASE_ENABLE | (cpu == 0 ? BASE_BSP : 0);
+    apicBase = DEFAULT_BASE_GPA | BASE_ENABLE | (bootProcessor ? BASE_BSP : 0);
     idRegister = apicId << 24;
     resetRegisters();
   }
@@ -90,10 +104,9 @@ public final class LocalApic implements WordMmioDevice, DeviceState {
     spurious = 0xff;
     errors = 0;
     errorsSinceWrite = 0;
-    icrLow = 0;
-    icrHigh = 0;
+    command.reset();
     extIntPending = false;
-    lvt.reset(cpu == 0);
+    lvt.reset(bootProcessor);
     timer.reset();
   }
 
@@ -255,8 +268,8 @@ public final class LocalApic implements WordMmioDevice, DeviceState {
       case 0x0e0 -> destinationFormat;
       case 0x0f0 -> spurious;
       case 0x280 -> errors;
-      case 0x300 -> icrLow;
-      case 0x310 -> icrHigh;
+      case 0x300 -> command.low();
+      case 0x310 -> command.high();
       case 0x380 -> timer.initialCount();
       case 0x390 -> timer.currentCount();
       case 0x3e0 -> timer.divideRegister();
@@ -284,14 +297,44 @@ public final class LocalApic implements WordMmioDevice, DeviceState {
         errorsSinceWrite = 0;
       }
       case 0x300 -> {
-        icrLow = value & 0x000c_cfff;
-        sendIpi();
+        command.setLow(value);
+        if (command.send(bus, this) == InterruptCommand.Outcome.ILLEGAL_VECTOR) {
+          logError(ERROR_SEND_VECTOR);
+        }
       }
-      case 0x310 -> icrHigh = value & 0xff00_0000;
+      case 0x310 -> command.setHigh(value);
       case 0x380 -> timer.setInitialCount(value);
       case 0x3e0 -> timer.setDivide(value);
       default -> reserved();
     }
+  }
+
+  /**
+   * Puts back registers that {@link #readWord} gave, by their offsets; the timer goes on from its
+   * current count. The base and the pins stay.
+   */
+  public void setRegisters(IntUnaryOperator at) {
+    idRegister = at.applyAsInt(0x020) & 0xff00_0000;
+    taskPriority = at.applyAsInt(0x080) & 0xff;
+    logicalDestination = at.applyAsInt(0x0d0) & 0xff00_0000;
+    destinationFormat = at.applyAsInt(0x0e0) | 0x0fff_ffff;
+    spurious = at.applyAsInt(0x0f0) & 0x3ff;
+    errors = at.applyAsInt(0x280) & 0xff;
+    command.setLow(at.applyAsInt(0x300));
+    command.setHigh(at.applyAsInt(0x310));
+    for (int index = 0; index < VectorSet.WORDS; index++) {
+      isr.setWord(index, at.applyAsInt(0x100 + 16 * index));
+      tmr.setWord(index, at.applyAsInt(0x180 + 16 * index));
+      irr.setWord(index, at.applyAsInt(0x200 + 16 * index));
+    }
+    lvt.restore(at);
+    timer.restore(
+        lvt.timerMode(),
+        lvt.isMasked(LocalVectorTable.TIMER),
+        at.applyAsInt(0x380),
+        at.applyAsInt(0x390),
+        at.applyAsInt(0x3e0));
+    changed();
   }
 
   private void writeLvt(int entry, int value) {
@@ -345,33 +388,6 @@ public final class LocalApic implements WordMmioDevice, DeviceState {
       }
     }
     changed();
-  }
-
-  // ---- Sending ------------------------------------------------------------------------------
-
-  private void sendIpi() {
-    int vector = icrLow & 0xff;
-    int mode = icrLow >>> 8 & 7;
-    boolean deassert = (icrLow & 0xc000) == 0x8000;
-    if (mode == ApicMessage.EXTINT || mode == ApicMessage.INIT && deassert) {
-      return; // ExtINT cannot be sent; INIT level de-assert only synchronizes arbitration ids
-    }
-    if (mode <= ApicMessage.LOWEST_PRIORITY && vector < 16) {
-      logError(ERROR_SEND_VECTOR);
-      return;
-    }
-    ApicMessage message =
-        new ApicMessage(vector, mode, (icrLow & 0x800) != 0, false, icrHigh >>> 24);
-    switch (icrLow >>> 18 & 3) {
-      case 1 -> {
-        if (mode == ApicMessage.FIXED) {
-          accept(message);
-        }
-      }
-      case 2 -> bus.broadcast(message, null);
-      case 3 -> bus.broadcast(message, this);
-      default -> bus.deliver(message);
-    }
   }
 
   // ---- Accepting ----------------------------------------------------------------------------
@@ -449,7 +465,7 @@ public final class LocalApic implements WordMmioDevice, DeviceState {
       return true;
     }
     boolean wired =
-        !isEnabledByBase() && cpu == 0
+        !isEnabledByBase() && bootProcessor
             || !lvt.isMasked(LocalVectorTable.LINT0)
                 && lvt.deliveryMode(LocalVectorTable.LINT0) == ApicMessage.EXTINT;
     return wired && lintLines[0] && external.isPending();
@@ -468,7 +484,7 @@ public final class LocalApic implements WordMmioDevice, DeviceState {
     writer.begin("local-apic", 1);
     writer.putLong(apicBase).putInt(idRegister).putInt(taskPriority);
     writer.putInt(logicalDestination).putInt(destinationFormat).putInt(spurious);
-    writer.putInt(errors).putInt(errorsSinceWrite).putInt(icrLow).putInt(icrHigh);
+    writer.putInt(errors).putInt(errorsSinceWrite).putInt(command.low()).putInt(command.high());
     writer.putBoolean(extIntPending).putBoolean(lintLines[0]).putBoolean(lintLines[1]);
     isr.save(writer);
     tmr.save(writer);
@@ -489,8 +505,8 @@ public final class LocalApic implements WordMmioDevice, DeviceState {
     spurious = reader.getInt(0, 0x3ff, "SVR");
     errors = reader.getInt(0, 0xff, "ESR");
     errorsSinceWrite = reader.getInt(0, 0xff, "pending errors");
-    icrLow = reader.getInt() & 0x000c_cfff;
-    icrHigh = reader.getInt() & 0xff00_0000;
+    command.setLow(reader.getInt());
+    command.setHigh(reader.getInt());
     extIntPending = reader.getBoolean();
     lintLines[0] = reader.getBoolean();
     lintLines[1] = reader.getBoolean();

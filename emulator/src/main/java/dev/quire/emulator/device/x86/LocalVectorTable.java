@@ -3,6 +3,7 @@ package dev.quire.emulator.device.x86;
 import dev.quire.emulator.device.StateReader;
 import dev.quire.emulator.device.StateWriter;
 import java.util.Arrays;
+import java.util.function.IntUnaryOperator;
 
 /**
  * The local vector table (Intel SDM volume 3, figure "Local Vector Table").
@@ -43,6 +44,15 @@ final class LocalVectorTable {
     Arrays.fill(entries, MASKED);
     if (bootProcessor) {
       entries[LINT0] = EXTINT_UNMASKED;
+    }
+  }
+
+  /** Takes entries by the offsets of their registers. */
+  void restore(IntUnaryOperator at) {
+    for (int entry = 0; entry < ENTRIES; entry++) {
+      boolean pin = entry == LINT0 || entry == LINT1;
+      entries[entry] =
+          at.applyAsInt(FIRST_OFFSET + 16 * entry) & (WRITABLE[entry] | (pin ? REMOTE_IRR : 0));
     }
   }
 

@@ -220,6 +220,44 @@ final class Pic8259 {
     return pin - lowestPriority - 1 & 7;
   }
 
+  PicRegisters registers() {
+    return new PicRegisters(
+        lines,
+        irr,
+        imr,
+        isr,
+        lowestPriority,
+        vectorBase,
+        readIsr,
+        poll,
+        specialMask,
+        nextIcw,
+        autoEoi,
+        rotateOnAutoEoi,
+        fullyNested,
+        icw4Follows,
+        elcr);
+  }
+
+  void setRegisters(PicRegisters from) {
+    lines = from.lines() & 0xff;
+    irr = from.irr() & 0xff;
+    imr = from.imr() & 0xff;
+    isr = from.isr() & 0xff;
+    lowestPriority = from.lowestPriority() & 7;
+    vectorBase = from.vectorBase() & 0xf8;
+    readIsr = from.readIsr();
+    poll = from.poll();
+    specialMask = from.specialMask();
+    nextIcw = from.nextIcw() >= 2 && from.nextIcw() <= 4 ? from.nextIcw() : 0;
+    autoEoi = from.autoEoi();
+    rotateOnAutoEoi = from.rotateOnAutoEoi();
+    fullyNested = from.fullyNested();
+    icw4Follows = from.icw4Follows();
+    elcr = from.elcr() & elcrMask;
+    single = false;
+  }
+
   void save(StateWriter writer) {
     writer.begin("pic8259", 1);
     writer.putByte(lines).putByte(irr).putByte(imr).putByte(isr).putByte(elcr);

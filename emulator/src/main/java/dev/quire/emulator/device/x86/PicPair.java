@@ -111,6 +111,17 @@ public final class PicPair implements BytePortDevice, ExternalInterruptSource, D
     output.set(master.requests());
   }
 
+  /** What a chip holds: the master, or the slave. */
+  public PicRegisters registers(boolean ofSlave) {
+    return (ofSlave ? slave : master).registers();
+  }
+
+  /** Loads a chip; values it cannot hold are cut to what it can. */
+  public void setRegisters(boolean ofSlave, PicRegisters registers) {
+    (ofSlave ? slave : master).setRegisters(registers);
+    update();
+  }
+
   @Override
   public void save(StateWriter writer) {
     writer.begin("pic-pair", 1);

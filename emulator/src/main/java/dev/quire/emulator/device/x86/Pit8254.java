@@ -126,6 +126,17 @@ public final class Pit8254 implements DeviceState {
     return CLOCK.ticksAt(clock.nowNanos());
   }
 
+  /** What a counter holds. */
+  public PitCounterState counter(int index) {
+    return counters[index].state(nowTick());
+  }
+
+  /** Loads a counter. */
+  public void setCounter(int index, PitCounterState state) {
+    counters[index].setState(state, nowTick());
+    outputMayChange();
+  }
+
   @Override
   public void save(StateWriter writer) {
     writer.begin("pit8254", 1).putByte(portB);

@@ -285,6 +285,42 @@ final class PitCounter {
     return value / 1000 % 10 << 12 | value / 100 % 10 << 8 | value / 10 % 10 << 4 | value % 10;
   }
 
+  PitCounterState state(long nowTick) {
+    sync(nowTick);
+    return new PitCounterState(
+        running ? (int) periodTicks : 0,
+        Pit8254.CLOCK.nanosAt(Math.max(0, loadTick)),
+        latchedCount,
+        latchedStatus,
+        readHigh,
+        writeHigh,
+        writtenLow,
+        access,
+        mode,
+        bcd,
+        gate);
+  }
+
+  /** Loads a counter, which starts its count anew. */
+  void setState(PitCounterState from, long nowTick) {
+    program((from.access() == 0 ? 3 : from.access() & 3) << 4 | Math.clamp(from.mode(), 0, 5) << 1);
+    bcd = from.bcd();
+    gate = from.gate();
+    if (from.initialTicks() > 0) {
+      int least = isPeriodic() ? 2 : 1;
+      start(Math.clamp(from.initialTicks(), least, BINARY_PERIOD), nowTick);
+      if (!gate) {
+        heldTicks = 0;
+        strobeTick = NEVER;
+      }
+    }
+    latchedCount = from.latchedCount();
+    latchedStatus = from.latchedStatus();
+    readHigh = from.readHigh();
+    writeHigh = from.writeHigh();
+    writtenLow = from.writtenLow() & 0xff;
+  }
+
   void save(StateWriter writer) {
     writer.begin("pit-counter", 1);
     writer.putByte(mode).putBoolean(bcd).putByte(access).putBoolean(gate).putBoolean(running);

@@ -6,7 +6,9 @@ import java.util.Arrays;
 
 /** 256 interrupt vectors, a bit each: the shape of a local APIC's ISR, TMR and IRR. */
 final class VectorSet {
-  private final int[] words = new int[8];
+  static final int WORDS = 8;
+
+  private final int[] words = new int[WORDS];
 
   boolean contains(int vector) {
     return (words[vector >>> 5] >>> (vector & 31) & 1) != 0;
@@ -45,6 +47,11 @@ final class VectorSet {
   /** Register {@code index} 0..7 of the eight. */
   int word(int index) {
     return words[index];
+  }
+
+  /** Vectors 0 to 15 are never accepted. */
+  void setWord(int index, int value) {
+    words[index] = index == 0 ? value & 0xffff_0000 : value;
   }
 
   void save(StateWriter writer) {

@@ -1,0 +1,279 @@
+package dev.quire.kvm.x86.irqchip;
+
+import dev.quire.emulator.device.EventQueue;
+import dev.quire.emulator.device.VirtualClock;
+import dev.quire.emulator.device.x86.ApicBus;
+import dev.quire.emulator.device.x86.ApicMessage;
+import dev.quire.emulator.device.x86.ExternalInterruptSource;
+import dev.quire.emulator.device.x86.IoApic;
+import dev.quire.emulator.device.x86.LocalApic;
+import dev.quire.emulator.device.x86.PicPair;
+import dev.quire.emulator.device.x86.PicRegisters;
+import dev.quire.emulator.device.x86.VcpuSignals;
+import dev.quire.kernel.mm.Errno;
+import dev.quire.kvm.vm.KvmBus;
+import java.util.TreeMap;
+import java.util.function.IntSupplier;
+
+/**
+ * The in-kernel interrupt controllers of one VM: two PICs and an IOAPIC (unless the irqchip is
+ * split), a local APIC a vCPU, and the PIT if one was asked for. On the VM's thread.
+ */
+public final class KernelIrqchip implements KvmBus.Device {
+  /** Who holds a line: its level is that of all of them together. */
+  public enum Source {
+    USER,
+    PIT,
+    RESAMPLE
+  }
+
+  /** What {@link #setLine} answers for a line that leads nowhere, or is masked. */
+  static final int IGNORED = -1;
+
+  private static final int IOAPIC_FIRST = 2 * GsiRoutes.PIC_PINS;
+  private static final int ENTRY_MASKED = 1 << 16;
+  private static final int ENTRY_LEVEL = 1 << 15;
+
+  private final VirtualClock clock;
+  private final EventQueue events;
+  private final VcpuSignals signals;
+  private final IntSupplier currentVcpu;
+  private final boolean split;
+
+  private final ApicBus bus = new ApicBus();
+  private final TreeMap<Integer, LocalApic> locals = new TreeMap<>();
+  private final PicPair pics = new PicPair(this::picOutput);
+  private final IoApic ioApic = new IoApic(bus);
+  private boolean picAsserts;
+  private KernelPit pit;
+  private GsiRoutes routes;
+
+  /** Sources that assert each input, a bit each: of the PICs, then of the IOAPIC. */
+  private final byte[] asserted = new byte[IOAPIC_FIRST + IoApic.PINS];
+
+  private long answer;
+
+  /**
+   * @param currentVcpu id of the vCPU whose access is being served
+   * @param split only the local APICs are in the kernel (KVM_CAP_SPLIT_IRQCHIP)
+   */
+  public KernelIrqchip(
+      VirtualClock clock,
+      EventQueue events,
+      VcpuSignals signals,
+      IntSupplier currentVcpu,
+      boolean split) {
+    this.clock = clock;
+    this.events = events;
+    this.signals = signals;
+    this.currentVcpu = currentVcpu;
+    this.split = split;
+    routes = split ? GsiRoutes.NONE : GsiRoutes.standard();
+    for (boolean slave : new boolean[] {false, true}) {
+      pics.setRegisters(slave, PicState.AT_CREATION);
+    }
+  }
+
+  /** Adds the local APIC of a new vCPU, whose id is its APIC id. */
+  public LocalApic addVcpu(int id, boolean bootProcessor) {
+    ExternalInterruptSource external = split ? ExternalInterruptSource.NONE : pics;
+    LocalApic local = new LocalApic(id, bootProcessor, bus, signals, external, clock, events);
+    locals.put(id, local);
+    local.lint(0).set(picAsserts);
+    return local;
+  }
+
+  /** The 8259 pair's INT goes to every LINT0; only one in ExtINT mode takes it. */
+  private void picOutput(boolean level) {
+    picAsserts = level;
+    for (LocalApic local : locals.values()) {
+      local.lint(0).set(level);
+    }
+  }
+
+  public boolean isSplit() {
+    return split;
+  }
+
+  /** Makes the PIT: 0 or -errno. */
+  public long createPit(boolean speaker) {
+    if (pit != null) {
+      return -Errno.EEXIST;
+    }
+    if (split) {
+      return -Errno.ENOENT;
+    }
+    pit = new KernelPit(clock, events, level -> setLine(0, level, Source.PIT), speaker);
+    return 0;
+  }
+
+  /** Null without one. */
+  KernelPit pit() {
+    return pit;
+  }
+
+  PicPair pics() {
+    return pics;
+  }
+
+  IoApic ioApic() {
+    return ioApic;
+  }
+
+  void setRoutes(GsiRoutes newRoutes) {
+    routes = newRoutes;
+  }
+
+  /**
+   * Sets a GSI's line as one of its sources sees it.
+   *
+   * @return as KVM_IRQ_LINE_STATUS tells it: {@link #IGNORED}, 0 if the interrupt was pending
+   *     already, else to how many it was delivered
+   */
+  public int setLine(int gsi, boolean level, Source source) {
+    int status = IGNORED;
+    for (GsiRoutes.Target target : routes.of(gsi)) {
+      int one =
+          switch (target) {
+            case GsiRoutes.Target.Message message -> level ? send(message) : IGNORED;
+            case GsiRoutes.Target.Pin pin -> setPin(pin, level, source);
+          };
+      if (one >= 0) {
+        status = one + Math.max(status, 0);
+      }
+    }
+    return status;
+  }
+
+  /** An edge on a GSI, as an irqfd makes. */
+  public void pulse(int gsi) {
+    setLine(gsi, true, Source.USER);
+    setLine(gsi, false, Source.USER);
+  }
+
+  private int setPin(GsiRoutes.Target.Pin pin, boolean level, Source source) {
+    boolean ofIoApic = pin.chip() == GsiRoutes.IOAPIC;
+    int input = (ofIoApic ? IOAPIC_FIRST : 0) + pin.pin();
+    int bit = 1 << source.ordinal();
+    asserted[input] = (byte) (level ? asserted[input] | bit : asserted[input] & ~bit);
+    boolean now = asserted[input] != 0;
+    return ofIoApic ? setIoApicPin(pin.pin(), now) : setPicPin(pin.pin(), now);
+  }
+
+  private int setPicPin(int irq, boolean level) {
+    boolean slave = irq >= GsiRoutes.PIC_PINS;
+    int bit = 1 << (irq & 7);
+    boolean before = (pics.registers(slave).irr() & bit) != 0;
+    pics.line(irq).set(level);
+    PicRegisters after = pics.registers(slave);
+    if ((after.imr() & bit) != 0) {
+      return IGNORED;
+    }
+    return level && before ? 0 : 1;
+  }
+
+  private int setIoApicPin(int pin, boolean level) {
+    boolean before = (ioApic.lines() >>> pin & 1) != 0;
+    ioApic.line(pin).set(level);
+    if (!level) {
+      return 1;
+    }
+    long entry = ioApic.entry(pin);
+    if ((entry & ENTRY_LEVEL) == 0 && before) {
+      return 0;
+    }
+    return (entry & ENTRY_MASKED) != 0 ? IGNORED : 1;
+  }
+
+  private int send(GsiRoutes.Target.Message message) {
+    return signal(message.address(), message.data());
+  }
+
+  /** KVM_SIGNAL_MSI: to how many vCPUs it was delivered, or -1 if it addresses none. */
+  int signal(long address, int data) {
+    return bus.deliverCounted(ApicMessage.fromMsi(address, data));
+  }
+
+  // KvmBus.Device
+
+  @Override
+  public boolean write(boolean port, long address, int bytes, long data) {
+    if (port) {
+      return !split && writePort((int) address, bytes, data);
+    }
+    LocalApic local = localAt(address, bytes);
+    if (local != null) {
+      local.write(address - LocalApic.DEFAULT_BASE_GPA, bytes, data);
+      return true;
+    }
+    if (isIoApic(address, bytes)) {
+      ioApic.write(address - IoApic.DEFAULT_BASE_GPA, bytes, data);
+      return true;
+    }
+    return false;
+  }
+
+  @Override
+  public boolean read(boolean port, long address, int bytes) {
+    if (port) {
+      return !split && readPort((int) address, bytes);
+    }
+    LocalApic local = localAt(address, bytes);
+    if (local != null) {
+      answer = local.read(address - LocalApic.DEFAULT_BASE_GPA, bytes);
+      return true;
+    }
+    if (isIoApic(address, bytes)) {
+      answer = ioApic.read(address - IoApic.DEFAULT_BASE_GPA, bytes);
+      return true;
+    }
+    return false;
+  }
+
+  @Override
+  public long answer() {
+    return answer;
+  }
+
+  /** The local APIC whose page this is, if the access lies in it. */
+  private LocalApic localAt(long address, int bytes) {
+    long offset = address - LocalApic.DEFAULT_BASE_GPA;
+    if (offset < 0 || offset + bytes > 0x1000) {
+      return null;
+    }
+    LocalApic local = locals.get(currentVcpu.getAsInt());
+    return local != null && (local.apicBase() & LocalApic.BASE_ENABLE) != 0 ? local : null;
+  }
+
+  private boolean isIoApic(long address, int bytes) {
+    long offset = address - IoApic.DEFAULT_BASE_GPA;
+    return !split && offset >= 0 && offset + bytes <= IoApic.BYTES;
+  }
+
+  private static boolean isPicPort(int port) {
+    return (port & ~1) == 0x20 || (port & ~1) == 0xa0 || (port & ~1) == 0x4d0;
+  }
+
+  private boolean writePort(int port, int bytes, long data) {
+    if (isPicPort(port)) {
+      // KVM takes single bytes there; wider accesses are dropped.
+      if (bytes == 1) {
+        pics.writeByte(port, (int) data & 0xff);
+      }
+      return true;
+    }
+    return pit != null && pit.write(port, bytes, data);
+  }
+
+  private boolean readPort(int port, int bytes) {
+    if (isPicPort(port)) {
+      answer = bytes == 1 ? pics.readByte(port) : 0;
+      return true;
+    }
+    if (pit != null && pit.claims(port)) {
+      answer = pit.read(port, bytes);
+      return true;
+    }
+    return false;
+  }
+}
