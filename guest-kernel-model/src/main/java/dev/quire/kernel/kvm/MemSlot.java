@@ -26,6 +26,7 @@ public final class MemSlot {
   /**
    * @param file what the slot is bound to, or null
    * @param pgoff where in it the slot begins, in the host's base pages
+   * @param dirty its bitmap, a bit for each of the host's base pages; null for a slot without
    */
   MemSlot(
       int id,
@@ -35,7 +36,8 @@ public final class MemSlot {
       int flags,
       int baseOrder,
       GuestMemfd file,
-      long pgoff) {
+      long pgoff,
+      long[] dirty) {
     this.file = file;
     this.pgoff = pgoff;
     this.id = id;
@@ -43,9 +45,8 @@ public final class MemSlot {
     this.pages = pages;
     this.hva = hva;
     this.flags = flags;
-    boolean logs = (flags & MemSlots.LOG_DIRTY_PAGES) != 0;
     this.baseOrder = baseOrder;
-    this.dirty = logs ? new long[(int) ((pages >>> baseOrder) + Long.SIZE - 1 >>> 6)] : null;
+    this.dirty = dirty;
   }
 
   public int id() {
@@ -73,7 +74,17 @@ public final class MemSlot {
   }
 
   public boolean logsDirtyPages() {
+    return (flags & MemSlots.LOG_DIRTY_PAGES) != 0;
+  }
+
+  /** Whether there is a bitmap of its dirty pages: a dirty ring does without. */
+  public boolean hasDirtyBitmap() {
     return dirty != null;
+  }
+
+  /** The bitmap itself, or null. */
+  long[] dirty() {
+    return dirty;
   }
 
   /** The guest_memfd that the slot is bound to, or null. */
@@ -105,7 +116,7 @@ public final class MemSlot {
     return hva + (gfn - baseGfn << Order.BASE_PAGE_SHIFT);
   }
 
-  /** Records a write; without effect unless the slot logs dirty pages. */
+  /** Records a write; without effect unless the slot has a bitmap. */
   void markDirty(long gfn) {
     if (dirty != null) {
       long page = gfn - baseGfn >>> baseOrder;

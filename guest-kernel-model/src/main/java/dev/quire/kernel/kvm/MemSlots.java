@@ -28,17 +28,23 @@ public final class MemSlots {
     UNCHANGED,
     /** EINVAL: misaligned, out of range, an unknown flag, or a change that is not allowed. */
     INVALID,
+    /** EINVAL or, on arm64, EFAULT: beyond what guest physical addresses reach. */
+    OUT_OF_RANGE,
     /** EEXIST: the guest physical range overlaps another slot. */
-    OVERLAP;
+    OVERLAP,
+    /** EBADF or EINVAL: nothing else is wrong, but there is no guest_memfd to bind it to. */
+    NO_FILE;
 
     public boolean refused() {
-      return this == INVALID || this == OVERLAP;
+      return this == INVALID || this == OUT_OF_RANGE || this == OVERLAP || this == NO_FILE;
     }
   }
 
   private final int slotLimit;
   private final long gfnLimit;
   private final int baseOrder;
+  private boolean dirtyBitmaps = true;
+  private boolean initiallyDirty;
   private MemSlot[] slots = {};
   private MemSlot recent;
 
@@ -59,6 +65,37 @@ public final class MemSlots {
   }
 
   /**
+   * How slots that come to log dirty pages do so.
+   *
+   * @param bitmaps whether in bitmaps: not with a dirty ring alone
+   * @param allSet whether all their pages are dirty at first (KVM_DIRTY_LOG_INITIALLY_SET)
+   */
+  public void setDirtyLogging(boolean bitmaps, boolean allSet) {
+    dirtyBitmaps = bitmaps;
+    initiallyDirty = allSet;
+  }
+
+  /** As kvm_prepare_memory_region: a slot that logs already keeps its bitmap. */
+  private long[] dirtyBitmap(MemSlot old, int flags, long pages) {
+    if ((flags & LOG_DIRTY_PAGES) == 0) {
+      return null;
+    }
+    if (old != null && old.hasDirtyBitmap()) {
+      return old.dirty();
+    }
+    if (!dirtyBitmaps) {
+      return null;
+    }
+    int bits = (int) (pages >>> baseOrder);
+    long[] bitmap = new long[bits + Long.SIZE - 1 >>> 6];
+    if (initiallyDirty) {
+      Arrays.fill(bitmap, -1);
+      bitmap[bitmap.length - 1] >>>= -bits;
+    }
+    return bitmap;
+  }
+
+  /**
    * Creates, changes or (with {@code bytes} 0) deletes a slot.
    *
    * @param gpa first guest physical address
@@ -72,7 +109,7 @@ public final class MemSlots {
    * The same, of KVM_SET_USER_MEMORY_REGION2: a slot can be bound to a guest_memfd. It is neither
    * read-only nor logs dirty pages, and can only be deleted.
    *
-   * @param file counts with {@link #GUEST_MEMFD} only; null for a file of another kind
+   * @param file counts with {@link #GUEST_MEMFD} only; null for none, or a file of another kind
    * @param offset in the file, in bytes
    * @param vm whose slots these are
    */
@@ -110,13 +147,19 @@ public final class MemSlots {
     if (overlaps(baseGfn, pages, old)) {
       return Outcome.OVERLAP;
     }
-    if (baseGfn > gfnLimit - pages
-        || bound && (file == null || file.bind(vm, offset, bytes) != 0)) {
+    if (bound && file == null) {
+      return Outcome.NO_FILE;
+    }
+    if (baseGfn > gfnLimit - pages) {
+      return Outcome.OUT_OF_RANGE;
+    }
+    if (bound && file.bind(vm, offset, bytes) != 0) {
       return Outcome.INVALID;
     }
     long pgoff = bound ? offset >>> Order.shift(baseOrder) : 0;
     GuestMemfd boundTo = bound ? file : null;
-    replace(old, new MemSlot(id, baseGfn, pages, hva, flags, baseOrder, boundTo, pgoff));
+    long[] dirty = dirtyBitmap(old, flags, pages);
+    replace(old, new MemSlot(id, baseGfn, pages, hva, flags, baseOrder, boundTo, pgoff, dirty));
     if (old == null) {
       return Outcome.CREATED;
     }

@@ -64,6 +64,7 @@ public final class Stage2Mmu implements GuestMemfdUser, AutoCloseable {
 
   private final PreFaulting preFaulting = new PreFaulting(this);
   private MemoryFault memoryFault;
+  private DirtyPageListener dirtyPageListener;
 
   /** Null where all memory is shared. */
   private MemoryAttributes attributes;
@@ -326,7 +327,7 @@ public final class Stage2Mmu implements GuestMemfdUser, AutoCloseable {
     switch (outcome) {
       // FLAGS_CHANGED: logging starts with write-protected base pages, and ends with large ones.
       case DELETED, MOVED, FLAGS_CHANGED -> unmap(old.baseGfn(), old.pages());
-      case CREATED, UNCHANGED, INVALID, OVERLAP -> {}
+      case CREATED, UNCHANGED, INVALID, OUT_OF_RANGE, OVERLAP, NO_FILE -> {}
     }
     return outcome;
   }
@@ -345,18 +346,84 @@ public final class Stage2Mmu implements GuestMemfdUser, AutoCloseable {
    */
   public long[] takeDirtyLog(int id) {
     MemSlot slot = slots.byId(id);
-    if (slot == null || !slot.logsDirtyPages()) {
-      throw new IllegalArgumentException("slot " + id + " does not log dirty pages");
-    }
+    requireBitmap(id, slot);
     long[] bitmap = slot.takeDirty();
-    for (int word = 0; word < bitmap.length; word++) {
-      for (long rest = bitmap[word]; rest != 0; rest &= rest - 1) {
-        long page = 64L * word + Long.numberOfTrailingZeros(rest);
+    writeProtect(slot, 0, bitmap);
+    return bitmap;
+  }
+
+  /**
+   * The same of a VM with KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2: the bitmap stays, and pages writable.
+   *
+   * @throws IllegalArgumentException if the slot has no bitmap
+   */
+  public long[] dirtyLog(int id) {
+    MemSlot slot = slots.byId(id);
+    requireBitmap(id, slot);
+    return slot.dirty().clone();
+  }
+
+  /**
+   * KVM_CLEAR_DIRTY_LOG: pages of these that are dirty are so no longer, and write-protected again.
+   *
+   * @param firstPage of the slot, in the host's base pages; a multiple of 64
+   * @param bits page {@code firstPage + n} at bit n % 64 of word n / 64; altered
+   * @throws IllegalArgumentException if the slot has no bitmap
+   */
+  public void clearDirtyLog(int id, long firstPage, long[] bits) {
+    MemSlot slot = slots.byId(id);
+    requireBitmap(id, slot);
+    long[] dirty = slot.dirty();
+    int first = (int) (firstPage >>> 6);
+    for (int i = 0; i < bits.length; i++) {
+      bits[i] &= dirty[first + i];
+      dirty[first + i] &= ~bits[i];
+    }
+    writeProtect(slot, firstPage, bits);
+  }
+
+  private static void requireBitmap(int id, MemSlot slot) {
+    if (slot == null || !slot.hasDirtyBitmap()) {
+      throw new IllegalArgumentException("slot " + id + " has no bitmap of dirty pages");
+    }
+  }
+
+  /**
+   * Has the next write to a page of a slot fault again, as after it left a dirty ring; without
+   * effect for what is no page of a slot.
+   *
+   * @param page of the slot, in the host's base pages
+   */
+  public void writeProtect(int id, long page) {
+    MemSlot slot = slots.byId(id);
+    if (slot != null && page >= 0 && page < slot.pages() >>> slots.baseOrder()) {
+      tables.writeProtect(slot.baseGfn() + (page << slots.baseOrder()));
+      finishRemoval();
+    }
+  }
+
+  private void writeProtect(MemSlot slot, long firstPage, long[] bits) {
+    for (int word = 0; word < bits.length; word++) {
+      for (long rest = bits[word]; rest != 0; rest &= rest - 1) {
+        long page = firstPage + 64L * word + Long.numberOfTrailingZeros(rest);
         tables.writeProtect(slot.baseGfn() + (page << slots.baseOrder()));
       }
     }
     finishRemoval();
-    return bitmap;
+  }
+
+  /** Who hears of dirty pages before a slot's bitmap does, or null. */
+  public void setDirtyPageListener(DirtyPageListener listener) {
+    dirtyPageListener = listener;
+  }
+
+  /** mark_page_dirty_in_slot. */
+  private void markDirty(MemSlot slot, long gfn) {
+    if (dirtyPageListener == null
+        || !slot.logsDirtyPages()
+        || !dirtyPageListener.dirtied(slot.id(), gfn - slot.baseGfn() >>> slots.baseOrder())) {
+      slot.markDirty(gfn);
+    }
   }
 
   private long install(MemSlot slot, long gfn, long host, boolean write) {
@@ -379,7 +446,7 @@ public final class Stage2Mmu implements GuestMemfdUser, AutoCloseable {
       counters.spuriousFaults++;
     }
     if (write) {
-      slot.markDirty(gfn);
+      markDirty(slot, gfn);
     }
     return MAPPED | (long) format.leafOrder(level) << ORDER_SHIFT;
   }

@@ -39,13 +39,31 @@ public abstract class Descriptor {
   }
 
   /**
-   * Memory behind a page of the file, to be mapped shared by the caller.
+   * Memory behind a page of the file, to be mapped shared by the caller. It holds the page at
+   * {@link #indexInPages} and what follows in the file up to its end; behind that, ask again: the
+   * coalesced ring is one for all vCPUs of a VM, and so lies apart from a vCPU's other pages.
    *
    * @param page offset in pages of 4 KiB
-   * @return null where mmap gives no memory
+   * @return null where a mapping has no memory: touching it is SIGBUS
    */
   public SharedPages pages(long page) {
     return null;
+  }
+
+  /** The page of {@link #pages} that a page of the file is. */
+  public long indexInPages(long page) {
+    return 0;
+  }
+
+  /**
+   * Why mmap is refused: 0 or -errno.
+   *
+   * @param page offset in pages of 4 KiB
+   * @param shared whether MAP_SHARED
+   * @param executable whether PROT_EXEC
+   */
+  public long mmapError(long page, long pages, boolean shared, boolean executable) {
+    return -Errno.ENODEV;
   }
 
   /** read(2) at a position: bytes read, or -errno. */

@@ -18,6 +18,18 @@ public interface VmContext {
   /** A vCPU by its id, or null. */
   ArchVcpu vcpu(int id);
 
+  /**
+   * Whether a vCPU's dirty ring is so full that it may not enter the guest: KVM_RUN ends with
+   * KVM_EXIT_DIRTY_RING_FULL (kvm_dirty_ring_check_request). To be asked before each entry.
+   */
+  boolean isDirtyRingFull(int vcpu);
+
+  /**
+   * The guest ended the interrupt of a level-triggered line: irqfds with resampling lower it and
+   * tell their owners (kvm_notify_acked_irq).
+   */
+  void acknowledged(int gsi);
+
   /** Wakes vCPUs that wait: an interrupt line changed. */
   void wake();
 }

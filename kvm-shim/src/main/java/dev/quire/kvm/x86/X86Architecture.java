@@ -4,13 +4,19 @@ import dev.quire.kvm.fd.Caller;
 import dev.quire.kvm.vm.ArchVcpu;
 import dev.quire.kvm.vm.ArchVm;
 import dev.quire.kvm.vm.Architecture;
+import dev.quire.kvm.vm.HostTraits;
 import dev.quire.kvm.vm.VmContext;
 import dev.quire.kvm.vm.VmHost;
+import dev.quire.mmu.PteFormat;
+import dev.quire.mmu.x86.EptEntry;
 
 /** An x86-64 host of KVM with VMX. Immutable. */
 public final class X86Architecture implements Architecture {
   /** KVM_X86_DEFAULT_VM, the only type without software-protected VMs. */
   private static final long DEFAULT_VM = 0;
+
+  /** What guest-physical addresses slots may have (kvm_mmu_max_gfn). */
+  private static final int PHYSICAL_BITS = 52;
 
   @Override
   public boolean acceptsVmType(VmHost host, long type) {
@@ -25,6 +31,21 @@ public final class X86Architecture implements Architecture {
   @Override
   public long checkExtension(long capability) {
     return ArchVcpu.UNKNOWN;
+  }
+
+  @Override
+  public HostTraits traits() {
+    return HostTraits.X86_64;
+  }
+
+  @Override
+  public PteFormat stage2Format(long type) {
+    return EptEntry.FIVE_LEVEL;
+  }
+
+  @Override
+  public int physicalBits(long type) {
+    return PHYSICAL_BITS;
   }
 
   @Override

@@ -1,0 +1,81 @@
+package dev.quire.kvm.vm;
+
+import dev.quire.kernel.mm.Errno;
+import dev.quire.kernel.mm.KernelProfile;
+import dev.quire.kvm.abi.Ioctls;
+import dev.quire.kvm.fd.Caller;
+import dev.quire.kvm.fd.Descriptor;
+import java.util.concurrent.atomic.AtomicLong;
+
+/**
+ * {@code /dev/kvm} (Linux v6.18 virt/kvm/kvm_main.c, kvm_dev_ioctl). It may be called on any
+ * thread; a VM is made on the thread that calls, and belongs to another only from then on.
+ */
+public final class SystemFile extends Descriptor {
+  /** KVM_API_VERSION. */
+  private static final int API_VERSION = 12;
+
+  private final KernelProfile profile;
+  private final Architecture architecture;
+  private final VmHosts hosts;
+  private final AtomicLong vmNumbers;
+
+  /**
+   * @param vmNumbers numbers VMs, as their process ids do in the names of statistics
+   */
+  public SystemFile(
+      KernelProfile profile, Architecture architecture, VmHosts hosts, AtomicLong vmNumbers) {
+    this.profile = profile;
+    this.architecture = architecture;
+    this.hosts = hosts;
+    this.vmNumbers = vmNumbers;
+  }
+
+  @Override
+  public long ioctl(Caller caller, int request, long argument) {
+    return switch (request) {
+      case Ioctls.GET_API_VERSION -> argument == 0 ? API_VERSION : -Errno.EINVAL;
+      case Ioctls.CREATE_VM -> createVm(caller, argument);
+      case Ioctls.CHECK_EXTENSION -> checkExtension(argument);
+      case Ioctls.GET_VCPU_MMAP_SIZE ->
+          argument == 0 ? (architecture.traits().runPages() + 1L) * Vm.PAGE_BYTES : -Errno.EINVAL;
+      default -> {
+        long answer = architecture.systemIoctl(caller, request, argument);
+        yield answer == ArchVcpu.UNKNOWN ? -Errno.EINVAL : answer;
+      }
+    };
+  }
+
+  private long checkExtension(long capability) {
+    long answer = GenericCapabilities.check(profile, architecture.traits(), null, capability);
+    if (answer == ArchVcpu.UNKNOWN) {
+      answer = architecture.checkExtension(capability);
+    }
+    return answer == ArchVcpu.UNKNOWN ? 0 : answer;
+  }
+
+  private long createVm(Caller caller, long type) {
+    VmHost host = hosts.open(caller);
+    if (host == null) {
+      return -Errno.ENOMEM;
+    }
+    if (!architecture.acceptsVmType(host, type)) {
+      hosts.close(host);
+      return -Errno.EINVAL;
+    }
+    Vm vm =
+        new Vm(
+            architecture,
+            host,
+            caller,
+            type,
+            vmNumbers.incrementAndGet(),
+            ended -> hosts.close(ended.host()));
+    return caller.descriptors().install(new VmFile(vm));
+  }
+
+  @Override
+  public String name() {
+    return "/dev/kvm";
+  }
+}

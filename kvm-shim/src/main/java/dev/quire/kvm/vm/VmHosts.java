@@ -1,0 +1,16 @@
+package dev.quire.kvm.vm;
+
+import dev.quire.kvm.fd.Caller;
+
+/** Where VMs get the modelled host they stand on: one for each, or that of the caller's process. */
+public interface VmHosts {
+  /**
+   * The host of a VM that the caller makes.
+   *
+   * @return null if it may have no more (ENOMEM)
+   */
+  VmHost open(Caller caller);
+
+  /** The VM on this host is gone, and with it all that it had of the host. */
+  void close(VmHost host);
+}
