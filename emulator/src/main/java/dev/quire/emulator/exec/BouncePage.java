@@ -9,7 +9,7 @@ import java.nio.ByteOrder;
  * device's value there, lets the core execute the instruction on it, and takes what it stored.
  */
 public final class BouncePage {
-  static final int BYTES = 4096;
+  public static final int BYTES = 4096;
   private static final ValueLayout.OfByte BYTE = ValueLayout.JAVA_BYTE;
   private static final ValueLayout.OfLong LONG =
       ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);

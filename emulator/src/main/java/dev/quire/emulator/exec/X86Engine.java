@@ -33,8 +33,10 @@ public final class X86Engine extends UnicornEngine {
   /** An IRET that ends the blocking of NMIs; it has not executed yet. */
   public static final int TRAP_IRET = TRAP_INTERCEPT + SvmIntercepts.EXIT_IRET;
 
+  /** Room for translated code that a machine's core gets. */
+  public static final int TRANSLATION_BYTES = 64 << 20;
+
   private static final int CPU_MODEL_SKYLAKE_SERVER = 22;
-  private static final int TCG_BUFFER_BYTES = 64 << 20;
   private static final int HFLAG_CPL_MASK = 3;
   private static final int HFLAG_INHIBIT_IRQ = 1 << 3;
   private static final int RFLAGS_IF = 1 << 9;
@@ -69,11 +71,21 @@ public final class X86Engine extends UnicornEngine {
 
   private record Wiring(X86CodeReader code, CoreInstructions instructions) {}
 
-  /** Opens a core on the machine's memory; the calling thread owns it. */
+  /** Opens a core of a machine. */
   public static X86Engine open(EngineMemory shared, CoreInstructionsFactory factory) {
+    return open(shared, TRANSLATION_BYTES, factory);
+  }
+
+  /**
+   * Opens a core on the machine's memory; the calling thread owns it.
+   *
+   * @param translationBytes room for translated code; when it is used up all is translated afresh
+   */
+  public static X86Engine open(
+      EngineMemory shared, int translationBytes, CoreInstructionsFactory factory) {
     Uc uc = Uc.open(UcConst.ARCH_X86, UcConst.MODE_64);
     uc.cpuModel(CPU_MODEL_SKYLAKE_SERVER);
-    uc.setTcgBufferSize(TCG_BUFFER_BYTES);
+    uc.setTcgBufferSize(translationBytes);
     uc.tlbTypeVirtual();
     uc.useExits(true);
     shared.map(uc);

@@ -196,6 +196,7 @@ final class MachineLoop implements DeviceState {
         outcome.decide(RunStatus.HANDLER_DEAD, reason);
       }
       case VcpuExit.InternalError(String reason) -> outcome.decide(RunStatus.PANIC, reason);
+      case VcpuExit.Client() -> throw new IllegalStateException("a machine has no client");
       case VcpuExit.SliceEnd() -> {
         return vcpu.engine().retired() < sliceEnd && clock.retired() < maxInstructions;
       }

@@ -13,34 +13,21 @@ import dev.quire.emulator.exec.X86CoreState;
 import dev.quire.emulator.exec.X86Engine;
 import dev.quire.emulator.measure.HostAccesses;
 import dev.quire.emulator.vcpu.Vcpu;
-import dev.quire.emulator.vcpu.VcpuCounters;
 import dev.quire.emulator.vcpu.x86.CoreCpuid;
 import dev.quire.emulator.vcpu.x86.CoreMsrs;
 import dev.quire.emulator.vcpu.x86.CpuidTable;
 import dev.quire.emulator.vcpu.x86.InterruptController;
-import dev.quire.emulator.vcpu.x86.LinearMemory;
-import dev.quire.emulator.vcpu.x86.MmuLinearMemory;
 import dev.quire.emulator.vcpu.x86.MsrUnit;
-import dev.quire.emulator.vcpu.x86.SyscallUnit;
-import dev.quire.emulator.vcpu.x86.SystemRegisterInstructions;
 import dev.quire.emulator.vcpu.x86.X86Cpu;
-import dev.quire.emulator.vcpu.x86.X86EventDelivery;
-import dev.quire.emulator.vcpu.x86.X86HostInstructions;
+import dev.quire.emulator.vcpu.x86.X86Processor;
 import dev.quire.emulator.vcpu.x86.X86ResetState;
-import dev.quire.kernel.mm.HostMemory;
-import dev.quire.mmu.MmuCounters;
-import dev.quire.mmu.Order;
 import dev.quire.mmu.x86.ControlRegisters;
-import dev.quire.mmu.x86.EptWalker;
-import dev.quire.mmu.x86.Eptp;
 import dev.quire.mmu.x86.X86Mmu;
 import java.util.ArrayList;
 import java.util.List;
 
 /** The x86-64 machine: wires vCPUs, EPT and the PC's devices. */
 final class PcMachine implements Board, VcpuSignals {
-  private static final int EPT_LEVELS = 4;
-
   /** 2026-01-01, the date of every machine's clock at its start. */
   private static final long START_EPOCH_SECONDS = 1_767_225_600L;
 
@@ -76,45 +63,35 @@ final class PcMachine implements Board, VcpuSignals {
   }
 
   private void addVcpu(int index, CpuidTable cpuidTable) {
-    HostMemory memory = parts.host().memory();
-    MmuCounters counters = new MmuCounters();
-    long root = parts.host().stage2().root() << Order.BASE_PAGE_SHIFT;
-    EptWalker ept =
-        new EptWalker(
-            memory, counters, CpuidTable.PHYSICAL_ADDRESS_BITS, Eptp.of(root, EPT_LEVELS, false));
-    X86Mmu mmu = new X86Mmu(memory, ept, counters, CpuidTable.PHYSICAL_ADDRESS_BITS);
+    GuestHost host = parts.host();
     CoreCpuid[] cpuid = new CoreCpuid[1];
-    X86Engine engine =
-        X86Engine.open(
-            parts.host().engineMemory(),
+    X86Processor processor =
+        X86Processor.open(
+            host.memory(),
+            host.engineMemory(),
+            host.stage2(),
+            X86Engine.TRANSLATION_BYTES,
             core -> cpuid[0] = new CoreCpuid(core, cpuidTable.of(index)));
-    engine.attach(mmu);
-    mmu.attach(engine);
+    X86Engine engine = processor.engine();
+    X86Mmu mmu = processor.mmu();
     HostAccesses accesses = parts.watch(engine, mmu);
-    parts.host().stage2().addListener(mmu::invalidate);
     X86Core core = engine.core();
     LocalApic apic = devices.localApic(index);
     core.attach(taskPriorityOf(apic));
     CoreMsrs msrs = new CoreMsrs(core, mmu, apic, parts.clock());
     cpuid[0].attach(msrs::tsc);
-    LinearMemory linear =
-        new MmuLinearMemory(mmu, memory, parts.host().engineMemory().coherence(), accesses);
-    VcpuCounters vcpuCounters = new VcpuCounters();
-    X86EventDelivery events =
-        new X86EventDelivery(core, linear, mmu, parts.host(), vcpuCounters.exceptions);
     MsrUnit machineMsrs = new MsrUnit(msrs, CpuidTable.PHYSICAL_ADDRESS_BITS);
-    SystemRegisterInstructions system =
-        new SystemRegisterInstructions(core, mmu, linear, machineMsrs);
-    X86HostInstructions instructions =
-        new X86HostInstructions(engine, events, linear, system, new SyscallUnit(core, msrs));
+    X86Processor.Units units = processor.units(host, machineMsrs, msrs, accesses);
     registers.add(new Registers(new X86CoreState(core, mmu.registers()), mmu, msrs, machineMsrs));
-    X86Cpu cpu = new X86Cpu(engine, events, instructions, controllerOf(apic), vcpuCounters);
+    X86Cpu cpu =
+        new X86Cpu(
+            engine, units.events(), units.instructions(), controllerOf(apic), units.counters());
     X86ResetState reset = new X86ResetState(core, mmu, CpuidTable.SIGNATURE);
     reset.init();
     waitsForStartUp[index] = index != 0;
     cpus.add(cpu);
     resets.add(reset);
-    vcpus.add(new Vcpu(index, engine, cpu, mmu, parts.host(), vcpuCounters));
+    vcpus.add(new Vcpu(index, engine, cpu, mmu, host, units.counters()));
   }
 
   private static X86Core.TaskPriority taskPriorityOf(LocalApic apic) {

@@ -22,8 +22,20 @@ public interface HostFaults {
   /** Who resolves the host's faults in user space does not answer; {@link #problem} says more. */
   int HANDLER_DEAD = 4;
 
+  /** Memory that is only read, {@link #read} by the instruction; its stores are a device's. */
+  int READ_ONLY = 5;
+
   /** Resolves the fault's {@code gpa} for its access. */
   int resolve(FaultRecord fault);
+
+  /**
+   * Copies the page that holds {@code gpa}, after {@link #READ_ONLY}.
+   *
+   * @param page 4096 bytes
+   */
+  default void read(long gpa, byte[] page) {
+    throw new IllegalStateException("no memory here is read-only");
+  }
 
   /** What went wrong after {@link #FAILED} or {@link #HANDLER_DEAD}. */
   String problem();

@@ -31,6 +31,9 @@ final class MmioAccess {
     private int bytes;
     private boolean reads;
     private boolean writes;
+
+    /** The page as it is in memory, where only stores are the device's; else null. */
+    private byte[] memory;
   }
 
   private final ExecutionEngine engine;
@@ -57,14 +60,19 @@ final class MmioAccess {
     return count == parts.length;
   }
 
-  /** Begins or widens the access by this shape at {@code va}, which maps to {@code gpa}. */
-  void add(long va, long gpa, long shape) {
+  /**
+   * Begins or widens the access by this shape at {@code va}, which maps to {@code gpa}.
+   *
+   * @param memory the page that reads get; null if the device answers them
+   */
+  void add(long va, long gpa, long shape, byte[] memory) {
     vas[count] = va;
     Part part = parts[count];
     part.gpa = gpa;
     part.offset = (int) (va & 0xfff);
     part.bytes = AccessShape.bytes(shape);
-    part.reads = AccessShape.reads(shape);
+    part.reads = AccessShape.reads(shape) && memory == null;
+    part.memory = memory;
     part.writes = AccessShape.writes(shape);
     current = count++;
     doneBytes = 0;
@@ -123,7 +131,9 @@ final class MmioAccess {
   EngineExit execute() {
     for (int i = 0; i < count; i++) {
       // An earlier attempt may have stored there.
-      if (parts[i].reads) {
+      if (parts[i].memory != null) {
+        show(parts[i].memory, engine.bounce(i));
+      } else if (parts[i].reads) {
         show(parts[i], engine.bounce(i));
       }
     }
@@ -139,6 +149,12 @@ final class MmioAccess {
   private static void show(Part part, BouncePage page) {
     for (int i = 0; i < part.bytes; i++) {
       page.put(part.offset + i, 1, part.read[i]);
+    }
+  }
+
+  private static void show(byte[] memory, BouncePage page) {
+    for (int i = 0; i < memory.length; i++) {
+      page.put(i, 1, memory[i]);
     }
   }
 

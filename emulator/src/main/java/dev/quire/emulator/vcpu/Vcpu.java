@@ -1,5 +1,6 @@
 package dev.quire.emulator.vcpu;
 
+import dev.quire.emulator.exec.BouncePage;
 import dev.quire.emulator.exec.EngineExit;
 import dev.quire.emulator.exec.ExecutionEngine;
 import dev.quire.mmu.Access;
@@ -153,12 +154,12 @@ public final class Vcpu {
           mmio.abandon();
           yield cpu.unclaimed(fault);
         }
-        yield beginMmio(fault);
+        yield beginMmio(fault, outcome == HostFaults.READ_ONLY);
       }
     };
   }
 
-  private VcpuExit beginMmio(FaultRecord fault) {
+  private VcpuExit beginMmio(FaultRecord fault, boolean readOnlyMemory) {
     long shape = cpu.shapeOf(fault);
     if (shape == AccessShape.UNKNOWN) {
       return internalError(
@@ -169,7 +170,12 @@ public final class Vcpu {
       return internalError("one instruction accesses more device pages than Quire follows");
     }
     long offset = fault.va() & 0xfff;
-    mmio.add(fault.va(), (fault.gpa() & ~0xfffL) | offset, shape);
+    byte[] memory = null;
+    if (readOnlyMemory) {
+      memory = new byte[BouncePage.BYTES];
+      host.read(fault.gpa(), memory);
+    }
+    mmio.add(fault.va(), (fault.gpa() & ~0xfffL) | offset, shape, memory);
     return null;
   }
 

@@ -48,6 +48,7 @@ public final class VcpuCounters implements DeviceState {
       case VcpuExit.Io ignored -> ioExits++;
       case VcpuExit.Mmio ignored -> mmioExits++;
       case VcpuExit.Hlt ignored -> halts++;
+      case VcpuExit.Client ignored -> {}
       case VcpuExit.Shutdown ignored -> {}
       case VcpuExit.Intr ignored -> {}
       case VcpuExit.SliceEnd ignored -> {}

@@ -8,6 +8,7 @@ public sealed interface VcpuExit {
   VcpuExit HLT = new Hlt();
   VcpuExit INTR = new Intr();
   VcpuExit SLICE_END = new SliceEnd();
+  VcpuExit CLIENT = new Client();
 
   /** A port access of {@code bytes} (1, 2, 4); {@code data} is what is written. */
   record Io(boolean in, int port, int bytes, long data) implements VcpuExit {}
@@ -17,6 +18,9 @@ public sealed interface VcpuExit {
 
   /** HLT or WFI: nothing to do until an interrupt. */
   record Hlt() implements VcpuExit {}
+
+  /** A hypervisor's own code ended the run, for its client, and knows why. */
+  record Client() implements VcpuExit {}
 
   /** The architecture gave up: a triple fault. */
   record Shutdown(String reason) implements VcpuExit {}

@@ -81,7 +81,13 @@ public final class X86Cpu implements GuestCpu, DeviceState {
     return (core.rflags() & X86Flags.RFLAGS_IF) != 0 && !core.interruptShadow();
   }
 
-  private void setNmiBlocked(boolean blocked) {
+  /** Whether an NMI is being handled: others wait until an IRET. */
+  public boolean isNmiBlocked() {
+    return nmiBlocked;
+  }
+
+  /** Begins or ends the blocking of NMIs. */
+  public void setNmiBlocked(boolean blocked) {
     nmiBlocked = blocked;
     engine.interceptIret(blocked);
   }

@@ -21,6 +21,23 @@ public final class X86EventDelivery {
   private final HostFaults host;
   private final ExceptionCounts counts;
 
+  /** Null if the last delivery ended. */
+  private Event undelivered;
+
+  /**
+   * An event to deliver.
+   *
+   * @param cr2 of a #PF
+   * @param instructionBytes length of the instruction, for software events
+   */
+  public record Event(
+      EventKind kind,
+      int vector,
+      boolean hasErrorCode,
+      int errorCode,
+      long cr2,
+      int instructionBytes) {}
+
   public X86EventDelivery(
       X86CpuState state, LinearMemory memory, Mmu mmu, HostFaults host, ExceptionCounts counts) {
     this.counts = counts;
@@ -46,9 +63,28 @@ public final class X86EventDelivery {
     return deliver(kind, vector, false, 0, 0, instructionBytes);
   }
 
+  /** Delivers an event, such as one that could not be delivered before. */
+  public VcpuExit deliver(Event event) {
+    return deliver(
+        event.kind,
+        event.vector,
+        event.hasErrorCode,
+        event.errorCode,
+        event.cr2,
+        event.instructionBytes);
+  }
+
+  /** The event whose delivery the host could not let finish, once; null if there is none. */
+  public Event takeUndelivered() {
+    Event event = undelivered;
+    undelivered = null;
+    return event;
+  }
+
   private VcpuExit deliver(
       EventKind kind, int vector, boolean hasErrorCode, int errorCode, long cr2, int bytes) {
     long rip = state.rip();
+    undelivered = null;
     for (int retry = 0; retry < MOST_RETRIES; retry++) {
       switch (injector.inject(kind, vector, hasErrorCode, errorCode, cr2, bytes)) {
         case DELIVERED -> {
@@ -62,6 +98,7 @@ public final class X86EventDelivery {
         case NEEDS_HOST -> {
           VcpuExit blocked = resolve("delivering vector %d".formatted(vector));
           if (blocked != null) {
+            undelivered = new Event(kind, vector, hasErrorCode, errorCode, cr2, bytes);
             return blocked;
           }
         }

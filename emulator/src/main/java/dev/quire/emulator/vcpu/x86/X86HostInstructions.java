@@ -24,6 +24,7 @@ public final class X86HostInstructions {
   private final SystemRegisterInstructions registers;
   private final PortInstructions ports;
   private final SyscallUnit syscalls;
+  private X86InstructionHandler handler = X86InstructionHandler.NONE;
   private VcpuExit deferred;
 
   public X86HostInstructions(
@@ -41,6 +42,11 @@ public final class X86HostInstructions {
     this.ports = new PortInstructions(engine, memory);
   }
 
+  /** Names who performs some instructions from now on. */
+  public void attach(X86InstructionHandler special) {
+    handler = special;
+  }
+
   /** Performs what ended the run with this trap; null when the guest goes on. */
   VcpuExit perform(int trap) {
     if (trap == X86Engine.TRAP_SYSCALL || trap == X86Engine.TRAP_SYSENTER) {
@@ -49,6 +55,9 @@ public final class X86HostInstructions {
     X86Instruction instruction = engine.code().current();
     if (instruction == null) {
       return raise(X86Vector.INVALID_OPCODE);
+    }
+    if (handler.performs(instruction.instructionClass())) {
+      return handler.perform(instruction);
     }
     return switch (instruction.instructionClass()) {
       case IN, OUT, INS, OUTS -> portAccess(instruction);
@@ -123,7 +132,13 @@ public final class X86HostInstructions {
     deferred = null;
   }
 
-  private VcpuExit finish(X86Instruction instruction, int status) {
+  /**
+   * Ends an instruction: steps behind it, or raises what {@code status} says.
+   *
+   * @param status a {@link UnitStatus}
+   * @return null when the guest goes on
+   */
+  public VcpuExit finish(X86Instruction instruction, int status) {
     if (status != UnitStatus.OK) {
       return status == UnitStatus.NEEDS_HOST ? events.resolve("an instruction") : raise(status);
     }
