@@ -108,7 +108,7 @@ public final class X86Instruction {
   }
 
   /** The opcode digit: the ModRM reg field alone. */
-  int digit() {
+  public int digit() {
     return modrm >>> 3 & 7;
   }
 

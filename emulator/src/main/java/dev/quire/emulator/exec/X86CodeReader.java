@@ -84,7 +84,7 @@ public final class X86CodeReader {
    * Copies the bytes of {@code instruction}, which {@link #current} just decoded; of one it could
    * not decode, those that can be read.
    */
-  int copyCurrent(X86Instruction instruction, byte[] into) {
+  public int copyCurrent(X86Instruction instruction, byte[] into) {
     int length = instruction == null ? lastRead : instruction.length();
     System.arraycopy(bytes, 0, into, 0, length);
     return length;

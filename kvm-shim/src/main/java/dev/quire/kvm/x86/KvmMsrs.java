@@ -37,6 +37,11 @@ public final class KvmMsrs implements ModelSpecificRegisters {
     return value;
   }
 
+  /** Whether the access that failed last was to a register that does not exist. */
+  public boolean isUnknown() {
+    return true;
+  }
+
   @Override
   public int write(int msr, long newValue) {
     return X86Vector.GENERAL_PROTECTION;

@@ -1,7 +1,6 @@
 package dev.quire.kvm.x86;
 
 import dev.quire.kvm.fd.Caller;
-import dev.quire.kvm.vm.ArchVcpu;
 import dev.quire.kvm.vm.ArchVm;
 import dev.quire.kvm.vm.Architecture;
 import dev.quire.kvm.vm.HostTraits;
@@ -25,12 +24,12 @@ public final class X86Architecture implements Architecture {
 
   @Override
   public long systemIoctl(Caller caller, int request, long argument) {
-    return ArchVcpu.UNKNOWN;
+    return X86System.ioctl(caller, request, argument);
   }
 
   @Override
   public long checkExtension(long capability) {
-    return ArchVcpu.UNKNOWN;
+    return X86System.checkExtension(capability);
   }
 
   @Override

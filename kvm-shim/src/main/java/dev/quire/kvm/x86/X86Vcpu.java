@@ -1,20 +1,81 @@
 package dev.quire.kvm.x86;
 
+import dev.quire.emulator.exec.X86Core;
+import dev.quire.emulator.exec.X86Engine;
+import dev.quire.emulator.measure.HostAccesses;
+import dev.quire.emulator.vcpu.Vcpu;
+import dev.quire.emulator.vcpu.x86.CoreCpuid;
+import dev.quire.emulator.vcpu.x86.InterruptController;
+import dev.quire.emulator.vcpu.x86.X86Cpu;
+import dev.quire.emulator.vcpu.x86.X86Processor;
+import dev.quire.kvm.abi.KvmRun;
 import dev.quire.kvm.fd.Caller;
 import dev.quire.kvm.fd.SharedPages;
 import dev.quire.kvm.vm.ArchVcpu;
+import dev.quire.kvm.vm.KvmBus;
 import dev.quire.kvm.vm.RunCall;
+import dev.quire.kvm.vm.VmContext;
 
-/** The x86 side of a vCPU. VM thread only. */
+/**
+ * The x86 side of a vCPU: the emulator's core on the VM's second stage, with KVM's state calls and
+ * KVM_RUN around it. VM thread only.
+ */
 public final class X86Vcpu implements ArchVcpu {
+  /** Room for translated code: a client's guests are small and many. */
+  private static final int TRANSLATION_BYTES = 4 << 20;
+
   private final X86Vm vm;
   private final int id;
-  private final SharedPages run;
+  private final SharedPages pages;
+  private final X86VcpuState state;
+  private final RunExit exits;
+  private final GuestStops stops;
+  private final KvmFaults faults;
+  private final KvmCpu cpu;
+  private final Vcpu vcpu;
 
-  X86Vcpu(X86Vm vm, int id, SharedPages run) {
+  X86Vcpu(X86Vm vm, int id, SharedPages pages) {
     this.vm = vm;
     this.id = id;
-    this.run = run;
+    this.pages = pages;
+    VmContext context = vm.context();
+    GuestCpuid cpuid = new GuestCpuid();
+    CoreCpuid[] answers = new CoreCpuid[1];
+    X86Processor processor =
+        X86Processor.open(
+            context.host().memory(),
+            context.host().engineMemory(),
+            context.stage2(),
+            TRANSLATION_BYTES,
+            core -> answers[0] = new CoreCpuid(core, cpuid));
+    X86Engine engine = processor.engine();
+    X86Core core = engine.core();
+    VcpuInterrupts interrupts = vm.interruptsOf(id);
+    core.attach(interrupts);
+    state = new X86VcpuState(vm.state(), id, cpuid, core, processor.mmu(), interrupts.apic());
+    answers[0].attach(state.msrs()::tsc);
+    faults = new KvmFaults(context);
+    X86Processor.Units units =
+        processor.units(faults, state.msrs(), state.msrs().engine(), HostAccesses.IGNORED);
+    exits = new RunExit(new KvmRun(pages.segment()));
+    stops = new GuestStops(engine, units.instructions(), state.debug(), exits);
+    X86Cpu x86 =
+        new X86Cpu(
+            engine,
+            units.events(),
+            units.instructions(),
+            InterruptController.NONE,
+            units.counters());
+    cpu = new KvmCpu(x86, engine, units.events(), state, interrupts, exits, stops);
+    units.instructions().attach(instructions(units, context.bus()));
+    vcpu = new Vcpu(id, engine, cpu, processor.mmu(), faults, units.counters());
+  }
+
+  private KvmInstructions instructions(X86Processor.Units units, KvmBus bus) {
+    return new KvmInstructions(
+        new PortIo(units.linear(), units.instructions(), bus, exits, state, stops),
+        new MsrAccesses(state, units.instructions(), units.events(), exits, stops),
+        new Hypercalls(state, units.linear(), units.instructions(), units.events(), exits, stops));
   }
 
   public X86Vm vm() {
@@ -27,21 +88,47 @@ public final class X86Vcpu implements ArchVcpu {
 
   /** kvm_run, the PIO page and the coalesced ring. */
   public SharedPages runPages() {
-    return run;
+    return pages;
+  }
+
+  public X86VcpuState state() {
+    return state;
+  }
+
+  /** The core with its fault path; for counters. */
+  public Vcpu vcpu() {
+    return vcpu;
+  }
+
+  RunExit exits() {
+    return exits;
+  }
+
+  GuestStops stops() {
+    return stops;
+  }
+
+  KvmFaults faults() {
+    return faults;
+  }
+
+  KvmCpu cpu() {
+    return cpu;
   }
 
   @Override
   public long ioctl(Caller caller, int request, long argument) {
-    return UNKNOWN;
+    return state.ioctl(caller, request, argument);
   }
 
   @Override
   public RunCall run() {
-    throw new UnsupportedOperationException("KVM_RUN");
+    return new X86Run(this);
   }
 
   @Override
   public void close() {
-    // Nothing held yet.
+    vm.removed(this);
+    vcpu.engine().close();
   }
 }

@@ -85,6 +85,11 @@ public final class X86VcpuState {
     return debug;
   }
 
+  /** IA32_APIC_BASE. */
+  public long apicBase() {
+    return 0;
+  }
+
   public int mpState() {
     return mpState;
   }

@@ -5,14 +5,19 @@ import dev.quire.kvm.fd.SharedPages;
 import dev.quire.kvm.vm.ArchVcpu;
 import dev.quire.kvm.vm.ArchVm;
 import dev.quire.kvm.vm.VmContext;
+import java.util.ArrayList;
+import java.util.List;
 
 /** The x86 side of a VM. VM thread only. */
 public final class X86Vm implements ArchVm {
   private final VmContext context;
-  private long error;
+  private final VmClock clock = new VmClock();
+  private final X86VmState state;
+  private final List<X86Vcpu> vcpus = new ArrayList<>();
 
   X86Vm(VmContext context) {
     this.context = context;
+    this.state = new X86VmState(context, clock);
   }
 
   /** The generic part. */
@@ -20,30 +25,48 @@ public final class X86Vm implements ArchVm {
     return context;
   }
 
+  public VmClock clock() {
+    return clock;
+  }
+
+  public X86VmState state() {
+    return state;
+  }
+
   @Override
   public ArchVcpu createVcpu(int id, SharedPages run) {
-    error = 0;
-    return new X86Vcpu(this, id, run);
+    X86Vcpu vcpu = new X86Vcpu(this, id, run);
+    vcpus.add(vcpu);
+    return vcpu;
+  }
+
+  /** What interrupts a new vCPU. */
+  VcpuInterrupts interruptsOf(int id) {
+    return new VcpuInterrupts();
+  }
+
+  void removed(X86Vcpu vcpu) {
+    vcpus.remove(vcpu);
   }
 
   @Override
   public long error() {
-    return error;
+    return 0;
   }
 
   @Override
   public long ioctl(Caller caller, int request, long argument) {
-    return ArchVcpu.UNKNOWN;
+    return state.ioctl(caller, request, argument);
   }
 
   @Override
   public long checkExtension(long capability) {
-    return ArchVcpu.UNKNOWN;
+    return state.checkExtension(capability);
   }
 
   @Override
   public long enableCapability(int capability, int flags, long[] arguments) {
-    return ArchVcpu.UNKNOWN;
+    return state.enableCapability(capability, flags, arguments);
   }
 
   @Override

@@ -58,6 +58,26 @@ public final class X86VmState {
     return userSpaceMsrs;
   }
 
+  /** KVM_CAP_EXIT_ON_EMULATION_FAILURE: also for user code, which gets #UD otherwise. */
+  public boolean exitsOnEmulationFailure() {
+    return false;
+  }
+
+  /** KVM_CAP_EXIT_HYPERCALL: bits of hypercall numbers that user space answers. */
+  public long hypercallExits() {
+    return 0;
+  }
+
+  /** KVM_X86_QUIRK_OUT_7E_INC_RIP is on. */
+  public boolean incrementsRipAtPort7e() {
+    return true;
+  }
+
+  /** KVM_X86_QUIRK_FIX_HYPERCALL_INSN is on. */
+  public boolean rewritesHypercalls() {
+    return true;
+  }
+
   /** Id of the vCPU that starts. */
   public int bootCpu() {
     return bootCpu;

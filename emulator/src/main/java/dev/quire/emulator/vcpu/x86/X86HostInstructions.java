@@ -1,5 +1,6 @@
 package dev.quire.emulator.vcpu.x86;
 
+import dev.quire.emulator.decode.CodeMode;
 import dev.quire.emulator.decode.X86Instruction;
 import dev.quire.emulator.exec.X86Core;
 import dev.quire.emulator.exec.X86Engine;
@@ -142,15 +143,20 @@ public final class X86HostInstructions {
     if (status != UnitStatus.OK) {
       return status == UnitStatus.NEEDS_HOST ? events.resolve("an instruction") : raise(status);
     }
-    long next = core.rip() + instruction.length();
-    core.setRip(instruction.mode().addressBytes() == Long.BYTES ? next : next & LOW_32);
-    core.setInterruptShadow(false);
-    engine.retireOne();
+    stepBehind(instruction.length());
     return trace();
   }
 
+  /** Retires an instruction of this length at the program counter; {@link #trace} is due. */
+  public void stepBehind(int instructionBytes) {
+    long next = core.rip() + instructionBytes;
+    core.setRip(core.codeMode() == CodeMode.BITS_64 ? next : next & LOW_32);
+    core.setInterruptShadow(false);
+    engine.retireOne();
+  }
+
   /** The trap of RFLAGS.TF, which the core raises for the instructions it executes itself. */
-  private VcpuExit trace() {
+  public VcpuExit trace() {
     boolean traced = (core.rflags() & X86Flags.RFLAGS_TF) != 0;
     return traced ? events.exception(X86Vector.DEBUG, 0, 0) : null;
   }

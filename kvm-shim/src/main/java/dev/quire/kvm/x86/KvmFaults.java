@@ -1,0 +1,98 @@
+package dev.quire.kvm.x86;
+
+import dev.quire.emulator.vcpu.HostFaults;
+import dev.quire.kernel.kvm.MemSlot;
+import dev.quire.kernel.kvm.MemoryFault;
+import dev.quire.kernel.kvm.Stage2Mmu;
+import dev.quire.kernel.mm.Errno;
+import dev.quire.kvm.vm.VmContext;
+import dev.quire.mmu.Access;
+import dev.quire.mmu.FaultRecord;
+import dev.quire.mmu.Order;
+import dev.quire.mmu.Translation;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+
+/**
+ * EPT violations of one vCPU, as KVM answers them: what no slot holds is a device, a host address
+ * that cannot be had ends KVM_RUN with EFAULT, and userfaultfd puts the vCPU to sleep. VM thread
+ * only.
+ */
+final class KvmFaults implements HostFaults {
+  private final VmContext vm;
+  private boolean waiting;
+  private long waitingGpa;
+
+  /** -errno that KVM_RUN ends with, 0 while nothing failed. */
+  private int error;
+
+  /** Null unless KVM_EXIT_MEMORY_FAULT goes with the error. */
+  private MemoryFault memoryFault;
+
+  KvmFaults(VmContext vm) {
+    this.vm = vm;
+  }
+
+  @Override
+  public int resolve(FaultRecord fault) {
+    long gpa = fault.gpa();
+    Stage2Mmu stage2 = vm.stage2();
+    boolean resumes = waiting && waitingGpa >>> 12 == gpa >>> 12;
+    waiting = false;
+    long result = resumes ? stage2.resume(gpa, fault.access()) : stage2.fault(gpa, fault.access());
+    return switch (Stage2Mmu.code(result)) {
+      case Stage2Mmu.MAPPED, Stage2Mmu.RETRY -> MAPPED;
+      case Stage2Mmu.MMIO -> DEVICE;
+      case Stage2Mmu.READONLY_MMIO -> READ_ONLY;
+      case Stage2Mmu.WAIT -> {
+        waiting = true;
+        waitingGpa = gpa;
+        yield HANDLER_DEAD;
+      }
+      case Stage2Mmu.MEMORY_FAULT -> {
+        memoryFault = stage2.memoryFault();
+        error = -memoryFault.error();
+        yield FAILED;
+      }
+      default -> {
+        error = -Errno.EFAULT;
+        yield FAILED;
+      }
+    };
+  }
+
+  /** The page of a read-only slot; zeros where the host has none. */
+  @Override
+  public void read(long gpa, byte[] page) {
+    Stage2Mmu stage2 = vm.stage2();
+    int code = Stage2Mmu.code(stage2.fault(gpa, Access.READ));
+    MemSlot slot = stage2.slots().find(gpa >>> Order.BASE_PAGE_SHIFT);
+    if (code != Stage2Mmu.MAPPED || slot == null) {
+      return;
+    }
+    long found = vm.host().space().peek(slot.hvaOf(gpa >>> Order.BASE_PAGE_SHIFT));
+    if (!Translation.failed(found)) {
+      MemorySegment bytes = vm.host().memory().bytesOf(Translation.pfn(found));
+      MemorySegment.copy(bytes, ValueLayout.JAVA_BYTE, 0, page, 0, page.length);
+    }
+  }
+
+  /** -errno of the access that failed, once; 0 if none did. */
+  int takeError() {
+    int result = error;
+    error = 0;
+    return result;
+  }
+
+  /** What KVM_EXIT_MEMORY_FAULT says about that error, once; null for other errors. */
+  MemoryFault takeMemoryFault() {
+    MemoryFault result = memoryFault;
+    memoryFault = null;
+    return result;
+  }
+
+  @Override
+  public String problem() {
+    return "the host does not back the guest's page";
+  }
+}

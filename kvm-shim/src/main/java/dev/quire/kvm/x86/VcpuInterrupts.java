@@ -1,0 +1,37 @@
+package dev.quire.kvm.x86;
+
+import dev.quire.emulator.exec.X86Core;
+import dev.quire.emulator.vcpu.x86.InterruptController;
+
+/**
+ * A vCPU's interrupts where no controller is in the kernel: there are none of their own accord, and
+ * CR8 is a register that user space and the guest share. VM thread only.
+ */
+class VcpuInterrupts implements InterruptController, X86Core.TaskPriority {
+  private long cr8;
+
+  /** The local APIC as the state calls reach it; null where it is in user space. */
+  KernelApic apic() {
+    return null;
+  }
+
+  @Override
+  public int pendingVector() {
+    return -1;
+  }
+
+  @Override
+  public int acknowledge() {
+    throw new IllegalStateException("no interrupt is pending");
+  }
+
+  @Override
+  public long cr8() {
+    return cr8;
+  }
+
+  @Override
+  public void setCr8(long value) {
+    cr8 = value;
+  }
+}
