@@ -1,0 +1,216 @@
+#define _GNU_SOURCE
+#include "files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "abi.h"
+#include "call.h"
+#include "descriptors.h"
+#include "real.h"
+
+enum { KVM_MAJOR = 10, KVM_MINOR = 232 };
+
+bool files_is_ours(const char *path) {
+  static const char device[] = "/dev/kvm";
+  static const char modules[] = "/sys/module/kvm";
+  if (path == NULL) {
+    return false;
+  }
+  return (strcmp(path, device) == 0 ||
+          (strncmp(path, modules, sizeof modules - 1) == 0 && strstr(path, "/parameters/") != NULL)) &&
+         process_wanted();
+}
+
+/* A module parameter: an ordinary file with the text that the service gives. */
+static int parameter_file(const struct call *call, int flags) {
+  size_t position = 0;
+  uint64_t address;
+  uint32_t bytes;
+  void *text;
+  int fd = memfd_create("kvm-parameter", (flags & O_CLOEXEC) != 0 ? MFD_CLOEXEC : 0);
+  if (fd >= 0 && call_next_segment(call, &position, &address, &bytes, &text) &&
+      real()->pwrite(fd, text, bytes, 0) != (ssize_t)bytes) {
+    real()->close(fd);
+    errno = EIO;
+    return -1;
+  }
+  return fd;
+}
+
+int files_open(const char *path, int flags) {
+  struct call call;
+  if (!call_begin(&call, OP_OPEN, -1, (uint64_t)flags, 0, 0)) {
+    return -1;
+  }
+  int64_t handle = call_add(&call, 0, path, strlen(path)) == NULL ? -1 : call_exchange(&call);
+  bool parameter = handle >= 0 && path[1] == 's';
+  int number = parameter ? parameter_file(&call, flags) : -1;
+  call_end(&call);
+  if (handle >= 0 && !parameter) {
+    number = table_install(FILE_SYSTEM, (int32_t)handle, -1, (flags & O_CLOEXEC) != 0 ? MFD_CLOEXEC : 0);
+  }
+  return number;
+}
+
+/* A file that an ancestor of this process opened: a system file is opened again, others answer EIO. */
+static bool is_reachable(struct file *file) {
+  if (file->generation == process_generation()) {
+    return true;
+  }
+  if (file->kind != FILE_SYSTEM) {
+    errno = EIO;
+    return false;
+  }
+  static const char path[] = "/dev/kvm";
+  struct call call;
+  if (!call_begin(&call, OP_OPEN, -1, O_RDWR, 0, 0)) {
+    return false;
+  }
+  int64_t handle = call_add(&call, 0, path, sizeof path - 1) == NULL ? -1 : call_exchange(&call);
+  call_end(&call);
+  if (handle < 0) {
+    return false;
+  }
+  file->handle = (int32_t)handle;
+  file->generation = process_generation();
+  return true;
+}
+
+bool files_begin(struct call *call, struct file *file, enum op op, uint64_t request, uint64_t argument,
+                 uint64_t third) {
+  return is_reachable(file) && call_begin(call, op, file->handle, request, argument, third);
+}
+
+/* An op without segments of its own. */
+static int64_t simple(struct file *file, enum op op, uint64_t request, uint64_t argument, uint64_t third) {
+  struct call call;
+  if (!files_begin(&call, file, op, request, argument, third)) {
+    return -1;
+  }
+  int64_t result = call_exchange(&call);
+  if (result >= 0 && !call_store(&call)) {
+    result = -1;
+  }
+  call_end(&call);
+  return result;
+}
+
+void *files_mmap(struct file *file, void *address, size_t bytes, int protection, int flags, off_t offset) {
+  bool private = (flags & MAP_TYPE) == MAP_PRIVATE;
+  if (file->kind == FILE_VCPU && offset + (off_t)bytes > (off_t)KVM_IO_DIRTY_RING_PAGE * KVM_IO_PAGE &&
+      (private || (protection & PROT_EXEC) != 0)) {
+    errno = EINVAL; /* Linux v6.18 virt/kvm/kvm_main.c, kvm_vcpu_mmap */
+    return MAP_FAILED;
+  }
+  struct call call;
+  if (!files_begin(&call, file, OP_MMAP, (uint64_t)offset, bytes, 0)) {
+    return MAP_FAILED;
+  }
+  int fd = -1;
+  if (call_exchange(&call) >= 0) {
+    fd = descriptors_receive(call.reply.tag);
+  }
+  off_t start = (off_t)call.reply.value;
+  call_end(&call);
+  if (fd < 0) {
+    return MAP_FAILED;
+  }
+  void *mapped = real()->mmap(address, bytes, protection, flags, fd, start);
+  int saved = errno;
+  if (file->kind == FILE_GUEST_MEMFD && file->memory < 0) {
+    file->memory = table_hide(fd); /* found again when a slot names the mapping */
+  } else {
+    real()->close(fd);
+  }
+  errno = saved;
+  return mapped;
+}
+
+ssize_t files_read(struct file *file, uint64_t address, size_t bytes) {
+  return (ssize_t)simple(file, OP_READ, bytes, address, 0);
+}
+
+ssize_t files_pread(struct file *file, uint64_t address, size_t bytes, off_t position) {
+  return (ssize_t)simple(file, OP_PREAD, bytes, address, (uint64_t)position);
+}
+
+/* No file of KVM takes a write, so how much is offered matters little. */
+static ssize_t offer(struct file *file, enum op op, const void *data, size_t bytes, off_t position) {
+  struct call call;
+  size_t readable;
+  enum { OFFERED_BYTES = 4096 };
+  if (!files_begin(&call, file, op, 0, 0, (uint64_t)position)) {
+    return -1;
+  }
+  size_t offered = bytes < OFFERED_BYTES ? bytes : OFFERED_BYTES;
+  bool added = call_add_user(&call, (uint64_t)(uintptr_t)data, offered, &readable) != NULL;
+  int64_t result = added ? call_exchange(&call) : -1;
+  call_end(&call);
+  return (ssize_t)result;
+}
+
+ssize_t files_write(struct file *file, const void *data, size_t bytes) { return offer(file, OP_WRITE, data, bytes, 0); }
+
+ssize_t files_pwrite(struct file *file, const void *data, size_t bytes, off_t position) {
+  return offer(file, OP_PWRITE, data, bytes, position);
+}
+
+off_t files_seek(struct file *file, off_t offset, int whence) {
+  (void)offset;
+  (void)whence;
+  if (file->kind == FILE_GUEST_MEMFD || file->kind == FILE_DEVICE) {
+    errno = ESPIPE; /* no llseek in their file operations */
+    return -1;
+  }
+  return 0; /* noop_llseek */
+}
+
+int files_fallocate(struct file *file, int mode, off_t offset, off_t bytes) {
+  return (int)simple(file, OP_FALLOCATE, (uint64_t)mode, (uint64_t)offset, (uint64_t)bytes);
+}
+
+int files_truncate(struct file *file) {
+  (void)file;
+  errno = EINVAL; /* kvm_gmem_setattr, and do_ftruncate for what is no regular file */
+  return -1;
+}
+
+void files_stat_device(struct stat *status) {
+  *status = (struct stat){.st_mode = S_IFCHR | 0666, .st_nlink = 1, .st_blksize = KVM_IO_PAGE};
+  status->st_rdev = makedev(KVM_MAJOR, KVM_MINOR);
+}
+
+int files_stat(struct file *file, struct stat *status) {
+  if (file->kind == FILE_SYSTEM) {
+    files_stat_device(status);
+    return 0;
+  }
+  struct call call;
+  if (!files_begin(&call, file, OP_FSTAT, 0, 0, 0)) {
+    return -1;
+  }
+  size_t position = 0;
+  uint64_t address;
+  uint32_t bytes;
+  void *data;
+  int64_t result = call_exchange(&call);
+  struct file_status told = {0};
+  if (result >= 0 && call_next_segment(&call, &position, &address, &bytes, &data) && bytes == sizeof told) {
+    memcpy(&told, data, sizeof told);
+  }
+  call_end(&call);
+  if (result >= 0) {
+    *status = (struct stat){.st_mode = told.mode, .st_nlink = told.links, .st_ino = told.inode};
+    status->st_size = (off_t)told.bytes;
+    status->st_blocks = (blkcnt_t)told.blocks;
+    status->st_blksize = (blksize_t)told.block_bytes;
+  }
+  return (int)result;
+}
