@@ -12,6 +12,9 @@ public final class FrameBuilder {
   private int segments;
   private int segmentsAt;
 
+  /** Where the last segment begins, or 0. */
+  private int lastSegment;
+
   /**
    * @param limitBytes of a frame
    */
@@ -55,6 +58,7 @@ public final class FrameBuilder {
     Frames.putInt(frame, Frames.SEQUENCE, sequence);
     length = headerBytes;
     segments = 0;
+    lastSegment = 0;
   }
 
   /** Whether a segment of so many bytes still fits. */
@@ -83,16 +87,56 @@ public final class FrameBuilder {
     }
     int at = length + Frames.SEGMENT_BYTES;
     int end = at + Frames.padded(bytes);
-    if (end > frame.length) {
-      frame = Arrays.copyOf(frame, Math.min(limitBytes, Math.max(end, 2 * frame.length)));
-    }
+    reserve(end);
     Arrays.fill(frame, at, end, (byte) 0);
     Frames.putLong(frame, length, address);
     Frames.putInt(frame, length + 8, bytes);
     Frames.putInt(frame, length + 12, 0);
+    lastSegment = length;
     length = end;
     segments++;
     return at;
+  }
+
+  /**
+   * Adds bytes that may adjoin the last segment, and then lengthen it: a call that writes a list
+   * entry by entry gives one segment.
+   *
+   * @return false if they do not fit
+   */
+  public boolean append(long address, byte[] source, int offset, int bytes) {
+    int last = lastSegment == 0 ? 0 : Frames.getInt(frame, lastSegment + 8);
+    if (lastSegment == 0 || Frames.getLong(frame, lastSegment) + last != address) {
+      if (!fits(bytes)) {
+        return false;
+      }
+      segment(address, source, offset, bytes);
+      return true;
+    }
+    int data = lastSegment + Frames.SEGMENT_BYTES;
+    if (bytes > limitBytes - data - last - Long.BYTES) {
+      return false;
+    }
+    int end = data + Frames.padded(last + bytes);
+    reserve(end);
+    Arrays.fill(frame, length, Math.max(length, end), (byte) 0);
+    System.arraycopy(source, offset, frame, data + last, bytes);
+    Frames.putInt(frame, lastSegment + 8, last + bytes);
+    length = end;
+    return true;
+  }
+
+  private void reserve(int end) {
+    if (end > frame.length) {
+      frame = Arrays.copyOf(frame, Math.min(limitBytes, Math.max(end, 2 * frame.length)));
+    }
+  }
+
+  /** Sets what was not known when the reply began. */
+  public void result(long result, long value, int tag) {
+    Frames.putLong(frame, Frames.RESULT, result);
+    Frames.putLong(frame, Frames.VALUE, value);
+    Frames.putInt(frame, Frames.REPLY_TAG, tag);
   }
 
   /** Ends the frame: {@link #array} holds it in its first bytes, as many as are returned. */

@@ -25,6 +25,6 @@ public record Reply(
         Frames.getLong(frame, Frames.VALUE),
         Frames.getShort(frame, Frames.REPLY_FLAGS),
         Frames.getInt(frame, Frames.REPLY_TAG),
-        SegmentList.parse(frame, Frames.REPLY_BYTES, count, sequence));
+        SegmentList.parse(frame, Frames.REPLY_BYTES, count, sequence, false));
   }
 }

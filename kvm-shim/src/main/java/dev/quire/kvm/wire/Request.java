@@ -39,6 +39,6 @@ public record Request(
         Frames.getLong(frame, Frames.THIRD),
         Frames.getInt(frame, Frames.REQUEST_TAG),
         Frames.getInt(frame, Frames.REQUEST_FLAGS),
-        SegmentList.parse(frame, Frames.REQUEST_BYTES, count, sequence));
+        SegmentList.parse(frame, Frames.REQUEST_BYTES, count, sequence, true));
   }
 }

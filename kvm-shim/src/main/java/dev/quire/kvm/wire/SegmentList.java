@@ -17,8 +17,12 @@ public final class SegmentList {
     lengths = new int[count];
   }
 
-  /** Reads those of a frame, from {@code start} to its end. */
-  static SegmentList parse(byte[] frame, int start, int count, int sequence)
+  /**
+   * Reads those of a frame, from {@code start} to its end.
+   *
+   * @param apart whether they must not overlap
+   */
+  static SegmentList parse(byte[] frame, int start, int count, int sequence, boolean apart)
       throws BadFrameException {
     if (count > Frames.MAX_SEGMENTS) {
       throw new BadFrameException(sequence, count + " segments; at most " + Frames.MAX_SEGMENTS);
@@ -46,7 +50,9 @@ public final class SegmentList {
     if (at != frame.length) {
       throw new BadFrameException(sequence, frame.length - at + " bytes behind the segments");
     }
-    list.checkApart(sequence);
+    if (apart) {
+      list.checkApart(sequence);
+    }
     return list;
   }
 

@@ -1,0 +1,103 @@
+package dev.quire.kvm.server;
+
+import dev.quire.kvm.fd.Descriptor;
+import dev.quire.kvm.vm.RunCall;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Consumer;
+
+/**
+ * The vCPUs of a process that run: they take turns on its thread. One that waits for an interrupt
+ * is looked at again after a time that doubles up to 2 ms, or at once when something came in. On
+ * the process's thread.
+ */
+final class RunTurns {
+  private static final long FIRST_PATIENCE_NS = 20_000;
+  private static final long MOST_PATIENCE_NS = 2_000_000;
+
+  private final List<PendingRun> runs = new ArrayList<>();
+  private final Consumer<PendingRun> done;
+
+  /**
+   * @param done gets each that is over, already out of the list
+   */
+  RunTurns(Consumer<PendingRun> done) {
+    this.done = done;
+  }
+
+  void add(PendingRun run) {
+    runs.add(run);
+  }
+
+  int size() {
+    return runs.size();
+  }
+
+  boolean isEmpty() {
+    return runs.isEmpty();
+  }
+
+  /** The run of a file, or null. */
+  PendingRun of(Descriptor file) {
+    for (PendingRun run : runs) {
+      if (run.file == file) {
+        return run;
+      }
+    }
+    return null;
+  }
+
+  List<PendingRun> all() {
+    return runs;
+  }
+
+  /** Something happened that may concern who waits. */
+  void wake() {
+    for (PendingRun run : runs) {
+      run.lookAgain = 0;
+      run.patience = 0;
+    }
+  }
+
+  /** Gives each its turn. */
+  void round() {
+    for (int i = 0; i < runs.size(); ) {
+      PendingRun run = runs.get(i);
+      if (run.lookAgain != 0 && run.lookAgain - System.nanoTime() > 0) {
+        i++;
+      } else if (turn(run)) {
+        runs.remove(i);
+        done.accept(run);
+      } else {
+        i++;
+      }
+    }
+  }
+
+  /** Whether it is over. */
+  private static boolean turn(PendingRun run) {
+    long before = System.nanoTime();
+    int state = run.call.step(run.slice);
+    long now = System.nanoTime();
+    if (state == RunCall.WAITING) {
+      run.patience = Math.clamp(2 * run.patience, FIRST_PATIENCE_NS, MOST_PATIENCE_NS);
+      run.lookAgain = now + run.patience | 1;
+    } else {
+      run.lookAgain = 0;
+      run.patience = 0;
+      run.slice = TurnLength.next(run.slice, now - before);
+    }
+    return state == RunCall.DONE;
+  }
+
+  /** How long until somebody has a turn: 0 if now, -1 if nobody ever. */
+  long idleNs() {
+    long least = -1;
+    long now = System.nanoTime();
+    for (PendingRun run : runs) {
+      long left = run.lookAgain == 0 ? 0 : Math.max(0, run.lookAgain - now);
+      least = least < 0 ? left : Math.min(least, left);
+    }
+    return least;
+  }
+}
