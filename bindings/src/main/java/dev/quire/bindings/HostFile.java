@@ -25,7 +25,11 @@ public final class HostFile implements AutoCloseable {
   private static final int STATX_BASIC = 0x7ff;
   private static final int STATX_BYTES = 256;
   private static final int STX_MODE = 28;
+  private static final int STX_INO = 32;
   private static final int STX_SIZE = 40;
+  private static final int STX_DEV = 136;
+  private static final int SEEK_DATA = 3;
+  private static final int SEEK_HOLE = 4;
   private static final int FORMAT_MASK = 0xf000;
   private static final int REGULAR = 0x8000;
 
@@ -33,6 +37,7 @@ public final class HostFile implements AutoCloseable {
   private static final MethodHandle FTRUNCATE = SystemCalls.function("ftruncate");
   private static final MethodHandle FALLOCATE = SystemCalls.function("fallocate");
   private static final MethodHandle STATX = SystemCalls.function("statx");
+  private static final MethodHandle LSEEK = SystemCalls.function("lseek");
   private static final MethodHandle FCNTL = SystemCalls.function("fcntl");
 
   private final int descriptor;
@@ -102,20 +107,44 @@ public final class HostFile implements AutoCloseable {
   /** Its size, or -1 if it is no regular file. */
   public long bytes() {
     try (Arena arena = Arena.ofConfined()) {
-      MemorySegment buffer = arena.allocate(STATX_BYTES, Long.BYTES);
-      MemorySegment empty = arena.allocateFrom("");
-      int result =
-          SystemCalls.callInt(
-              STATX,
-              descriptor,
-              empty.address(),
-              AT_EMPTY_PATH,
-              STATX_BASIC,
-              buffer.address(),
-              0);
-      int mode = buffer.get(JAVA_INT, STX_MODE) & FORMAT_MASK;
-      return result < 0 || mode != REGULAR ? -1 : buffer.get(JAVA_LONG, STX_SIZE);
+      MemorySegment status = status(arena);
+      int mode = status.get(JAVA_INT, STX_MODE) & FORMAT_MASK;
+      return mode != REGULAR ? -1 : status.get(JAVA_LONG, STX_SIZE);
     }
+  }
+
+  /** Zeros if there is no such file. */
+  private MemorySegment status(Arena arena) {
+    MemorySegment buffer = arena.allocate(STATX_BYTES, Long.BYTES);
+    long empty = arena.allocateFrom("").address();
+    SystemCalls.callInt(
+        STATX, descriptor, empty, AT_EMPTY_PATH, STATX_BASIC, buffer.address(), 0);
+    return buffer;
+  }
+
+  /** Whether both are descriptors of one file. */
+  public boolean isSame(HostFile other) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment mine = status(arena);
+      MemorySegment others = other.status(arena);
+      return mine.get(JAVA_LONG, STX_INO) == others.get(JAVA_LONG, STX_INO)
+          && mine.get(JAVA_LONG, STX_DEV) == others.get(JAVA_LONG, STX_DEV);
+    }
+  }
+
+  /**
+   * Where the next bytes are that were ever written, from {@code offset} on; the file's size if
+   * there are none. Moves the file's position: only for files nobody else has.
+   */
+  public long nextData(long offset) {
+    long found = SystemCalls.callLong(LSEEK, descriptor, offset, SEEK_DATA, 0, 0, 0);
+    return found < 0 ? bytes() : found;
+  }
+
+  /** Where they end, as {@link #nextData}. */
+  public long nextHole(long offset) {
+    long found = SystemCalls.callLong(LSEEK, descriptor, offset, SEEK_HOLE, 0, 0, 0);
+    return found < 0 ? bytes() : found;
   }
 
   /** Gives the memory of a range back; it reads as zero afterwards. 0 or -errno. */

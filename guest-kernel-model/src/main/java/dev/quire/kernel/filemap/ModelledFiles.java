@@ -90,6 +90,14 @@ public final class ModelledFiles implements FileSystems {
     return new GuestMemfd(services, pages, flags, guestMemfdWrite, vm);
   }
 
+  /**
+   * A memfd whose bytes a client shares: its pages are the frames from {@code firstPfn} on, which
+   * the page allocator does not have and nobody else uses while the file is open or mapped.
+   */
+  public OpenFile lent(long firstPfn, long pages) {
+    return new LentFile(services, firstPfn, pages);
+  }
+
   @Override
   public OpenFile open(FileKind kind, long pages) {
     if (pages < 0 || pages > Long.MAX_VALUE >>> services.settings().pageShift()) {

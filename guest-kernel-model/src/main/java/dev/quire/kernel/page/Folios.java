@@ -63,6 +63,27 @@ public final class Folios {
     drop(folio, references);
   }
 
+  /**
+   * Makes a frame that the allocator does not have a page: with one reference that stays with
+   * whoever lends it, so that the page is never freed.
+   */
+  public void lend(long pfn) {
+    frames.makeFolio(pfn, 0);
+    frames.setRefCount(pfn, 1);
+  }
+
+  /**
+   * Ends what {@link #lend} began.
+   *
+   * @throws IllegalStateException if somebody still has the page
+   */
+  public void takeBack(long pfn) {
+    frames.addRefs(pfn, -1);
+    if (!frames.retire(pfn, 0)) {
+      throw new IllegalStateException("pfn 0x%x was lent and is in use".formatted(pfn));
+    }
+  }
+
   /** The LRU batch's own reference: part of the price of adding. */
   void putUncounted(long folio) {
     drop(folio, 1);

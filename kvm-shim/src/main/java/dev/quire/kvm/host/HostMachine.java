@@ -13,6 +13,7 @@ import dev.quire.kernel.mm.KernelAddressSpace;
 import dev.quire.kernel.mm.KernelConfig;
 import dev.quire.kernel.mm.OpenFile;
 import dev.quire.kernel.mm.Process;
+import dev.quire.kernel.page.MemoryLayout;
 import dev.quire.mmu.KernelPteFormat;
 import dev.quire.mmu.Order;
 import dev.quire.mmu.Translation;
@@ -40,13 +41,23 @@ public final class HostMachine implements AutoCloseable {
    * @throws OutOfMemoryError if the real host has no room for the address space of its memory
    */
   public HostMachine(KernelConfig config, KernelPteFormat format) {
+    this(config, format, Kernel.layout(config));
+  }
+
+  /**
+   * The same with memory that the kernel does not allocate from: what clients lend.
+   *
+   * @param layout of the lowest frames; those beyond, up to the configuration's, are not the
+   *     allocator's
+   */
+  HostMachine(KernelConfig config, KernelPteFormat format, MemoryLayout layout) {
     long frames = config.memoryPages() << config.granule().baseOrder();
     arena = NativeMemory.reserve(frames + EngineMemory.HIDDEN_PAGES << Order.BASE_PAGE_SHIFT);
     memory = new HostMemory(arena.segment().asSlice(0, frames << Order.BASE_PAGE_SHIFT));
     engineMemory = new EngineMemory(arena.segment(), memory);
     bytes = new GuestFrames(memory, engineMemory.coherence());
     bytes.setSource(new CallersMemory());
-    kernel = new Kernel(config, format);
+    kernel = new Kernel(config, format, layout);
     kernel.setStorage(bytes);
     files = ModelledFiles.of(kernel);
     kernel.setFileSystems(files);
@@ -72,6 +83,11 @@ public final class HostMachine implements AutoCloseable {
 
   public ModelledFiles files() {
     return files;
+  }
+
+  /** The bytes of all frames: frame n at byte 4096 n. */
+  NativeMemory arena() {
+    return arena;
   }
 
   /** Frames for second-stage tables. */

@@ -1,8 +1,8 @@
 package dev.quire.kvm.server;
 
 import dev.quire.kernel.mm.Errno;
-import dev.quire.kvm.fd.Descriptor;
 import dev.quire.kvm.host.ClientMemory;
+import dev.quire.kvm.vm.RunCall;
 import dev.quire.kvm.wire.FrameBuilder;
 import dev.quire.kvm.wire.FrameDecoder;
 import dev.quire.kvm.wire.Frames;
@@ -27,6 +27,7 @@ import java.util.List;
 final class ClientProcess {
   private static final Logger LOG = System.getLogger(ClientProcess.class.getName());
   private static final long FOREVER_NS = Long.MAX_VALUE;
+  private static final int LAST_STEPS = 1000;
 
   private final KvmServer server;
   private final long id;
@@ -191,8 +192,7 @@ final class ClientProcess {
   void left(CallSocket socket) {
     sockets.remove(socket);
     for (PendingRun run : turns.all()) {
-      run.waiters.removeIf(waiter -> waiter.socket == socket);
-      if (run.socket == socket) {
+      if (run.frame.socket == socket) {
         run.call.signal();
         run.lookAgain = 0;
       }
@@ -278,11 +278,14 @@ final class ClientProcess {
     LOG.log(Level.INFO, "process={0} pid={1} event=end", id, pid);
   }
 
-  /** A RUN nobody waits for: it has to be done before its file may go. */
+  /** A call nobody waits for: it has to be over before its file may go. */
   private static void abandon(PendingRun run) {
     run.call.signal();
-    Descriptor file = run.file;
-    file.put();
+    int state = run.call.step(1);
+    for (int i = 0; i < LAST_STEPS && state != RunCall.DONE; i++) {
+      state = run.call.step(1);
+    }
+    run.file.put();
   }
 
   /** One part that cannot be given back keeps none of the others. */

@@ -2,31 +2,15 @@ package dev.quire.kvm.server;
 
 import dev.quire.kvm.fd.Descriptor;
 import dev.quire.kvm.vm.RunCall;
-import dev.quire.kvm.wire.Request;
-import java.util.ArrayDeque;
 
-/**
- * A KVM_RUN under way, and the calls on the same vCPU that wait for its end. On the process's
- * thread.
- */
+/** A call on a vCPU that is not over: KVM_RUN, or one that waits for it. */
 final class PendingRun {
-  /** A call that came meanwhile. */
-  static final class Waiter {
-    final CallSocket socket;
-    final Request request;
-    boolean kicked;
+  final CallFrame frame;
 
-    Waiter(CallSocket socket, Request request) {
-      this.socket = socket;
-      this.request = request;
-    }
-  }
-
-  final CallSocket socket;
-  final Request request;
+  /** Held open until it is over. */
   final Descriptor file;
+
   final RunCall call;
-  final ArrayDeque<Waiter> waiters = new ArrayDeque<>();
 
   /** How many instructions its next turn may take. */
   long slice = TurnLength.FIRST;
@@ -37,9 +21,8 @@ final class PendingRun {
   /** How long it waited last. */
   long patience;
 
-  PendingRun(CallSocket socket, Request request, Descriptor file, RunCall call) {
-    this.socket = socket;
-    this.request = request;
+  PendingRun(CallFrame frame, Descriptor file, RunCall call) {
+    this.frame = frame;
     this.file = file;
     this.call = call;
   }

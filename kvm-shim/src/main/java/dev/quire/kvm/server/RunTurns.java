@@ -1,6 +1,5 @@
 package dev.quire.kvm.server;
 
-import dev.quire.kvm.fd.Descriptor;
 import dev.quire.kvm.vm.RunCall;
 import java.util.ArrayList;
 import java.util.List;
@@ -37,16 +36,6 @@ final class RunTurns {
     return runs.isEmpty();
   }
 
-  /** The run of a file, or null. */
-  PendingRun of(Descriptor file) {
-    for (PendingRun run : runs) {
-      if (run.file == file) {
-        return run;
-      }
-    }
-    return null;
-  }
-
   List<PendingRun> all() {
     return runs;
   }
@@ -68,6 +57,8 @@ final class RunTurns {
       } else if (turn(run)) {
         runs.remove(i);
         done.accept(run);
+        // Another call may have waited for this vCPU.
+        wake();
       } else {
         i++;
       }
@@ -75,7 +66,7 @@ final class RunTurns {
   }
 
   /** Whether it is over. */
-  private static boolean turn(PendingRun run) {
+  static boolean turn(PendingRun run) {
     long before = System.nanoTime();
     int state = run.call.step(run.slice);
     long now = System.nanoTime();

@@ -1,0 +1,98 @@
+package dev.quire.kernel.filemap;
+
+import dev.quire.kernel.mm.Errno;
+import dev.quire.kernel.mm.FaultContext;
+import dev.quire.kernel.mm.FileKind;
+import dev.quire.kernel.mm.VmFault;
+import dev.quire.kernel.mm.VmOps;
+import dev.quire.kernel.page.PageFlag;
+
+/**
+ * A memfd whose pages are frames set aside for it, one behind the other, beyond what the page
+ * allocator has: page n of the file is frame n of the run. What they hold is somebody else's, a
+ * client that shares its memory: nothing is ever cleared or moved. For mm it is shmem with pages of
+ * the base size. Used on the kernel's thread.
+ */
+final class LentFile extends ModelledFile implements VmOps {
+  private final long firstPfn;
+  private final FaultAround around;
+
+  /**
+   * @param firstPfn in base pages of the kernel; nobody else has the run while the file is open
+   */
+  LentFile(FileServices services, long firstPfn, long pages) {
+    super(FileKind.MEMFD, services, pages);
+    this.firstPfn = firstPfn;
+    this.around = new FaultAround(this, true);
+  }
+
+  @Override
+  public VmOps operations(long vmFlags) {
+    return this;
+  }
+
+  @Override
+  public boolean isShmem() {
+    return true;
+  }
+
+  @Override
+  public boolean faultsAround() {
+    return true;
+  }
+
+  @Override
+  public int mapPages(FaultContext fault, long firstPgoff, long lastPgoff) {
+    return around.map(fault, firstPgoff, lastPgoff);
+  }
+
+  @Override
+  public long fault(FaultContext fault) {
+    long index = fault.pgoff();
+    if (index >= sizeInPages()) {
+      return VmFault.SIGBUS;
+    }
+    long page = cache().getReferenced(index);
+    if (page == PageCache.NONE) {
+      page = firstPfn + index;
+      services().folios().lend(page);
+      frames().set(page, PageFlag.UPTODATE | PageFlag.SWAPBACKED | PageFlag.DIRTY);
+      cache().addHugetlb(page, index);
+      services().folios().get(page, 1);
+    }
+    return page;
+  }
+
+  /** Takes the frames back before the cache lets go of what would else be freed. */
+  @Override
+  protected void released() {
+    long last = sizeInPages() - 1;
+    long page = cache().first(0, last);
+    while (page != PageCache.NONE) {
+      long next = frames().index(page) + 1;
+      cache().remove(page);
+      services().folios().takeBack(page);
+      page = cache().first(next, last);
+    }
+  }
+
+  @Override
+  public long write(long offset, long bytes, long userAddress) {
+    return -Errno.EINVAL;
+  }
+
+  @Override
+  public long read(long offset, long bytes) {
+    return -Errno.EINVAL;
+  }
+
+  @Override
+  public long fallocate(int mode, long offset, long bytes) {
+    return -Errno.EOPNOTSUPP;
+  }
+
+  @Override
+  public long truncate(long bytes) {
+    return -Errno.EINVAL;
+  }
+}

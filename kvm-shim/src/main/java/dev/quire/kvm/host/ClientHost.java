@@ -1,0 +1,262 @@
+package dev.quire.kvm.host;
+
+import dev.quire.bindings.NativeMemory;
+import dev.quire.emulator.exec.EngineMemory;
+import dev.quire.kernel.filemap.ModelledFiles;
+import dev.quire.kernel.mm.FrameAllocator;
+import dev.quire.kernel.mm.HostMemory;
+import dev.quire.kernel.mm.Kernel;
+import dev.quire.kernel.mm.KernelAddressSpace;
+import dev.quire.kernel.mm.Mman;
+import dev.quire.kernel.mm.OpenFile;
+import dev.quire.kernel.mm.Process;
+import dev.quire.kvm.fd.SharedPages;
+import dev.quire.kvm.vm.VmHost;
+import dev.quire.mmu.Order;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/**
+ * What one VM of a client stands on: a machine of its own, and in it a process whose memory is the
+ * client's. What the VM is about to use is mapped into that process as a shared file; the file's
+ * pages are one run of frames, and the client's own file is mapped over the bytes of exactly those
+ * frames. So engines, walkers and the kernel's model see memory like any other.
+ *
+ * <p>On the VM's thread.
+ */
+public final class ClientHost implements VmHost, AutoCloseable {
+  private static final Logger LOG = System.getLogger(ClientHost.class.getName());
+
+  /** A range that is mapped, and the frames behind it. */
+  private record Lease(ClientRange range, long firstPfn) {
+    long pages() {
+      return range.bytes() >>> Order.BASE_PAGE_SHIFT;
+    }
+  }
+
+  private final ClientMemory memory;
+  private final HostMachine machine;
+  private final ModelledHost host;
+  private final Process process;
+  private final FrameRuns runs;
+  private final TreeMap<Long, Lease> leases = new TreeMap<>();
+
+  /** What VMs asked for: end by beginning, apart from each other. */
+  private final TreeMap<Long, Long> wanted = new TreeMap<>();
+
+  private int vcpus;
+
+  ClientHost(ClientMemory memory, ClientMachines machines) {
+    this.memory = memory;
+    machine = machines.make();
+    process = machine.kernel().spawn();
+    host = machine.host(process);
+    runs = new FrameRuns(ClientMachines.ownPages(), machines.lentPages());
+  }
+
+  @Override
+  public void prepare(long hva, long bytes) {
+    long first = hva & -Order.bytes(0);
+    long end = hva + bytes + Order.bytes(0) - 1 & -Order.bytes(0);
+    if (bytes <= 0 || first < 0 || end <= first) {
+      return;
+    }
+    want(first, end);
+    lease(first, end);
+  }
+
+  private void want(long first, long end) {
+    long from = first;
+    long to = end;
+    Map.Entry<Long, Long> before = wanted.floorEntry(to);
+    while (before != null && before.getValue() >= from) {
+      from = Math.min(from, before.getKey());
+      to = Math.max(to, before.getValue());
+      wanted.remove(before.getKey());
+      before = wanted.floorEntry(to);
+    }
+    wanted.put(from, to);
+  }
+
+  /** Maps what the client shares of a range and is not mapped. */
+  private void lease(long first, long end) {
+    for (ClientRange range : memory.ranges(first, end)) {
+      long from = Math.max(first, range.hva());
+      long to = Math.min(end, range.end());
+      while (from < to) {
+        Map.Entry<Long, Lease> below = leases.floorEntry(from);
+        if (below != null && below.getValue().range.end() > from) {
+          from = below.getValue().range.end();
+          continue;
+        }
+        Long next = leases.ceilingKey(from);
+        long stop = next == null ? to : Math.min(to, next);
+        map(range.part(from, stop));
+        from = stop;
+      }
+    }
+  }
+
+  private void map(ClientRange range) {
+    long pages = range.bytes() >>> Order.BASE_PAGE_SHIFT;
+    long pfn = runs.allocate(pages);
+    if (pfn == FrameRuns.NONE) {
+      LOG.log(Level.WARNING, "event=no-frames hva=0x{0} pages={1}", hex(range.hva()), pages);
+      return;
+    }
+    NativeMemory arena = machine.arena();
+    int error =
+        arena.mapFile(
+            pfn << Order.BASE_PAGE_SHIFT, range.bytes(), range.file().file, range.offset());
+    if (error != 0) {
+      LOG.log(Level.WARNING, "event=no-map hva=0x{0} errno={1}", hex(range.hva()), -error);
+      runs.free(pfn, pages);
+      return;
+    }
+    wrote(pfn, pages);
+    OpenFile file = machine.files().lent(pfn, pages);
+    int prot = range.readOnly() ? Mman.PROT_READ : Mman.PROT_READ | Mman.PROT_WRITE;
+    int flags = Mman.MAP_SHARED | Mman.MAP_FIXED;
+    long result = process.mmap(range.hva(), range.bytes(), prot, flags, file, 0);
+    file.put();
+    if (result != range.hva()) {
+      LOG.log(Level.WARNING, "event=no-mmap hva=0x{0} result={1}", hex(range.hva()), result);
+      giveBack(pfn, pages);
+      return;
+    }
+    range.file().get();
+    leases.put(range.hva(), new Lease(range, pfn));
+  }
+
+  private static String hex(long value) {
+    return Long.toHexString(value);
+  }
+
+  private void giveBack(long pfn, long pages) {
+    long bytes = pages << Order.BASE_PAGE_SHIFT;
+    if (machine.arena().mapAnonymous(pfn << Order.BASE_PAGE_SHIFT, bytes) == 0) {
+      runs.free(pfn, pages);
+    }
+  }
+
+  /** The client's memory in a range is another now, or none. */
+  void changed(long first, long end) {
+    List<Lease> gone = new ArrayList<>();
+    Map.Entry<Long, Lease> at = leases.floorEntry(first);
+    if (at == null || at.getValue().range.end() <= first) {
+      at = leases.higherEntry(first);
+    }
+    while (at != null && at.getKey() < end) {
+      gone.add(at.getValue());
+      at = leases.higherEntry(at.getKey());
+    }
+    for (Lease lease : gone) {
+      release(lease);
+    }
+    for (Lease lease : gone) {
+      again(lease.range.hva(), lease.range.end());
+    }
+    again(first, end);
+  }
+
+  /** Leases anew what of a range was wanted. */
+  private void again(long first, long end) {
+    Map.Entry<Long, Long> below = wanted.floorEntry(first);
+    List<long[]> parts = new ArrayList<>();
+    if (below != null && below.getValue() > first) {
+      parts.add(new long[] {first, Math.min(end, below.getValue())});
+    }
+    for (Map.Entry<Long, Long> part : wanted.subMap(first, false, end, false).entrySet()) {
+      parts.add(new long[] {part.getKey(), Math.min(end, part.getValue())});
+    }
+    parts.forEach(part -> lease(part[0], part[1]));
+  }
+
+  private void release(Lease lease) {
+    leases.remove(lease.range.hva());
+    process.munmap(lease.range.hva(), lease.range.bytes());
+    giveBack(lease.firstPfn, lease.pages());
+    lease.range.file().put();
+  }
+
+  /** The client stored something into its memory. */
+  void stored(long hva, long bytes) {
+    for (Lease lease : leases.headMap(hva + bytes, false).values()) {
+      long from = Math.max(hva, lease.range.hva());
+      long to = Math.min(hva + bytes, lease.range.end());
+      if (from < to) {
+        long first = from - lease.range.hva() >>> Order.BASE_PAGE_SHIFT;
+        long last = to - 1 - lease.range.hva() >>> Order.BASE_PAGE_SHIFT;
+        wrote(lease.firstPfn + first, last - first + 1);
+      }
+    }
+  }
+
+  private void wrote(long firstPfn, long pages) {
+    for (long page = 0; page < pages; page++) {
+      machine.wrote(firstPfn + page);
+    }
+  }
+
+  /** How many vCPUs the VM has made. */
+  public int vcpus() {
+    return vcpus;
+  }
+
+  /** The VM made one more. */
+  public void madeVcpu() {
+    vcpus++;
+  }
+
+  @Override
+  public HostMemory memory() {
+    return host.memory();
+  }
+
+  @Override
+  public EngineMemory engineMemory() {
+    return host.engineMemory();
+  }
+
+  @Override
+  public Kernel kernel() {
+    return host.kernel();
+  }
+
+  @Override
+  public ModelledFiles files() {
+    return host.files();
+  }
+
+  @Override
+  public KernelAddressSpace space() {
+    return host.space();
+  }
+
+  @Override
+  public FrameAllocator tableFrames() {
+    return host.tableFrames();
+  }
+
+  @Override
+  public SharedPages allocate(int pages) {
+    return new DescriptorPages(pages);
+  }
+
+  @Override
+  public void wrote(long pfn) {
+    host.wrote(pfn);
+  }
+
+  /** Gives everything back; the VM is gone. */
+  @Override
+  public void close() {
+    leases.values().forEach(lease -> lease.range.file().put());
+    leases.clear();
+    machine.close();
+  }
+}

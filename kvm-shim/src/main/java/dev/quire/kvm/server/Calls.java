@@ -1,0 +1,165 @@
+package dev.quire.kvm.server;
+
+import dev.quire.kernel.mm.Errno;
+import dev.quire.kvm.fd.Descriptor;
+import dev.quire.kvm.vm.RunCall;
+import dev.quire.kvm.vm.VcpuFile;
+import dev.quire.kvm.wire.FrameBuilder;
+import dev.quire.kvm.wire.Frames;
+import dev.quire.kvm.wire.Op;
+import dev.quire.kvm.wire.Request;
+import dev.quire.kvm.wire.SegmentList;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayDeque;
+
+/** Does what the requests of a process ask for. On the process's thread. */
+final class Calls {
+  private static final int POLL_ALWAYS = 0x145;
+
+  private final ClientProcess process;
+  private final FileCalls fileCalls;
+  private final MemoryCalls memoryCalls;
+  private final ArrayDeque<CallFrame> idle = new ArrayDeque<>();
+
+  Calls(ClientProcess process) {
+    this.process = process;
+    fileCalls = new FileCalls(process);
+    memoryCalls = new MemoryCalls(process);
+  }
+
+  /** A reply that says only that something is wrong. */
+  FrameBuilder error(int sequence, long error) {
+    CallFrame frame = take();
+    frame.reply.reply(sequence, error, 0, 0, 0);
+    idle.push(frame);
+    return frame.reply;
+  }
+
+  private CallFrame take() {
+    CallFrame frame = idle.poll();
+    return frame == null ? new CallFrame(process) : frame;
+  }
+
+  /** Does one, or begins it. */
+  void handle(CallSocket socket, Request request) {
+    process.heard();
+    process.metrics().call();
+    Op op = Op.of(request.op());
+    if (op == Op.KICK) {
+      kick(socket, (int) request.request());
+      return;
+    }
+    if (op == Op.RESUME) {
+      return;
+    }
+    CallFrame frame = take();
+    frame.begin(socket, request);
+    if (op == Op.IOCTL && process.files().find(request.fd()) instanceof VcpuFile vcpu) {
+      begin(frame, vcpu);
+      return;
+    }
+    perform(op, frame);
+    idle.push(frame);
+    if (!process.turns().isEmpty()) {
+      process.turns().wake();
+    }
+  }
+
+  private void perform(Op op, CallFrame frame) {
+    Request request = frame.request;
+    switch (op) {
+      case null -> frame.answer(-Errno.ENOSYS);
+      case HELLO, KICK, RESUME -> frame.answer(-Errno.EINVAL);
+      case OPEN -> open(frame);
+      case IOCTL, MMAP, MUNMAP, DUP, READ, WRITE, PREAD, PWRITE, FALLOCATE, FSTAT ->
+          fileCalls.perform(op, frame);
+      case CLOSE -> frame.answer(process.files().close(request.fd()));
+      case POLL ->
+          frame.answer(
+              process.files().find(request.fd()) == null
+                  ? -Errno.EBADF
+                  : request.request() & POLL_ALWAYS);
+      case SHARE, UNSHARE, LEND, DISCARD, WATCH, LOAD, STORE, DIRTY ->
+          memoryCalls.perform(op, frame);
+    }
+  }
+
+  private void open(CallFrame frame) {
+    SegmentList segments = frame.request.segments();
+    if (segments.count() != 1) {
+      frame.answer(-Errno.EFAULT);
+      return;
+    }
+    String path = new String(segments.copy(0), StandardCharsets.UTF_8);
+    ServiceFiles files = process.server().files();
+    if (path.equals("/dev/kvm")) {
+      frame.answer(process.files().install(files.openKvm()));
+      return;
+    }
+    String text = files.text(path);
+    if (text == null) {
+      frame.answer(-Errno.ENOENT);
+      return;
+    }
+    byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
+    frame.reply.segment(0, bytes, 0, bytes.length);
+    frame.answer(0);
+  }
+
+  private void begin(CallFrame frame, VcpuFile vcpu) {
+    Request request = frame.request;
+    if (process.turns().size() >= process.quota().limits().calls()) {
+      frame.answer(-Errno.EAGAIN);
+      idle.push(frame);
+      return;
+    }
+    if ((request.flags() & Frames.PAGES) != 0 && !PageSegments.store(vcpu, request.segments())) {
+      frame.answer(-Errno.EFAULT);
+      idle.push(frame);
+      return;
+    }
+    RunCall call = vcpu.begin(frame, (int) request.request(), request.argument());
+    vcpu.get();
+    PendingRun run = new PendingRun(frame, vcpu, call);
+    if (RunTurns.turn(run)) {
+      runOver(run);
+    } else {
+      process.turns().add(run);
+    }
+  }
+
+  /** A vCPU's call is over: its reply goes. */
+  void runOver(PendingRun run) {
+    CallFrame frame = run.frame;
+    Request request = frame.request;
+    if ((request.flags() & Frames.PAGES) != 0) {
+      PageSegments.load(run.file, request.segments(), frame.reply);
+    }
+    if ((int) request.request() == dev.quire.kvm.abi.Ioctls.RUN) {
+      process.metrics().exit();
+    }
+    frame.answer(run.call.result());
+    frame.socket.flush();
+    run.file.put();
+    idle.push(frame);
+  }
+
+  private void kick(CallSocket socket, int sequence) {
+    for (PendingRun run : process.turns().all()) {
+      if (run.frame.socket == socket && run.frame.request.sequence() == sequence) {
+        run.call.signal();
+        run.lookAgain = 0;
+        return;
+      }
+    }
+  }
+
+  /** The file a call names, or null with the answer given. */
+  static Descriptor file(ClientProcess process, CallFrame frame) {
+    Descriptor file = process.files().find(frame.request.fd());
+    if (file == null) {
+      frame.answer(-Errno.EBADF);
+    }
+    return file;
+  }
+}

@@ -1,0 +1,124 @@
+package dev.quire.kvm.server;
+
+import dev.quire.kernel.mm.Errno;
+import dev.quire.kvm.abi.Ioctls;
+import dev.quire.kvm.fd.Descriptor;
+import dev.quire.kvm.fd.SharedPages;
+import dev.quire.kvm.host.ClientHost;
+import dev.quire.kvm.vm.VmFile;
+import dev.quire.kvm.wire.Frames;
+import dev.quire.kvm.wire.Op;
+import dev.quire.kvm.wire.Request;
+
+/** Calls on a descriptor, but those on vCPUs that take turns. On the process's thread. */
+final class FileCalls {
+  private static final int STATUS_BYTES = 40;
+  private static final int MODE_ANONYMOUS = 0600;
+  private static final int MODE_FILE = 0100600;
+
+  private final ClientProcess process;
+
+  FileCalls(ClientProcess process) {
+    this.process = process;
+  }
+
+  void perform(Op op, CallFrame frame) {
+    Descriptor file = Calls.file(process, frame);
+    if (file == null) {
+      return;
+    }
+    Request request = frame.request;
+    switch (op) {
+      case IOCTL -> frame.answer(ioctl(frame, file));
+      case MMAP -> map(frame, file);
+      case DUP -> {
+        file.get();
+        frame.answer(process.files().install(file));
+      }
+      case READ, PREAD -> read(frame, file, op == Op.READ ? -1 : request.third());
+      case WRITE, PWRITE -> frame.answer(write(frame, file, op == Op.PWRITE));
+      case FALLOCATE ->
+          frame.answer(
+              file.fallocate((int) request.request(), request.argument(), request.third()));
+      case FSTAT -> status(frame, file);
+      default -> frame.answer(0);
+    }
+  }
+
+  private long ioctl(CallFrame frame, Descriptor file) {
+    int code = (int) frame.request.request();
+    boolean vcpu = code == Ioctls.CREATE_VCPU && file instanceof VmFile;
+    if (vcpu && !process.quota().vcpu()) {
+      return -Errno.EMFILE;
+    }
+    long result = file.ioctl(frame, code, frame.request.argument());
+    if (vcpu && result < 0) {
+      process.quota().vcpusGone(1);
+    } else if (vcpu && ((VmFile) file).host() instanceof ClientHost host) {
+      host.madeVcpu();
+    }
+    return result;
+  }
+
+  private void map(CallFrame frame, Descriptor file) {
+    long offset = frame.request.request();
+    long bytes = frame.request.argument();
+    if (offset < 0 || offset % Frames.PAGE_BYTES != 0 || bytes <= 0) {
+      frame.answer(-Errno.EINVAL);
+      return;
+    }
+    long page = offset / Frames.PAGE_BYTES;
+    long pages = (bytes + Frames.PAGE_BYTES - 1) / Frames.PAGE_BYTES;
+    SharedPages shared = file.pages(page);
+    if (shared == null) {
+      frame.answer(-Errno.ENODEV);
+      return;
+    }
+    long first = file.indexInPages(page);
+    if (pages > shared.segment().byteSize() / Frames.PAGE_BYTES - first) {
+      frame.answer(-Errno.EINVAL);
+      return;
+    }
+    int tag =
+        process.mail() == null || shared.hostDescriptor() < 0
+            ? 0
+            : process.mail().send(shared.hostDescriptor());
+    frame.answer(tag == 0 ? -Errno.ENODEV : 0, first * Frames.PAGE_BYTES, tag);
+  }
+
+  private void read(CallFrame frame, Descriptor file, long position) {
+    long bytes = frame.request.request();
+    int at = frame.memory.room(frame.request.argument(), bytes);
+    if (at < 0) {
+      frame.answer(-Errno.EFAULT);
+      return;
+    }
+    byte[] target = new byte[(int) bytes];
+    long result = position < 0 ? file.read(target) : file.read(position, target);
+    // The frame's room was for what was asked; only what was read is sent.
+    frame.reply.reply(frame.request.sequence(), 0, 0, 0, 0);
+    if (result > 0) {
+      frame.reply.segment(frame.request.argument(), target, 0, (int) result);
+    }
+    frame.answer(result);
+  }
+
+  private static long write(CallFrame frame, Descriptor file, boolean positioned) {
+    if (frame.request.segments().count() != 1) {
+      return -Errno.EFAULT;
+    }
+    byte[] bytes = frame.request.segments().copy(0);
+    return positioned ? file.write(frame.request.third(), bytes) : file.write(bytes);
+  }
+
+  private static void status(CallFrame frame, Descriptor file) {
+    long bytes = file.size();
+    byte[] status = new byte[STATUS_BYTES];
+    Frames.putInt(status, 0, bytes < 0 ? MODE_ANONYMOUS : MODE_FILE);
+    Frames.putInt(status, 4, 1);
+    Frames.putLong(status, 16, Math.max(0, bytes));
+    Frames.putInt(status, 32, Frames.PAGE_BYTES);
+    frame.reply.segment(frame.request.argument(), status, 0, STATUS_BYTES);
+    frame.answer(0);
+  }
+}
