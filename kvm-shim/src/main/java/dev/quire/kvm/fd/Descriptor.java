@@ -9,6 +9,9 @@ import dev.quire.kernel.mm.Errno;
 public abstract class Descriptor {
   private int references = 1;
 
+  /** The file's position; what cannot be read has none. */
+  private long position;
+
   /** Takes a reference: a dup, a fork, a file that keeps another open. */
   public final void get() {
     references++;
@@ -69,6 +72,13 @@ public abstract class Descriptor {
   /** read(2) at a position: bytes read, or -errno. */
   public long read(long position, byte[] target) {
     return -Errno.EINVAL;
+  }
+
+  /** read(2) where the last one ended: bytes read, or -errno. */
+  public long readOn(byte[] target) {
+    long result = read(position, target);
+    position += Math.max(0, result);
+    return result;
   }
 
   /** What /proc/PID/fd shows, such as {@code anon_inode:kvm-vm}. */

@@ -14,8 +14,8 @@ import io.netty.channel.ManualIoEventLoop;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.security.MessageDigest;
-import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 
 /**
  * A client's process: its sockets, files, VMs and memory, and the one thread they all live on. That
@@ -40,7 +40,7 @@ final class ClientProcess {
   private final Quota quota;
   private final Calls calls;
   private final RunTurns turns;
-  private final List<CallSocket> sockets = new ArrayList<>();
+  private final List<CallSocket> sockets = new CopyOnWriteArrayList<>();
   private DescriptorMail mail;
 
   /** Call sockets admitted and not closed; guarded by this. 0 ends the process. */
@@ -307,6 +307,16 @@ final class ClientProcess {
   /** How long nothing was said while nothing ran. Any thread. */
   long silentNs(long now) {
     return running ? 0 : now - lastHeard;
+  }
+
+  /** Closes sockets on which a frame has been incomplete for too long. Any thread. */
+  void checkFrames(long now, long mostNs) {
+    for (CallSocket socket : sockets) {
+      long since = socket.frameSince();
+      if (since != 0 && now - since > mostNs) {
+        socket.channel().close();
+      }
+    }
   }
 
   /** Has the thread end the process soon. Any thread. */

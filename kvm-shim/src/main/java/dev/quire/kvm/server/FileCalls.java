@@ -5,6 +5,7 @@ import dev.quire.kvm.abi.Ioctls;
 import dev.quire.kvm.fd.Descriptor;
 import dev.quire.kvm.fd.SharedPages;
 import dev.quire.kvm.host.ClientHost;
+import dev.quire.kvm.vm.GuestMemfdFile;
 import dev.quire.kvm.vm.VmFile;
 import dev.quire.kvm.wire.Frames;
 import dev.quire.kvm.wire.Op;
@@ -13,6 +14,8 @@ import dev.quire.kvm.wire.Request;
 /** Calls on a descriptor, but those on vCPUs that take turns. On the process's thread. */
 final class FileCalls {
   private static final int STATUS_BYTES = 40;
+  private static final int MAP_SHARED = 1;
+  private static final int PROT_EXEC = 0x40000;
   private static final int MODE_ANONYMOUS = 0600;
   private static final int MODE_FILE = 0100600;
 
@@ -36,10 +39,8 @@ final class FileCalls {
         frame.answer(process.files().install(file));
       }
       case READ, PREAD -> read(frame, file, op == Op.READ ? -1 : request.third());
-      case WRITE, PWRITE -> frame.answer(write(frame, file, op == Op.PWRITE));
-      case FALLOCATE ->
-          frame.answer(
-              file.fallocate((int) request.request(), request.argument(), request.third()));
+      case WRITE, PWRITE -> frame.answer(write(frame, file));
+      case FALLOCATE -> frame.answer(allocate(request, file));
       case FSTAT -> status(frame, file);
       default -> frame.answer(0);
     }
@@ -69,21 +70,27 @@ final class FileCalls {
     }
     long page = offset / Frames.PAGE_BYTES;
     long pages = (bytes + Frames.PAGE_BYTES - 1) / Frames.PAGE_BYTES;
-    SharedPages shared = file.pages(page);
-    if (shared == null) {
-      frame.answer(-Errno.ENODEV);
+    boolean shared = (frame.request.third() & MAP_SHARED) != 0;
+    boolean executable = (frame.request.third() & PROT_EXEC) != 0;
+    long error = file.mmapError(page, pages, shared, executable);
+    if (error != 0) {
+      frame.answer(error);
+      return;
+    }
+    SharedPages memory = file.pages(page);
+    if (memory == null) {
+      // A mapping without memory: touching it is SIGBUS.
+      frame.answer(0);
       return;
     }
     long first = file.indexInPages(page);
-    if (pages > shared.segment().byteSize() / Frames.PAGE_BYTES - first) {
-      frame.answer(-Errno.EINVAL);
-      return;
-    }
+    long there = memory.segment().byteSize() / Frames.PAGE_BYTES - first;
     int tag =
-        process.mail() == null || shared.hostDescriptor() < 0
+        process.mail() == null || memory.hostDescriptor() < 0
             ? 0
-            : process.mail().send(shared.hostDescriptor());
-    frame.answer(tag == 0 ? -Errno.ENODEV : 0, first * Frames.PAGE_BYTES, tag);
+            : process.mail().send(memory.hostDescriptor());
+    long mapped = Math.min(pages, there) * Frames.PAGE_BYTES;
+    frame.answer(tag == 0 ? -Errno.ENODEV : mapped, first * Frames.PAGE_BYTES, tag);
   }
 
   private void read(CallFrame frame, Descriptor file, long position) {
@@ -94,7 +101,7 @@ final class FileCalls {
       return;
     }
     byte[] target = new byte[(int) bytes];
-    long result = position < 0 ? file.read(target) : file.read(position, target);
+    long result = position < 0 ? file.readOn(target) : file.read(position, target);
     // The frame's room was for what was asked; only what was read is sent.
     frame.reply.reply(frame.request.sequence(), 0, 0, 0, 0);
     if (result > 0) {
@@ -103,16 +110,26 @@ final class FileCalls {
     frame.answer(result);
   }
 
-  private static long write(CallFrame frame, Descriptor file, boolean positioned) {
-    if (frame.request.segments().count() != 1) {
-      return -Errno.EFAULT;
+  /** Of all files of the service only eventfds can be written. */
+  private static long write(CallFrame frame, Descriptor file) {
+    if (!(file instanceof LentEvent event)) {
+      return -Errno.EINVAL;
     }
-    byte[] bytes = frame.request.segments().copy(0);
-    return positioned ? file.write(frame.request.third(), bytes) : file.write(bytes);
+    return frame.request.segments().count() == 1
+        ? event.write(frame.request.segments().copy(0))
+        : -Errno.EFAULT;
+  }
+
+  private static long allocate(Request request, Descriptor file) {
+    int mode = (int) request.request();
+    if (!(file instanceof GuestMemfdFile memory)) {
+      return request.argument() < 0 || request.third() <= 0 ? -Errno.EINVAL : -Errno.ENODEV;
+    }
+    return memory.file().fallocate(mode, request.argument(), request.third());
   }
 
   private static void status(CallFrame frame, Descriptor file) {
-    long bytes = file.size();
+    long bytes = file instanceof GuestMemfdFile memory ? memory.file().size() : -1;
     byte[] status = new byte[STATUS_BYTES];
     Frames.putInt(status, 0, bytes < 0 ? MODE_ANONYMOUS : MODE_FILE);
     Frames.putInt(status, 4, 1);

@@ -64,7 +64,7 @@ final class LentEvent extends EventDescriptor {
   }
 
   @Override
-  public long read(byte[] target) {
+  public long readOn(byte[] target) {
     if (target.length < Long.BYTES) {
       return -Errno.EINVAL;
     }
@@ -76,8 +76,8 @@ final class LentEvent extends EventDescriptor {
     return Long.BYTES;
   }
 
-  @Override
-  public long write(byte[] source) {
+  /** write(2): 8 or -errno. */
+  long write(byte[] source) {
     if (source.length < Long.BYTES) {
       return -Errno.EINVAL;
     }
