@@ -97,7 +97,13 @@ final class KvmCpu implements GuestCpu {
       return VcpuExit.CLIENT;
     }
     engine.setInterruptPending(windowAsked || interrupts.pendingVector() >= 0);
-    return stops.beforeRun();
+    VcpuExit stop = stops.beforeRun();
+    long flags = core.rflags();
+    if (stop == null && (flags & X86Flags.RFLAGS_RF) != 0) {
+      // It holds for one instruction, which the core is about to execute; a fault pushes it set.
+      core.setRflags(flags & ~X86Flags.RFLAGS_RF);
+    }
+    return stop;
   }
 
   /** What was queued or begun before: an exception, else an NMI, else an interrupt. */

@@ -95,6 +95,9 @@ final class X86Run implements RunCall {
         state.setMpState(X86VcpuState.RUNNABLE);
       } else if (phase == Phase.RUNNING && engine.retired() >= sliceEnd) {
         return MORE;
+      } else if (owner.vm().context().isDirtyRingFull(owner.id())) {
+        run.setExitReason(KvmRun.EXIT_DIRTY_RING_FULL);
+        finish(0);
       } else {
         int outcome = runCore(sliceEnd);
         if (outcome != DONE) {
@@ -162,21 +165,25 @@ final class X86Run implements RunCall {
     run.getSynced(synced);
     if ((dirty & KvmRun.SYNC_REGS) != 0) {
       state.setRegs(synced, 0);
-      run.setDirtyRegs(dirty &= ~(long) KvmRun.SYNC_REGS);
+      taken(KvmRun.SYNC_REGS);
     }
     if ((dirty & KvmRun.SYNC_SREGS) != 0) {
       if (state.setSregs(synced, SREGS_AT) != 0) {
         return -Errno.EINVAL;
       }
-      run.setDirtyRegs(dirty &= ~(long) KvmRun.SYNC_SREGS);
+      taken(KvmRun.SYNC_SREGS);
     }
     if ((dirty & KvmRun.SYNC_EVENTS) != 0) {
       if (state.setEvents(synced, EVENTS_AT) != 0) {
         return -Errno.EINVAL;
       }
-      run.setDirtyRegs(dirty & ~(long) KvmRun.SYNC_EVENTS);
+      taken(KvmRun.SYNC_EVENTS);
     }
     return 0;
+  }
+
+  private void taken(int syncClass) {
+    run.setDirtyRegs(run.dirtyRegs() & ~(long) syncClass);
   }
 
   private long takeCr8() {
