@@ -95,7 +95,7 @@ final class X86Run implements RunCall {
         state.setMpState(X86VcpuState.RUNNABLE);
       } else if (phase == Phase.RUNNING && engine.retired() >= sliceEnd) {
         return MORE;
-      } else if (owner.vm().context().isDirtyRingFull(owner.id())) {
+      } else if (phase == Phase.RUNNING && owner.vm().context().isDirtyRingFull(owner.id())) {
         run.setExitReason(KvmRun.EXIT_DIRTY_RING_FULL);
         finish(0);
       } else {
