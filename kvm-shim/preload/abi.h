@@ -6,7 +6,7 @@
 #include <linux/ioctl.h>
 #include <stdint.h>
 
-enum { KVM_IO_TYPE = 0xAE, KVM_IO_PAGE = 4096, KVM_IO_DIRTY_RING_PAGE = 64 };
+enum { KVM_IO_TYPE = 0xAE, KVM_IO_PAGE = 4096 };
 
 #define KVM_IO(number) _IO(KVM_IO_TYPE, number)
 #define KVM_IO_R(number, bytes) _IOC(_IOC_READ, KVM_IO_TYPE, number, bytes)

@@ -102,35 +102,82 @@ static int64_t simple(struct file *file, enum op op, uint64_t request, uint64_t 
   return result;
 }
 
-void *files_mmap(struct file *file, void *address, size_t bytes, int protection, int flags, off_t offset) {
-  bool private = (flags & MAP_TYPE) == MAP_PRIVATE;
-  if (file->kind == FILE_VCPU && offset + (off_t)bytes > (off_t)KVM_IO_DIRTY_RING_PAGE * KVM_IO_PAGE &&
-      (private || (protection & PROT_EXEC) != 0)) {
-    errno = EINVAL; /* Linux v6.18 virt/kvm/kvm_main.c, kvm_vcpu_mmap */
-    return MAP_FAILED;
-  }
+/* One part of a mapping: bytes of the file from `offset` on, up to `bytes`, are where in which descriptor. */
+struct part {
+  uint64_t bytes; /* 0: touching it is SIGBUS */
+  int fd;         /* the caller's */
+  off_t offset;
+};
+
+static bool ask_part(struct file *file, uint64_t offset, size_t bytes, int protection, int flags, struct part *part) {
+  enum { ASK_SHARED = 1, ASK_EXECUTABLE = 1 << 18 };
+  bool shared = (flags & MAP_TYPE) != MAP_PRIVATE;
+  uint64_t kind = (shared ? ASK_SHARED : 0) | ((protection & PROT_EXEC) != 0 ? ASK_EXECUTABLE : 0);
   struct call call;
-  if (!files_begin(&call, file, OP_MMAP, (uint64_t)offset, bytes, 0)) {
-    return MAP_FAILED;
+  if (!files_begin(&call, file, OP_MMAP, offset, bytes, kind)) {
+    return false;
   }
-  int fd = -1;
-  if (call_exchange(&call) >= 0) {
-    fd = descriptors_receive(call.reply.tag);
-  }
-  off_t start = (off_t)call.reply.value;
+  int64_t result = call_exchange(&call);
+  part->fd = result > 0 ? descriptors_receive(call.reply.tag) : -1;
+  part->bytes = result > 0 && (uint64_t)result < bytes ? (uint64_t)result : result > 0 ? bytes : 0;
+  part->offset = (off_t)call.reply.value;
   call_end(&call);
-  if (fd < 0) {
-    return MAP_FAILED;
-  }
-  void *mapped = real()->mmap(address, bytes, protection, flags, fd, start);
+  return result == 0 || part->fd >= 0;
+}
+
+/* Keeps what a guest_memfd's memory is found by when a slot names its mapping; closes others. Keeps errno. */
+static void done_with(struct file *file, int fd) {
   int saved = errno;
   if (file->kind == FILE_GUEST_MEMFD && file->memory < 0) {
-    file->memory = table_hide(fd); /* found again when a slot names the mapping */
+    file->memory = table_hide(fd);
   } else {
     real()->close(fd);
   }
   errno = saved;
+}
+
+/* A mapping without memory behind it, to put parts into. */
+static void *map_nothing(void *address, size_t bytes, int protection, int flags) {
+  int empty = memfd_create("kvm-nothing", MFD_CLOEXEC);
+  if (empty < 0) {
+    return MAP_FAILED;
+  }
+  void *mapped = real()->mmap(address, bytes, protection, flags, empty, 0);
+  int saved = errno;
+  real()->close(empty);
+  errno = saved;
   return mapped;
+}
+
+void *files_mmap(struct file *file, void *address, size_t bytes, int protection, int flags, off_t offset) {
+  struct part part;
+  if (!ask_part(file, (uint64_t)offset, bytes, protection, flags, &part)) {
+    return MAP_FAILED;
+  }
+  if (part.bytes == bytes) {
+    void *whole = real()->mmap(address, bytes, protection, flags, part.fd, part.offset);
+    done_with(file, part.fd);
+    return whole;
+  }
+  uint8_t *base = map_nothing(address, bytes, protection, flags);
+  if (base == MAP_FAILED && part.fd >= 0) {
+    done_with(file, part.fd);
+  }
+  size_t done = 0;
+  while (base != MAP_FAILED && part.bytes > 0) {
+    void *mapped = real()->mmap(base + done, part.bytes, protection, flags | MAP_FIXED, part.fd, part.offset);
+    done_with(file, part.fd);
+    done += part.bytes;
+    if (mapped == MAP_FAILED || (done < bytes && !ask_part(file, (uint64_t)offset + done, bytes - done, protection,
+                                                           flags, &part))) {
+      real()->munmap(base, bytes);
+      return MAP_FAILED;
+    }
+    if (done == bytes) {
+      break;
+    }
+  }
+  return base;
 }
 
 ssize_t files_read(struct file *file, uint64_t address, size_t bytes) {

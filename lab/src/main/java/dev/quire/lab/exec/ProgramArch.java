@@ -1,0 +1,76 @@
+package dev.quire.lab.exec;
+
+/** Architectures that a program may be for, and what it takes to run one on this machine. */
+public enum ProgramArch {
+  X86_64("x86-64", 0x3e, "amd64", "x86_64-linux-gnu-gcc", "qemu-x86_64", "/usr/x86_64-linux-gnu"),
+  ARM64(
+      "arm64", 0xb7, "aarch64", "aarch64-linux-gnu-gcc", "qemu-aarch64", "/usr/aarch64-linux-gnu");
+
+  private final String title;
+  private final int elfMachine;
+  private final String javaName;
+  private final String crossCompiler;
+  private final String emulator;
+  private final String crossRoot;
+
+  ProgramArch(
+      String title,
+      int elfMachine,
+      String javaName,
+      String crossCompiler,
+      String emulator,
+      String crossRoot) {
+    this.title = title;
+    this.elfMachine = elfMachine;
+    this.javaName = javaName;
+    this.crossCompiler = crossCompiler;
+    this.emulator = emulator;
+    this.crossRoot = crossRoot;
+  }
+
+  /** As the command line calls it. */
+  public String title() {
+    return title;
+  }
+
+  /** The compiler that makes its programs on a machine of another architecture. */
+  String crossCompiler() {
+    return crossCompiler;
+  }
+
+  /** QEMU's user mode for its programs. */
+  String emulator() {
+    return emulator;
+  }
+
+  /** Where a distribution's cross libraries, the dynamic loader among them, are. */
+  String crossRoot() {
+    return crossRoot;
+  }
+
+  /** Whether this machine is one. */
+  public boolean isNative() {
+    return this == ofMachine();
+  }
+
+  /** This machine's, or null if it is neither. */
+  public static ProgramArch ofMachine() {
+    String name = System.getProperty("os.arch");
+    for (ProgramArch arch : values()) {
+      if (arch.javaName.equals(name)) {
+        return arch;
+      }
+    }
+    return null;
+  }
+
+  /** By e_machine of an ELF header, or null. */
+  static ProgramArch ofElf(int machine) {
+    for (ProgramArch arch : values()) {
+      if (arch.elfMachine == machine) {
+        return arch;
+      }
+    }
+    return null;
+  }
+}
