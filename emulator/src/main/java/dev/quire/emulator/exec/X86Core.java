@@ -325,6 +325,16 @@ public final class X86Core implements X86CpuState {
     state.setExceptionIsInt(0);
   }
 
+  /** A debug register, 0 to 7; 4 and 5 are not there. */
+  public long debugRegister(int number) {
+    return uc.regRead(X86Reg.DR0 + number);
+  }
+
+  /** Stores a debug register. The core arms hardware breakpoints at MOV to DR7 only, not here. */
+  public void setDebugRegister(int number, long value) {
+    uc.regWrite(X86Reg.DR0 + number, value);
+  }
+
   /** A field behind an MSR. */
   public long msr(UcX86State.MsrField field) {
     return state.msrField(field);

@@ -117,7 +117,7 @@ public final class MemSlot {
   }
 
   /** Records a write; without effect unless the slot has a bitmap. */
-  void markDirty(long gfn) {
+  public void markDirty(long gfn) {
     if (dirty != null) {
       long page = gfn - baseGfn >>> baseOrder;
       dirty[(int) (page >>> 6)] |= 1L << page;

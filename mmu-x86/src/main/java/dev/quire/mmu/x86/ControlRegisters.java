@@ -30,6 +30,7 @@ public final class ControlRegisters {
   private int pkru;
   private int pkrs;
   private long pat = MemoryType.PAT_AFTER_RESET;
+  private long implementedCr4 = Cr4.SUPPORTED;
   private long supportedCr4 = Cr4.SUPPORTED;
   private PagingRegime regime;
 
@@ -190,7 +191,18 @@ public final class ControlRegisters {
 
   /** Adds bits of CR4 that may be set. */
   void support(long cr4Bits) {
+    implementedCr4 |= cr4Bits;
     supportedCr4 |= cr4Bits;
+  }
+
+  /** Leaves of the bits of CR4 that may be set only those given. */
+  void restrict(long cr4Bits) {
+    supportedCr4 = implementedCr4 & cr4Bits;
+  }
+
+  /** The bits of CR4 that there are, whether they may be set or not. */
+  long implementedCr4() {
+    return implementedCr4;
   }
 
   void setKeys(int newPkru, int newPkrs) {

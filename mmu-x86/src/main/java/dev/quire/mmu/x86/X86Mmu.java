@@ -493,6 +493,37 @@ public final class X86Mmu implements Mmu {
     return true;
   }
 
+  /**
+   * Loads registers that a host has judged by its own rules (KVM_SET_SREGS) and drops every
+   * translation. Bits there are not in this processor are left out, LMA follows LME and CR0.PG.
+   *
+   * @param pdptes null to keep the PDPTE registers
+   */
+  public void loadJudged(long cr0, long cr3, long cr4, long efer, long[] pdptes) {
+    int before = registers.pcid();
+    long stored = Cr0.stored(cr0);
+    registers.set(
+        stored,
+        cr3,
+        cr4 & registers.implementedCr4(),
+        ControlRegisters.withLma(efer & Efer.SUPPORTED, stored));
+    if (pdptes != null) {
+      registers.setPdptes(pdptes);
+    }
+    drop(ALL);
+    tellAddressSpace(before);
+  }
+
+  /** Whether a PDPTE register could be loaded with the value (SDM vol. 3A, table 4-8). */
+  public boolean isLegalPdpte(long pdpte) {
+    return registers.isLegalPdpte(pdpte);
+  }
+
+  /** Of the bits of CR4 this processor has, MOV to CR4 may set only these (a KVM guest's CPUID). */
+  public void restrictCr4(long cr4Bits) {
+    registers.restrict(cr4Bits);
+  }
+
   /** Reads the PDPTE registers if the new values mean PAE paging. */
   private RegisterWrite loadPdptes(long cr0, long cr3, long cr4, long efer) {
     if (PagingRegime.modeOf(cr0, cr4, efer) != PagingMode.PAE) {
