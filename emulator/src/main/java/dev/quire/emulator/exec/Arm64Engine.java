@@ -35,7 +35,8 @@ public final class Arm64Engine extends UnicornEngine {
   private static final int PAGE_BYTES = 4096;
   private static final int INSTRUCTION_BYTES = 4;
 
-  private static final int TCG_BUFFER_BYTES = 64 << 20;
+  /** Room for translated code where there is no reason for another size. */
+  public static final int TRANSLATION_BYTES = 64 << 20;
 
   private static final int EC_SHIFT = 26;
   private static final long SCTLR_TRAPS = 1 << 1 | 1 << 3 | 1 << 4;
@@ -74,10 +75,16 @@ public final class Arm64Engine extends UnicornEngine {
 
   /** Opens a core on the machine's memory; the calling thread owns it. */
   public static Arm64Engine open(EngineMemory shared, SystemRegisterHandler registers) {
+    return open(shared, TRANSLATION_BYTES, registers);
+  }
+
+  /** The same with so much room for translated code. */
+  public static Arm64Engine open(
+      EngineMemory shared, int translationBytes, SystemRegisterHandler registers) {
     Uc uc = Uc.open(UcConst.ARCH_ARM64, UcConst.MODE_ARM);
     uc.pageSize(PAGE_BYTES);
     uc.cpuModel(CPU_MODEL_MAX);
-    uc.setTcgBufferSize(TCG_BUFFER_BYTES);
+    uc.setTcgBufferSize(translationBytes);
     uc.tlbTypeVirtual();
     uc.useExits(true);
     UcArm64State state = UcArm64State.of(uc);

@@ -12,31 +12,19 @@ import dev.quire.emulator.exec.Arm64Engine;
 import dev.quire.emulator.vcpu.Vcpu;
 import dev.quire.emulator.vcpu.VcpuCounters;
 import dev.quire.emulator.vcpu.arm64.Arm64Cpu;
+import dev.quire.emulator.vcpu.arm64.Arm64Processor;
 import dev.quire.emulator.vcpu.arm64.Arm64SystemRegisters;
 import dev.quire.kernel.mm.HostGranule;
-import dev.quire.kernel.mm.HostMemory;
-import dev.quire.mmu.MmuCounters;
-import dev.quire.mmu.Order;
 import dev.quire.mmu.PteFormat;
 import dev.quire.mmu.arm64.Arm64Mmu;
 import dev.quire.mmu.arm64.Granule;
-import dev.quire.mmu.arm64.S2Walker;
 import dev.quire.mmu.arm64.Stage2PteFormat;
 import dev.quire.mmu.arm64.TlbiOp;
-import dev.quire.mmu.arm64.VtcrEl2;
 import java.util.ArrayList;
 import java.util.List;
 
 /** The arm64 machine: wires vCPUs, stage 2, PSCI and the "virt" board's devices. */
 final class VirtMachine implements Board, GicOutputs, PsciHost {
-  /** ID_AA64MMFR0_EL1.PARange of the core: 44 bits, encoded 4. */
-  private static final int PHYSICAL_BITS = 44;
-
-  private static final int PHYSICAL_BITS_ENCODED = 4;
-
-  /** The start level of the root's tables is concatenated out of up to 2^4. */
-  private static final int CONCATENATED_BITS = 4;
-
   private static final long START_EPOCH_SECONDS = 1_767_225_600L;
   private static final long MPIDR_AFFINITY_MASK = 0xff_00ff_ffffL;
   private static final long AFFINITY_ON = 0;
@@ -72,15 +60,9 @@ final class VirtMachine implements Board, GicOutputs, PsciHost {
 
   /** The second stage's tables on a host of this granule. */
   static PteFormat stage2Format(HostGranule host) {
-    return new Stage2PteFormat(granule(host), PHYSICAL_BITS, startLevel(host));
-  }
-
-  /**
-   * As few levels as concatenation allows: 4 with a 4 KiB granule, 3 with 16 KiB, 2 with 64 KiB
-   * (Linux v6.18 arch/arm64/include/asm/stage2_pgtable.h, stage2_pgtable_levels).
-   */
-  private static int startLevel(HostGranule host) {
-    return granule(host).startLevel(PHYSICAL_BITS - CONCATENATED_BITS);
+    int bits = Arm64Processor.PHYSICAL_BITS;
+    int level = Arm64Processor.startLevel(granule(host), bits);
+    return new Stage2PteFormat(granule(host), bits, level);
   }
 
   static Granule granule(HostGranule host) {
@@ -92,22 +74,20 @@ final class VirtMachine implements Board, GicOutputs, PsciHost {
   }
 
   private void addVcpu(int index) {
-    HostMemory memory = parts.host().memory();
-    MmuCounters counters = new MmuCounters();
-    S2Walker stage2 = new S2Walker(memory, PHYSICAL_BITS, counters);
-    long root = parts.host().stage2().root() << Order.BASE_PAGE_SHIFT;
-    HostGranule granule = parts.config().hostPages().granule();
-    stage2.configure(
-        VtcrEl2.of(granule(granule), PHYSICAL_BITS, startLevel(granule), PHYSICAL_BITS_ENCODED),
-        root);
-    Arm64SystemRegisters registers =
-        new Arm64SystemRegisters(index, devices.timer(index), this::broadcast);
-    Arm64Engine engine = Arm64Engine.open(parts.host().engineMemory(), registers);
-    Arm64Mmu mmu = new Arm64Mmu(memory, stage2, engine, PHYSICAL_BITS, counters);
-    engine.attach(mmu);
-    registers.attach(engine, mmu);
+    Arm64Processor processor =
+        Arm64Processor.open(
+            parts.host().memory(),
+            parts.host().engineMemory(),
+            parts.host().stage2(),
+            granule(parts.config().hostPages().granule()),
+            Arm64Processor.PHYSICAL_BITS,
+            Arm64Engine.TRANSLATION_BYTES,
+            new Arm64Processor.Place(index, devices.timer(index), this::broadcast),
+            registers -> registers);
+    Arm64Engine engine = processor.engine();
+    Arm64Mmu mmu = processor.mmu();
+    Arm64SystemRegisters registers = processor.registers();
     parts.watch(engine, mmu);
-    parts.host().stage2().addListener(mmu::invalidate);
     VcpuCounters vcpuCounters = new VcpuCounters();
     Arm64Cpu cpu = new Arm64Cpu(engine, registers, psci::call, vcpuCounters);
     engines.add(engine);

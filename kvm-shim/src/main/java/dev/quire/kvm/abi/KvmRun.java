@@ -5,9 +5,9 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 
 /**
- * struct kvm_run of x86 (Linux v6.18 include/uapi/linux/kvm.h, arch/x86/include/uapi/asm/kvm.h) and
- * the PIO page behind it, shared with a client that may change any of it at any time: each getter
- * reads once. VM thread only.
+ * struct kvm_run (Linux v6.18 include/uapi/linux/kvm.h, arch/x86 and arch/arm64
+ * include/uapi/asm/kvm.h) and, on x86, the PIO page behind it, shared with a client that may change
+ * any of it at any time: each getter reads once. VM thread only.
  */
 public final class KvmRun {
   // KVM_EXIT_.
@@ -222,6 +222,27 @@ public final class KvmRun {
     setLong(UNION + 8, pc);
     setLong(UNION + 16, dr6);
     setLong(UNION + 24, dr7);
+  }
+
+  /** KVM_EXIT_DEBUG of arm64: the syndrome and, of watchpoints, the address. */
+  public void exitArmDebug(int syndrome, long far) {
+    setExitReason(EXIT_DEBUG);
+    setInt(UNION, syndrome);
+    setInt(UNION + 4, 0);
+    setLong(UNION + 8, far);
+  }
+
+  /** KVM_EXIT_SYSTEM_EVENT with its flags, KVM_SYSTEM_EVENT_ as {@code type}. */
+  public void exitSystemEvent(int type, long flags) {
+    setExitReason(EXIT_SYSTEM_EVENT);
+    setInt(UNION, type);
+    setInt(UNION + 4, 1);
+    setLong(UNION + 8, flags);
+  }
+
+  /** kvm_sync_regs of arm64: levels of timers whose controller is in user space. */
+  public void setDeviceIrqLevel(long lines) {
+    setLong(SYNC_AREA, lines);
   }
 
   /** KVM_EXIT_X86_RDMSR or _WRMSR. */

@@ -9,6 +9,7 @@ import dev.quire.kernel.kvm.MemoryFault;
 import dev.quire.kernel.mm.Errno;
 import dev.quire.kvm.abi.KvmRun;
 import dev.quire.kvm.vm.KvmBus;
+import dev.quire.kvm.vm.KvmFaults;
 import dev.quire.kvm.vm.RunCall;
 import java.util.function.BooleanSupplier;
 
@@ -214,11 +215,11 @@ final class X86Run implements RunCall {
     cpu.askWindow(inUserSpace && run.requestInterruptWindow());
     long deadline = finishing ? engine.retired() : stops.deadline(sliceEnd);
     VcpuExit exit;
-    owner.vm().clock().enter(engine);
+    owner.vm().time().start(engine);
     try {
       exit = vcpu.run(deadline);
     } finally {
-      owner.vm().clock().leave();
+      owner.vm().time().stop();
     }
     return handle(exit);
   }

@@ -13,6 +13,7 @@ import dev.quire.kvm.fd.Caller;
 import dev.quire.kvm.fd.SharedPages;
 import dev.quire.kvm.vm.ArchVcpu;
 import dev.quire.kvm.vm.KvmBus;
+import dev.quire.kvm.vm.KvmFaults;
 import dev.quire.kvm.vm.RunCall;
 import dev.quire.kvm.vm.VmContext;
 

@@ -5,19 +5,20 @@ import dev.quire.kvm.fd.SharedPages;
 import dev.quire.kvm.vm.ArchVcpu;
 import dev.quire.kvm.vm.ArchVm;
 import dev.quire.kvm.vm.VmContext;
+import dev.quire.kvm.vm.VmTime;
 import java.util.ArrayList;
 import java.util.List;
 
 /** The x86 side of a VM. VM thread only. */
 public final class X86Vm implements ArchVm {
   private final VmContext context;
-  private final VmClock clock = new VmClock();
+  private final VmTime time = new VmTime();
   private final X86VmState state;
   private final List<X86Vcpu> vcpus = new ArrayList<>();
 
   X86Vm(VmContext context) {
     this.context = context;
-    this.state = new X86VmState(context, clock);
+    this.state = new X86VmState(context, time);
   }
 
   /** The generic part. */
@@ -25,8 +26,8 @@ public final class X86Vm implements ArchVm {
     return context;
   }
 
-  public VmClock clock() {
-    return clock;
+  public VmTime time() {
+    return time;
   }
 
   public X86VmState state() {

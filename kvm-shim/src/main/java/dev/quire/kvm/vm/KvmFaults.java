@@ -1,11 +1,10 @@
-package dev.quire.kvm.x86;
+package dev.quire.kvm.vm;
 
 import dev.quire.emulator.vcpu.HostFaults;
 import dev.quire.kernel.kvm.MemSlot;
 import dev.quire.kernel.kvm.MemoryFault;
 import dev.quire.kernel.kvm.Stage2Mmu;
 import dev.quire.kernel.mm.Errno;
-import dev.quire.kvm.vm.VmContext;
 import dev.quire.mmu.Access;
 import dev.quire.mmu.FaultRecord;
 import dev.quire.mmu.Order;
@@ -18,7 +17,7 @@ import java.lang.foreign.ValueLayout;
  * that cannot be had ends KVM_RUN with EFAULT, and userfaultfd puts the vCPU to sleep. VM thread
  * only.
  */
-final class KvmFaults implements HostFaults {
+public final class KvmFaults implements HostFaults {
   private final VmContext vm;
   private boolean waiting;
   private long waitingGpa;
@@ -29,7 +28,7 @@ final class KvmFaults implements HostFaults {
   /** Null unless KVM_EXIT_MEMORY_FAULT goes with the error. */
   private MemoryFault memoryFault;
 
-  KvmFaults(VmContext vm) {
+  public KvmFaults(VmContext vm) {
     this.vm = vm;
   }
 
@@ -78,14 +77,14 @@ final class KvmFaults implements HostFaults {
   }
 
   /** -errno of the access that failed, once; 0 if none did. */
-  int takeError() {
+  public int takeError() {
     int result = error;
     error = 0;
     return result;
   }
 
   /** What KVM_EXIT_MEMORY_FAULT says about that error, once; null for other errors. */
-  MemoryFault takeMemoryFault() {
+  public MemoryFault takeMemoryFault() {
     MemoryFault result = memoryFault;
     memoryFault = null;
     return result;
