@@ -103,6 +103,7 @@ final class Arm64Run implements RunCall {
     }
     time.entered();
     immediateExit = run.immediateExit();
+    owner.leaveStore();
     int bytes = owner.takeAwaitedBytes();
     if (bytes > 0) {
       vcpu.complete(run.mmioData(bytes));
@@ -203,6 +204,7 @@ final class Arm64Run implements RunCall {
       if (bus.write(false, access.gpa(), access.bytes(), access.data())) {
         return;
       }
+      owner.stayAtStore();
     } else {
       if (bus.read(false, access.gpa(), access.bytes())) {
         vcpu.complete(bus.data());

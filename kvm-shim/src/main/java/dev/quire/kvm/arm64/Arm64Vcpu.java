@@ -28,6 +28,7 @@ final class Arm64Vcpu implements ArchVcpu {
   private static final int TRANSLATION_BYTES = 4 << 20;
 
   private static final int ENOEXEC = 8;
+  private static final int INSTRUCTION_BYTES = 4;
   private static final long MPIDR_RES1 = 1L << 31;
 
   /** KVM_ARM_DEV_EL1_VTIMER and _PTIMER. */
@@ -59,6 +60,7 @@ final class Arm64Vcpu implements ArchVcpu {
   private boolean hasRun;
   private Power power = Power.OFF;
   private int awaitedBytes;
+  private boolean storeDone;
   private int systemEvent;
   private boolean singleSteps;
 
@@ -188,6 +190,7 @@ final class Arm64Vcpu implements ArchVcpu {
     }
     system.reset();
     awaitedBytes = 0;
+    storeDone = false;
     systemEvent = 0;
   }
 
@@ -240,6 +243,21 @@ final class Arm64Vcpu implements ArchVcpu {
     int bytes = awaitedBytes;
     awaitedBytes = 0;
     return bytes;
+  }
+
+  /** User space sees the program counter at the store that it performs (kvm_handle_mmio_return). */
+  void stayAtStore() {
+    storeDone = file.pc() == cpu.accessPc() + INSTRUCTION_BYTES;
+    if (storeDone) {
+      file.setPc(cpu.accessPc());
+    }
+  }
+
+  void leaveStore() {
+    if (storeDone) {
+      storeDone = false;
+      file.setPc(file.pc() + INSTRUCTION_BYTES);
+    }
   }
 
   void raiseSystemEvent(int type) {

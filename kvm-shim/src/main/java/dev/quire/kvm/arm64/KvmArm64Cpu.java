@@ -16,6 +16,10 @@ final class KvmArm64Cpu implements GuestCpu {
   private final Arm64Engine engine;
   private final KvmRun run;
   private boolean finishesOnly;
+
+  /** The instruction whose device access was met last. */
+  private long accessPc;
+
   private boolean clientBreakpoints;
 
   KvmArm64Cpu(Arm64Cpu cpu, Arm64Engine engine, KvmRun run) {
@@ -32,6 +36,11 @@ final class KvmArm64Cpu implements GuestCpu {
   /** Whether BRK ends KVM_RUN (KVM_GUESTDBG_USE_SW_BP). */
   void setClientBreakpoints(boolean ends) {
     clientBreakpoints = ends;
+  }
+
+  /** Where the instruction is whose device access was met last. */
+  long accessPc() {
+    return accessPc;
   }
 
   void setInterruptLines(boolean irq, boolean fiq) {
@@ -84,6 +93,7 @@ final class KvmArm64Cpu implements GuestCpu {
 
   @Override
   public long shapeOf(FaultRecord fault) {
+    accessPc = cpu.pc();
     return cpu.shapeOf(fault);
   }
 
