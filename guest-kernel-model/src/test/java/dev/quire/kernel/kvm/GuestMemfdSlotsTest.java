@@ -103,7 +103,7 @@ class GuestMemfdSlotsTest {
     GuestMemfd others = files.guestMemfd(vm(), 16, SHARED);
     assertThat(set(0, BOUND | 2, 0, 0x4000, file, 0)).as("read-only").isEqualTo(Outcome.INVALID);
     assertThat(set(0, BOUND | 1, 0, 0x4000, file, 0)).as("dirty log").isEqualTo(Outcome.INVALID);
-    assertThat(set(0, BOUND, 0, 0x4000, null, 0)).as("a memfd").isEqualTo(Outcome.INVALID);
+    assertThat(set(0, BOUND, 0, 0x4000, null, 0)).as("a memfd").isEqualTo(Outcome.NO_FILE);
     assertThat(set(0, BOUND, 0, 0x4000, others, 0)).as("other VM").isEqualTo(Outcome.INVALID);
     assertThat(set(0, BOUND, 0, 0x4000, file, 1)).isEqualTo(Outcome.INVALID);
     assertThat(set(0, BOUND, 0, 0x4000, file, -0x4000)).isEqualTo(Outcome.INVALID);

@@ -51,9 +51,9 @@ class MemSlotsTest {
     assertThat(slots.set(32764, 0, 0, 0x1000, HVA)).isEqualTo(Outcome.INVALID);
     assertThat(slots.set(65537, 0, 0, 0x1000, HVA)).isEqualTo(Outcome.INVALID);
     assertThat(slots.set(-1, 0, 0, 0x1000, HVA)).isEqualTo(Outcome.INVALID);
-    assertThat(slots.set(1, 4, 0, 0x1000, HVA)).isEqualTo(Outcome.INVALID);
+    assertThat(slots.set(1, 4, 0, 0x1000, HVA)).isEqualTo(Outcome.NO_FILE);
     assertThat(slots.set(1, 1 << 31, 0, 0x1000, HVA)).isEqualTo(Outcome.INVALID);
-    assertThat(slots.set(1, 0, 0x10000000000000L, 0x1000, HVA)).isEqualTo(Outcome.INVALID);
+    assertThat(slots.set(1, 0, 0x10000000000000L, 0x1000, HVA)).isEqualTo(Outcome.OUT_OF_RANGE);
     assertThat(slots.set(1, 0, -4096, 0x1000, HVA)).isEqualTo(Outcome.INVALID);
     assertThat(slots.set(1, 0, -4096, 0x2000, HVA)).isEqualTo(Outcome.INVALID);
     assertThat(slots.set(1, 0, 0, 0x100000000000L, HVA)).isEqualTo(Outcome.INVALID);
