@@ -30,6 +30,7 @@ public final class Quire {
     COMMANDS.put("tlb", TlbCommand::new);
     COMMANDS.put("tlb-presets", TlbPresetsCommand::new);
     COMMANDS.put("mm", MmCommand::line);
+    COMMANDS.put("kvm", KvmCommand::line);
     COMMANDS.put("reproduce", ReproduceCommand::new);
     COMMANDS.put("sweep", SweepCommand::withMerge);
     COMMANDS.put("snapshot", SnapshotCommand::new);

@@ -133,6 +133,7 @@ final class ByteCalls {
               loaded[done] = (byte) actor.load(address + done);
               done++;
             }
+            answer.signal(UserSignal.NONE, address);
             answer.put("data", HexFormat.of().formatHex(loaded));
             return true;
           }

@@ -1,5 +1,6 @@
 package dev.quire.lab.replay;
 
+import dev.quire.kernel.mm.KernelProfile;
 import dev.quire.lab.replay.CaseResult.Outcome;
 import java.util.ArrayList;
 import java.util.List;
@@ -17,15 +18,21 @@ public final class CaseReplay {
    * @throws BadGoldenException if it is not one
    */
   public static CaseResult run(GoldenCase goldenCase) {
-    return goldenCase.isSession() ? session(goldenCase) : states(goldenCase);
+    return run(goldenCase, KernelProfile.LINUX_6_18);
   }
 
-  private static CaseResult session(GoldenCase goldenCase) {
+  /** The same on another kernel, of which only sessions know. */
+  public static CaseResult run(GoldenCase goldenCase, KernelProfile profile) {
+    return goldenCase.isSession() ? session(goldenCase, profile) : states(goldenCase);
+  }
+
+  private static CaseResult session(GoldenCase goldenCase, KernelProfile profile) {
     SessionScript script = SessionScript.of(goldenCase);
     if (script.unsupported() != null) {
       return ended(goldenCase, Outcome.UNSUPPORTED, script.unsupported());
     }
-    return compared(goldenCase, replay(script));
+    CaseResult result = compared(goldenCase, replay(script, profile));
+    return goldenCase.isOfItsHost() ? result.ofTheHost() : result;
   }
 
   private static CaseResult states(GoldenCase goldenCase) {
@@ -74,9 +81,14 @@ public final class CaseReplay {
     return differences;
   }
 
-  private static List<Difference> replay(SessionScript script) {
+  private static List<Difference> replay(SessionScript script, KernelProfile profile) {
+    try (SessionRunner runner = new SessionRunner(profile, script.usesKvm())) {
+      return replay(script, runner);
+    }
+  }
+
+  private static List<Difference> replay(SessionScript script, SessionRunner runner) {
     List<Difference> differences = new ArrayList<>();
-    SessionRunner runner = new SessionRunner();
     int ops = script.ops().size();
     for (int i = 0; i < ops; i++) {
       SessionOp op = script.ops().get(i);

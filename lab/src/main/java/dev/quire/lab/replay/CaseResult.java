@@ -18,11 +18,24 @@ public record CaseResult(
     FAILED,
     /** Recordings did not agree about it. */
     SKIPPED,
+    /** It was recorded as what its host alone answers, and need not agree. */
+    BACKEND,
     /** It holds an operation that this version does not run. */
     UNSUPPORTED
   }
 
   public boolean passed() {
     return outcome == Outcome.PASSED;
+  }
+
+  /** The same of a case that says of itself that other hosts may answer otherwise. */
+  CaseResult ofTheHost() {
+    return new CaseResult(
+        name,
+        Outcome.BACKEND,
+        "recorded of its host alone (backend_specific), "
+            + (outcome == Outcome.PASSED ? "and agrees" : "and differs"),
+        differences,
+        differing);
   }
 }

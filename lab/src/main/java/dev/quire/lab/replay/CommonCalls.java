@@ -3,6 +3,7 @@ package dev.quire.lab.replay;
 import dev.quire.kernel.mm.Errno;
 import dev.quire.kernel.mm.OpenFile;
 import dev.quire.kernel.mm.UserSignal;
+import dev.quire.lab.replay.Handles.KvmDescription;
 import dev.quire.lab.replay.Handles.UffdDescription;
 
 /** The operations that all scripts know, as sessions run them. */
@@ -75,8 +76,28 @@ final class CommonCalls {
       // It is open for reading only, and cannot be mapped at all.
       case UffdDescription _ ->
           shared && (protection & OpParser.PROT_WRITE) != 0 ? -Errno.EACCES : -Errno.ENODEV;
+      case KvmDescription open -> mapService(open, call, protection, shared);
       case null -> -Errno.EBADF;
     };
+  }
+
+  /** A mapping of a file of KVM: scripts can have it refused, but not use it. */
+  private static long mapService(
+      KvmDescription open, ScriptOp.Call call, int protection, boolean shared) {
+    if (!(call instanceof ScriptOp.MapFile(PageRange range, int _, boolean _, long offset))) {
+      throw new IllegalArgumentException("no mapping: " + call);
+    }
+    long error =
+        open.service()
+            .mmapError(
+                offset / PageRange.PAGE_BYTES,
+                range.bytes() / PageRange.PAGE_BYTES,
+                shared,
+                (protection & OpParser.PROT_EXEC) != 0);
+    if (error == 0) {
+      throw new UnsupportedOperationException("mappings of " + open.service().name());
+    }
+    return error;
   }
 
   private static long onFile(SessionProcess actor, String handle, ScriptOp.Call call) {

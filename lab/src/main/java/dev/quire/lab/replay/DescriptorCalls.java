@@ -4,6 +4,7 @@ import dev.quire.kernel.mm.Errno;
 import dev.quire.kernel.mm.OpenFile;
 import dev.quire.kernel.uffd.UffdCode;
 import dev.quire.lab.replay.Handles.Description;
+import dev.quire.lab.replay.Handles.KvmDescription;
 import dev.quire.lab.replay.Handles.UffdDescription;
 import java.util.Map;
 import java.util.function.Function;
@@ -14,6 +15,9 @@ final class DescriptorCalls {
   private static final int O_LARGEFILE = 0x8000;
   private static final int F_GETFD = 1;
   private static final int F_GETFL = 3;
+  private static final int F_ADD_SEALS = 1033;
+  private static final int F_GET_SEALS = 1034;
+  private static final int F_SEAL_SEAL = 1;
 
   /** Of anon_inode_inode: no type, readable and writable by its owner. */
   private static final int ANONYMOUS_INODE_MODE = 0600;
@@ -109,6 +113,7 @@ final class DescriptorCalls {
     switch (named(actor, handle)) {
       case FileDescription open -> answer.put("link", open.type().link());
       case UffdDescription _ -> answer.put("link", "anon_inode:[userfaultfd]");
+      case KvmDescription open -> answer.put("link", open.service().name());
       case null -> answer.result(-Errno.ENOENT);
     }
   }
@@ -116,21 +121,63 @@ final class DescriptorCalls {
   private static SessionCall fcntl(Words words) {
     int command = (int) words.number("CMD", Integer.MAX_VALUE);
     words.unsigned("ARG");
-    if (command != F_GETFD && command != F_GETFL) {
+    if (command != F_GETFD
+        && command != F_GETFL
+        && command != F_ADD_SEALS
+        && command != F_GET_SEALS) {
       throw new LaterOpException("fcntl " + command);
     }
     return SessionCall.immediate(
-        (actor, handle, answer) ->
-            answer.result(
-                switch (named(actor, handle)) {
-                  case FileDescription open ->
-                      command == F_GETFD ? 0 : O_LARGEFILE | (open.writable() ? O_RDWR : 0);
-                  case UffdDescription open ->
-                      command == F_GETFD
-                          ? Math.min(1, open.flags & UffdCode.O_CLOEXEC)
-                          : open.flags & UffdCode.O_NONBLOCK;
-                  case null -> -Errno.EBADF;
-                }));
+        (actor, handle, answer) -> {
+          Description description = named(actor, handle);
+          answer.result(
+              switch (command) {
+                case F_GETFD -> descriptorFlags(description);
+                case F_GETFL -> statusFlags(description);
+                case F_GET_SEALS -> seals(description);
+                default -> addSeals(description);
+              });
+        });
+  }
+
+  private static long descriptorFlags(Description description) {
+    return switch (description) {
+      case FileDescription _ -> 0;
+      case UffdDescription open -> Math.min(1, open.flags & UffdCode.O_CLOEXEC);
+      case KvmDescription _ -> 1;
+      case null -> -Errno.EBADF;
+    };
+  }
+
+  private static long statusFlags(Description description) {
+    return switch (description) {
+      case FileDescription open -> O_LARGEFILE | (open.writable() ? O_RDWR : 0);
+      case UffdDescription open -> open.flags & UffdCode.O_NONBLOCK;
+      // Of /dev/kvm alone it is open(2) that made the file.
+      case KvmDescription open ->
+          open.service().name().startsWith("anon_inode") ? O_RDWR : O_LARGEFILE | O_RDWR;
+      case null -> -Errno.EBADF;
+    };
+  }
+
+  private static long addSeals(Description description) {
+    if (seals(description) >= 0) {
+      throw new UnsupportedOperationException("seals of files of shmem and hugetlbfs");
+    }
+    return seals(description);
+  }
+
+  /** Only shmem and hugetlbfs have seals; those of a file that is no memfd cannot be changed. */
+  private static long seals(Description description) {
+    if (description == null) {
+      return -Errno.EBADF;
+    }
+    FileType type = description instanceof FileDescription open ? open.type() : null;
+    return switch (type) {
+      case MEMFD, HUGETLB -> 0;
+      case TMPFS -> F_SEAL_SEAL;
+      case null, default -> -Errno.EINVAL;
+    };
   }
 
   private static SessionCall fchmod(Words words) {
@@ -159,7 +206,7 @@ final class DescriptorCalls {
                 switch (named(actor, handle)) {
                   case FileDescription open -> open.seek(offset, whence);
                   // noop_llseek
-                  case UffdDescription _ -> 0;
+                  case UffdDescription _, KvmDescription _ -> 0;
                   case null -> -Errno.EBADF;
                 }));
   }
@@ -175,7 +222,7 @@ final class DescriptorCalls {
                       open.type() == FileType.GMEM
                           ? -Errno.ESPIPE
                           : transfer(open, write, offset, bytes);
-                  case UffdDescription _ -> -Errno.ESPIPE;
+                  case UffdDescription _, KvmDescription _ -> -Errno.ESPIPE;
                   case null -> -Errno.EBADF;
                 }));
   }
@@ -193,6 +240,7 @@ final class DescriptorCalls {
                   }
                   case UffdDescription open ->
                       write ? -Errno.EBADF : UffdCalls.read(actor, open, bytes, null);
+                  case KvmDescription _ -> -Errno.EINVAL;
                   case null -> -Errno.EBADF;
                 }));
   }

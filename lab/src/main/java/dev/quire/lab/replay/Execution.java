@@ -18,7 +18,7 @@ abstract class Execution {
    * @param answer gets what is to be observed
    * @return whether it has ended
    */
-  final boolean advance(Answer answer) {
+  boolean advance(Answer answer) {
     actor.current();
     long resumed = wait == null ? Process.REPEAT : wait.resume();
     boolean ended = resumed != Process.BLOCKED && step(answer, resumed);
@@ -27,12 +27,23 @@ abstract class Execution {
   }
 
   /** Whether it has something to go on with after it had to wait. */
-  final boolean woken() {
+  boolean woken() {
     return wait.woken();
   }
 
+  /** Whether the last step did anything that others may wait for. */
+  boolean progressed() {
+    return true;
+  }
+
+  /** Somebody else did something, while this waits. */
+  void somethingHappened() {}
+
+  /** The script's next operation runs. */
+  void nextOperation() {}
+
   /** Who made the call is gone. */
-  final void cancel() {
+  void cancel() {
     wait.cancel();
   }
 

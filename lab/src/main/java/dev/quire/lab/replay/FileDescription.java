@@ -4,6 +4,8 @@ import dev.quire.kernel.filemap.ModelledFile;
 import dev.quire.kernel.filemap.PageCache;
 import dev.quire.kernel.mm.Errno;
 import dev.quire.kernel.mm.OpenFile;
+import dev.quire.kvm.fd.Descriptor;
+import dev.quire.kvm.vm.GuestMemfdFile;
 import dev.quire.lab.replay.Handles.Description;
 
 /** An open file of a session. */
@@ -20,15 +22,25 @@ final class FileDescription extends Description {
   private final FileType type;
   private final OpenFile file;
   private final OpenFile mapped;
+
+  /** Null for a file that the KVM service did not make. */
+  private final GuestMemfdFile service;
+
   private int mode;
   private long position;
 
   /** A file that was just made. */
   FileDescription(FileType type, OpenFile file) {
-    this(type, file, file);
+    this(type, file, file, null);
   }
 
-  private FileDescription(FileType type, OpenFile file, OpenFile mapped) {
+  /** A guest_memfd of a VM. */
+  FileDescription(GuestMemfdFile memory) {
+    this(FileType.GMEM, memory.file(), memory.file(), memory);
+  }
+
+  private FileDescription(FileType type, OpenFile file, OpenFile mapped, GuestMemfdFile service) {
+    this.service = service;
     this.type = type;
     this.file = file;
     this.mapped = mapped;
@@ -38,7 +50,7 @@ final class FileDescription extends Description {
   /** The file opened again. */
   FileDescription reopened(boolean writable) {
     file.get();
-    return new FileDescription(type, file, writable ? file : new ReadOnlyFile(file));
+    return new FileDescription(type, file, writable ? file : new ReadOnlyFile(file), null);
   }
 
   FileType type() {
@@ -111,8 +123,17 @@ final class FileDescription extends Description {
   }
 
   @Override
+  Descriptor service() {
+    return service == null ? super.service() : service;
+  }
+
+  @Override
   void release() {
-    file.put();
+    if (service == null) {
+      file.put();
+    } else {
+      service.put();
+    }
   }
 
   /** st_blocks: what the cache holds, in units of 512 bytes. */
@@ -131,7 +152,7 @@ final class FileDescription extends Description {
   }
 
   /** A byte of the file as a read(2) gives it. */
-  int load(PageBytes bytes, long offset) {
+  int load(SessionBytes bytes, long offset) {
     long frame = frame(offset / PAGE_BYTES);
     return frame < 0 ? 0 : bytes.load(frame, (int) (offset % PAGE_BYTES));
   }

@@ -45,6 +45,11 @@ public final class GoldenCase {
     return !members.containsKey("config");
   }
 
+  /** Whether it was recorded of what only its host has: another one may answer otherwise. */
+  boolean isOfItsHost() {
+    return truth("backend_specific", false);
+  }
+
   /**
    * What is to be run and compared, of a case that is no session.
    *
@@ -53,8 +58,8 @@ public final class GoldenCase {
   Script script() {
     List<ScriptOp> ops = ops();
     List<Map<String, Object>> observed = observed(ops.stream().map(ScriptOp::text).toList());
-    boolean stable = truth("stable");
-    boolean reliable = truth("global_counters_reliable");
+    boolean stable = truth("stable", true);
+    boolean reliable = truth("global_counters_reliable", true);
     Script script = new Script(config(), ops, observed, stable, reliable);
     for (int i = 0; i < ops.size(); i++) {
       for (String field : ObservedFields.required(ops.get(i))) {
@@ -170,8 +175,8 @@ public final class GoldenCase {
     }
   }
 
-  private boolean truth(String field) {
-    Object value = members.getOrDefault(field, true);
+  private boolean truth(String field, boolean without) {
+    Object value = members.getOrDefault(field, without);
     if (!(value instanceof Boolean truth)) {
       throw bad("'" + field + "' is neither true nor false");
     }

@@ -9,7 +9,7 @@ import java.util.Map;
  * The bytes of a session's machine. A frame's bytes are kept without the zeros at their end, and
  * are never changed in place, so that frames with the same content share them. One thread.
  */
-final class PageBytes implements FrameStorage {
+final class PageBytes implements SessionBytes, FrameStorage {
   /** What one script may store: far more than a script can say without repeating itself. */
   private static final long MOST_BYTES = 1L << 28;
 
@@ -19,8 +19,8 @@ final class PageBytes implements FrameStorage {
   private SessionProcess user;
   private long stored;
 
-  /** Whose addresses {@link #copyFromUser} means from now on. */
-  void setUser(SessionProcess process) {
+  @Override
+  public void setUser(SessionProcess process) {
     user = process;
   }
 
@@ -72,8 +72,8 @@ final class PageBytes implements FrameStorage {
     return frames.getOrDefault(pfn, ZEROS);
   }
 
-  /** Has a frame hold bytes, which nobody changes any more, and zeros behind them. */
-  void set(long pfn, byte[] bytes) {
+  @Override
+  public void set(long pfn, byte[] bytes) {
     if (bytes.length == 0) {
       frames.remove(pfn);
     } else {
@@ -81,12 +81,14 @@ final class PageBytes implements FrameStorage {
     }
   }
 
-  int load(long pfn, int offset) {
+  @Override
+  public int load(long pfn, int offset) {
     byte[] bytes = get(pfn);
     return offset < bytes.length ? bytes[offset] & 0xff : 0;
   }
 
-  void store(long pfn, int offset, int value) {
+  @Override
+  public void store(long pfn, int offset, int value) {
     byte[] before = get(pfn);
     if (offset >= before.length && (value & 0xff) == 0) {
       return;
@@ -96,8 +98,8 @@ final class PageBytes implements FrameStorage {
     replace(pfn, after);
   }
 
-  /** Stores {@code length} bytes of a page's. */
-  void store(long pfn, int offset, byte[] page, int from, int length) {
+  @Override
+  public void store(long pfn, int offset, byte[] page, int from, int length) {
     if (offset == 0 && from == 0 && length == PageRange.PAGE_BYTES) {
       set(pfn, page);
       return;

@@ -45,6 +45,7 @@ public final class ReplayTotals {
                 .formatted(of(CaseResult.Outcome.PASSED), of(CaseResult.Outcome.FAILED)));
     append(text, of(CaseResult.Outcome.UNSUPPORTED), "not supported");
     append(text, of(CaseResult.Outcome.SKIPPED), "skipped");
+    append(text, of(CaseResult.Outcome.BACKEND), "of their host alone");
     append(text, bad, "unusable");
     return text.toString();
   }

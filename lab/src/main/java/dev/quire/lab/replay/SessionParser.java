@@ -2,7 +2,6 @@ package dev.quire.lab.replay;
 
 import java.util.HashMap;
 import java.util.Map;
-import java.util.Set;
 import java.util.function.Function;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -19,13 +18,17 @@ final class SessionParser {
 
   private static final Map<String, Function<Words, SessionCall>> CALLS = new HashMap<>();
 
-  /** Operations of scripts for KVM. */
-  private static final Set<String> LATER =
-      Set.of(
-          "kvm check_ext check_ext_range vm ioctl vm_arg cpu_arg enable_cap gmem memslot memslot2"
-              .split(" "));
+  /** Those of them that only sessions with KVM have. */
+  private static final Map<String, Function<Words, SessionCall>> KVM_CALLS = new HashMap<>();
 
   static {
+    KvmSystemCalls.addTo(KVM_CALLS);
+    KvmMemoryCalls.addTo(KVM_CALLS);
+    KvmInterruptCalls.addTo(KVM_CALLS);
+    KvmRegisterCalls.addTo(KVM_CALLS);
+    KvmStateCalls.addTo(KVM_CALLS);
+    KvmRunCalls.addTo(KVM_CALLS);
+    CALLS.putAll(KVM_CALLS);
     ByteCalls.addTo(CALLS);
     DescriptorCalls.addTo(CALLS);
     PageMapCalls.addTo(CALLS);
@@ -80,9 +83,6 @@ final class SessionParser {
   }
 
   private static SessionCall call(String name, String lane, Words words) {
-    if (LATER.contains(name)) {
-      throw new LaterOpException(name);
-    }
     Function<Words, SessionCall> parser = CALLS.get(name);
     if (parser != null) {
       SessionCall call = parser.apply(words);
@@ -98,6 +98,11 @@ final class SessionParser {
       throw new BadOpException("the child can neither fork nor be told to end itself");
     }
     return CommonCalls.of(call);
+  }
+
+  /** Whether an operation is one of KVM. */
+  static boolean isKvm(String name) {
+    return KVM_CALLS.containsKey(name);
   }
 
   /** A word that names a descriptor. */

@@ -2,14 +2,19 @@ package dev.quire.lab.replay;
 
 import dev.quire.kernel.mm.Process;
 import dev.quire.kernel.mm.UserSignal;
+import dev.quire.kvm.fd.Descriptor;
+import dev.quire.kvm.host.ModelledHost;
 
 /** A process of a session: its memory with the bytes in it, and its descriptors by name. */
 final class SessionProcess {
   private final Process process;
-  private final PageBytes bytes;
+  private final SessionBytes bytes;
   private final Handles handles;
   private final Family family;
   private final int thread;
+
+  /** Null in a session without KVM. */
+  private final ModelledHost host;
 
   /** The processes of a session. */
   interface Family {
@@ -21,24 +26,35 @@ final class SessionProcess {
     boolean fork(SessionProcess parent);
 
     void endChild();
+
+    /** Opens /dev/kvm. */
+    Descriptor openKvm();
   }
 
   /**
    * @param thread of the process that this is, as userfaultfd names it
+   * @param host what its VMs stand on; null in a session without KVM
    */
-  SessionProcess(Process process, PageBytes bytes, Handles handles, Family family, int thread) {
+  SessionProcess(
+      Process process,
+      SessionBytes bytes,
+      Handles handles,
+      Family family,
+      int thread,
+      ModelledHost host) {
     this.process = process;
     this.bytes = bytes;
     this.handles = handles;
     this.family = family;
     this.thread = thread;
+    this.host = host;
   }
 
   Process process() {
     return process;
   }
 
-  PageBytes bytes() {
+  SessionBytes bytes() {
     return bytes;
   }
 
@@ -48,7 +64,11 @@ final class SessionProcess {
 
   /** The same process as another of its threads. */
   SessionProcess thread(int id) {
-    return new SessionProcess(process, bytes, handles, family, id);
+    return new SessionProcess(process, bytes, handles, family, id, host);
+  }
+
+  ModelledHost host() {
+    return host;
   }
 
   Family family() {

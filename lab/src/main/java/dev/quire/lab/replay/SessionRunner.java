@@ -2,7 +2,18 @@ package dev.quire.lab.replay;
 
 import dev.quire.kernel.filemap.ModelledFiles;
 import dev.quire.kernel.mm.Kernel;
+import dev.quire.kernel.mm.KernelConfig;
+import dev.quire.kernel.mm.KernelProfile;
 import dev.quire.kernel.mm.Process;
+import dev.quire.kvm.KvmService;
+import dev.quire.kvm.fd.Caller;
+import dev.quire.kvm.fd.Descriptor;
+import dev.quire.kvm.host.HostMachine;
+import dev.quire.kvm.host.ModelledHost;
+import dev.quire.kvm.vm.VmHost;
+import dev.quire.kvm.vm.VmHosts;
+import dev.quire.kvm.x86.X86Architecture;
+import dev.quire.mmu.KernelPteFormat;
 import dev.quire.mmu.x86.Ia32ePte;
 import dev.quire.mmu.x86.LinuxX86Pte;
 import java.util.ArrayList;
@@ -16,7 +27,7 @@ import java.util.Map;
  * and perhaps a child, each of which may have a call that waits while the others go on. One thread
  * of Java.
  */
-final class SessionRunner implements SessionProcess.Family {
+final class SessionRunner implements SessionProcess.Family, AutoCloseable {
   private static final String STATE = "state";
   private static final int PARENT_THREAD = 1;
 
@@ -30,7 +41,12 @@ final class SessionRunner implements SessionProcess.Family {
   private static final int MOST_WAKES = 100_000;
 
   private final Kernel kernel;
-  private final PageBytes bytes = new PageBytes();
+  private final SessionBytes bytes;
+
+  /** Null in a session without KVM. */
+  private final HostMachine machine;
+
+  private final KvmService kvm;
   private final SessionProcess parent;
   private SessionProcess child;
   private final List<SessionProcess> children = new ArrayList<>();
@@ -46,13 +62,51 @@ final class SessionRunner implements SessionProcess.Family {
     boolean ended;
   }
 
-  SessionRunner() {
-    kernel = new Kernel(ReplayMachine.session(), new LinuxX86Pte(Ia32ePte.FOUR_LEVEL));
-    kernel.setStorage(bytes);
-    kernel.setFileSystems(ModelledFiles.of(kernel));
+  /**
+   * @param profile of the kernel
+   * @param withKvm whether the session has operations of KVM
+   */
+  SessionRunner(KernelProfile profile, boolean withKvm) {
+    KernelConfig config = ReplayMachine.session().withProfile(profile);
+    KernelPteFormat format = new LinuxX86Pte(Ia32ePte.FOUR_LEVEL);
+    if (withKvm) {
+      machine = new HostMachine(config, format);
+      kernel = machine.kernel();
+      bytes = new ArenaBytes(machine);
+      kvm = new KvmService(profile, new X86Architecture(), new Hosts());
+    } else {
+      machine = null;
+      kernel = new Kernel(config, format);
+      PageBytes pages = new PageBytes();
+      kernel.setStorage(pages);
+      kernel.setFileSystems(ModelledFiles.of(kernel));
+      bytes = pages;
+      kvm = null;
+    }
     kernel.hugetlb().defaultSize().pool().allowSurplus(SURPLUS_HUGE_PAGES);
-    parent = new SessionProcess(kernel.spawn(), bytes, new Handles(), this, PARENT_THREAD);
+    parent = process(kernel.spawn(), new Handles());
     SourceBuffer.map(parent.process(), bytes);
+  }
+
+  private SessionProcess process(Process process, Handles handles) {
+    ModelledHost host = machine == null ? null : machine.host(process);
+    return new SessionProcess(process, bytes, handles, this, PARENT_THREAD, host);
+  }
+
+  /** VMs stand on the process that makes them. */
+  private static final class Hosts implements VmHosts {
+    @Override
+    public VmHost open(Caller caller) {
+      return ((KvmCaller) caller).actor().host();
+    }
+
+    @Override
+    public void close(VmHost host) {}
+  }
+
+  @Override
+  public Descriptor openKvm() {
+    return kvm.open();
   }
 
   /** Runs one operation; returns what there is to be observed, by the names of golden files. */
@@ -110,6 +164,7 @@ final class SessionRunner implements SessionProcess.Family {
   /** Has everybody go on who was woken, until nobody is. */
   private void goOn() {
     int wakes = 0;
+    waiting.forEach(lane -> lane.execution.nextOperation());
     for (Lane next = firstWoken(); next != null; next = firstWoken()) {
       wakes++;
       if (wakes > MOST_WAKES) {
@@ -117,6 +172,9 @@ final class SessionRunner implements SessionProcess.Family {
       }
       waiting.remove(next);
       next.ended = next.execution.advance(next.answer);
+      if (next.execution.progressed()) {
+        waiting.forEach(lane -> lane.execution.somethingHappened());
+      }
       if (!next.ended) {
         waiting.add(next);
       }
@@ -138,7 +196,7 @@ final class SessionRunner implements SessionProcess.Family {
     if (forked == null) {
       throw new IllegalStateException("the modelled machine has no memory for a child");
     }
-    child = new SessionProcess(forked, bytes, actor.handles().inherited(), this, PARENT_THREAD);
+    child = process(forked, actor.handles().inherited());
     children.add(child);
     return actor.process().blockedOn() != null;
   }
@@ -160,6 +218,14 @@ final class SessionRunner implements SessionProcess.Family {
   private static void end(SessionProcess process) {
     process.handles().closeAll();
     process.process().exit();
+  }
+
+  /** The machine goes; nothing may be called afterwards. */
+  @Override
+  public void close() {
+    if (machine != null) {
+      machine.close();
+    }
   }
 
   /** Ends the processes: who still waits is killed. */

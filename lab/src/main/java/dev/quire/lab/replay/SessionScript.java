@@ -12,6 +12,11 @@ import java.util.Map;
  * @param unsupported the operation that this version does not run, or null
  */
 record SessionScript(List<SessionOp> ops, List<Map<String, Object>> observed, String unsupported) {
+  /** Whether it needs a machine on which VMs can run. */
+  boolean usesKvm() {
+    return ops.stream().anyMatch(op -> SessionParser.isKvm(op.name()));
+  }
+
   /**
    * Reads a case that is a session.
    *

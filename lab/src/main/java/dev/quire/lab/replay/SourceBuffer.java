@@ -30,7 +30,7 @@ final class SourceBuffer {
   }
 
   /** Maps it into a process. */
-  static void map(Process process, PageBytes bytes) {
+  static void map(Process process, SessionBytes bytes) {
     long mapped =
         process.mmap(
             PageRange.SOURCE,

@@ -2,6 +2,7 @@ package dev.quire.lab.replay;
 
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * The words of one operation, taken from left to right, each as what it must be. Numbers are
@@ -40,6 +41,11 @@ final class Words {
 
   boolean hasNext() {
     return next < words.size();
+  }
+
+  /** Whether the next word is one of these. */
+  boolean nextIs(Set<String> names) {
+    return hasNext() && names.contains(words.get(next));
   }
 
   String word(String what) {

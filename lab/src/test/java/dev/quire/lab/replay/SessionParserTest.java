@@ -81,7 +81,7 @@ class SessionParserTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"vm 0", "memslot 0 0 0 0x1000 0", "fcntl 1033 1"})
+  @ValueSource(strings = {"fcntl 1030 0", "fcntl 5 1"})
   void operationsThatThisVersionDoesNotRun(String text) {
     assertThatThrownBy(() -> SessionParser.parse(text)).isInstanceOf(LaterOpException.class);
   }

@@ -190,7 +190,7 @@ class SessionReplayTest {
     assertThatThrownBy(this::replayed)
         .isInstanceOf(BadGoldenException.class)
         .hasMessage("f.json:2: case case: op 0 'get': an address is missing");
-    ops.set(0, "vm 0");
+    ops.set(0, "fcntl 1030 0");
     assertThat(replayed().outcome()).isEqualTo(Outcome.UNSUPPORTED);
   }
 }
