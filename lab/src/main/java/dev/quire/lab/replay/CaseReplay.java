@@ -82,7 +82,7 @@ public final class CaseReplay {
   }
 
   private static List<Difference> replay(SessionScript script, KernelProfile profile) {
-    try (SessionRunner runner = new SessionRunner(profile, script.usesKvm())) {
+    try (SessionRunner runner = new SessionRunner(profile, script)) {
       return replay(script, runner);
     }
   }

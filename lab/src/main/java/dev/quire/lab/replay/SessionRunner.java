@@ -64,12 +64,12 @@ final class SessionRunner implements SessionProcess.Family, AutoCloseable {
 
   /**
    * @param profile of the kernel
-   * @param withKvm whether the session has operations of KVM
+   * @param script of which only what it needs is asked
    */
-  SessionRunner(KernelProfile profile, boolean withKvm) {
+  SessionRunner(KernelProfile profile, SessionScript script) {
     KernelConfig config = ReplayMachine.session().withProfile(profile);
     KernelPteFormat format = new LinuxX86Pte(Ia32ePte.FOUR_LEVEL);
-    if (withKvm) {
+    if (script.usesKvm()) {
       machine = new HostMachine(config, format);
       kernel = machine.kernel();
       bytes = new ArenaBytes(machine);
@@ -85,7 +85,9 @@ final class SessionRunner implements SessionProcess.Family, AutoCloseable {
     }
     kernel.hugetlb().defaultSize().pool().allowSurplus(SURPLUS_HUGE_PAGES);
     parent = process(kernel.spawn(), new Handles());
-    SourceBuffer.map(parent.process(), bytes);
+    if (script.usesSource()) {
+      SourceBuffer.map(parent.process(), bytes);
+    }
   }
 
   private SessionProcess process(Process process, Handles handles) {

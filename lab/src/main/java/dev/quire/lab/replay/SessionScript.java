@@ -3,6 +3,8 @@ package dev.quire.lab.replay;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.regex.Pattern;
 
 /**
  * A checked session.
@@ -12,6 +14,18 @@ import java.util.Map;
  * @param unsupported the operation that this version does not run, or null
  */
 record SessionScript(List<SessionOp> ops, List<Map<String, Object>> observed, String unsupported) {
+  /** What reads the source buffer without naming it. */
+  private static final Set<String> FROM_SOURCE =
+      Set.of("copy", "fwrite", "fwritebig", "pwrite", "rawwrite");
+
+  private static final Pattern SOURCE = Pattern.compile(".* s(\\+.*)?( .*)?");
+
+  /** Whether anything in it reads or writes the source buffer. */
+  boolean usesSource() {
+    return ops.stream()
+        .anyMatch(op -> FROM_SOURCE.contains(op.name()) || SOURCE.matcher(op.text()).matches());
+  }
+
   /** Whether it needs a machine on which VMs can run. */
   boolean usesKvm() {
     return ops.stream().anyMatch(op -> SessionParser.isKvm(op.name()));
