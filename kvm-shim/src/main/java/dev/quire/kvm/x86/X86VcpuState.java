@@ -2,6 +2,7 @@ package dev.quire.kvm.x86;
 
 import dev.quire.emulator.exec.X86Core;
 import dev.quire.emulator.vcpu.x86.EngineMsrs;
+import dev.quire.emulator.vcpu.x86.X86ResetState;
 import dev.quire.kvm.abi.KvmRegs;
 import dev.quire.kvm.abi.KvmSregs;
 import dev.quire.kvm.abi.LittleEndian;
@@ -53,7 +54,7 @@ public final class X86VcpuState {
   private boolean hasRun;
 
   /**
-   * State after KVM_CREATE_VCPU. The core is as after INIT but for what differs at RESET.
+   * State after KVM_CREATE_VCPU: RESET.
    *
    * @param cpuid that the core asks (made before it)
    * @param apic null without in-kernel local APICs
@@ -71,7 +72,7 @@ public final class X86VcpuState {
     boolean boots = id == vm.bootCpu();
     apicBase = APIC_DEFAULT_BASE | APIC_ENABLE | (boots ? APIC_BSP : 0);
     mpState = apic == null || boots ? RUNNABLE : UNINITIALIZED;
-    core.setGpr(X86Core.RDX, RESET_SIGNATURE);
+    new X86ResetState(core, mmu, RESET_SIGNATURE).init();
     core.setDebugRegister(6, DR6_RESET);
     core.setDebugRegister(7, DR7_RESET);
     cpuid.attach(new ShownRegisters());
