@@ -8,6 +8,7 @@ import dev.quire.emulator.vcpu.x86.CoreCpuid;
 import dev.quire.emulator.vcpu.x86.InterruptController;
 import dev.quire.emulator.vcpu.x86.X86Cpu;
 import dev.quire.emulator.vcpu.x86.X86Processor;
+import dev.quire.emulator.vcpu.x86.X86ResetState;
 import dev.quire.kvm.abi.KvmRun;
 import dev.quire.kvm.fd.Caller;
 import dev.quire.kvm.fd.SharedPages;
@@ -53,6 +54,7 @@ public final class X86Vcpu implements ArchVcpu {
     X86Core core = engine.core();
     VcpuInterrupts interrupts = vm.interruptsOf(id);
     core.attach(interrupts);
+    new X86ResetState(core, processor.mmu(), 0).init();
     state = new X86VcpuState(vm.state(), id, cpuid, core, processor.mmu(), interrupts.apic());
     answers[0].attach(state.msrs()::tsc);
     faults = new KvmFaults(context);

@@ -169,7 +169,7 @@ class ModesTest {
   @Test
   void protectedToLongToCompatibilityAndBack() {
     tables();
-    guest.protectedMode(0, 0).identityTables(3);
+    guest.supportedCpuid().protectedMode(0, 0).identityTables(3);
     guest.core.setGdtr(0x7000, 0x7f);
     guest.store(
         0x1000,

@@ -1,7 +1,6 @@
 package dev.quire.kvm.x86;
 
 import dev.quire.emulator.exec.X86Core;
-import dev.quire.emulator.vcpu.x86.X86ResetState;
 import dev.quire.kernel.kvm.MemSlots;
 import dev.quire.kernel.kvm.Stage2Mmu;
 import dev.quire.kernel.mm.HostArchitecture;
@@ -10,8 +9,12 @@ import dev.quire.kernel.mm.KernelConfig;
 import dev.quire.kernel.mm.Mman;
 import dev.quire.kernel.mm.Process;
 import dev.quire.kernel.mm.UserSignal;
+import dev.quire.kvm.abi.Ioctls;
 import dev.quire.kvm.abi.KvmRun;
+import dev.quire.kvm.fd.Caller;
+import dev.quire.kvm.fd.Descriptors;
 import dev.quire.kvm.fd.SharedPages;
+import dev.quire.kvm.fd.UserMemory;
 import dev.quire.kvm.host.HostMachine;
 import dev.quire.kvm.host.ModelledHost;
 import dev.quire.kvm.vm.ArchVcpu;
@@ -71,7 +74,52 @@ final class TestGuest implements VmContext, AutoCloseable {
     vcpu = (X86Vcpu) vm.createVcpu(0, pages);
     core = vcpu.state().core();
     run = pages.segment();
-    new X86ResetState(core, vcpu.state().mmu(), 0).init();
+  }
+
+  /** CPUID shows all that is supported. */
+  TestGuest supportedCpuid() {
+    byte[] cpuid = new byte[PAGE_BYTES];
+    cpuid[0] = 80;
+    Caller caller = callerWith(cpuid);
+    if (X86System.ioctl(caller, Ioctls.GET_SUPPORTED_CPUID, 0) != 0
+        || vcpu.ioctl(caller, Ioctls.SET_CPUID2, 0) != 0) {
+      throw new IllegalStateException("CPUID is refused");
+    }
+    return this;
+  }
+
+  /** A process that has these bytes at address 0. */
+  private static Caller callerWith(byte[] memory) {
+    UserMemory bytes =
+        new UserMemory() {
+          @Override
+          public boolean read(long address, byte[] target, int offset, int count) {
+            System.arraycopy(memory, (int) address, target, offset, count);
+            return true;
+          }
+
+          @Override
+          public boolean write(long address, byte[] source, int offset, int count) {
+            System.arraycopy(source, offset, memory, (int) address, count);
+            return true;
+          }
+        };
+    return new Caller() {
+      @Override
+      public UserMemory memory() {
+        return bytes;
+      }
+
+      @Override
+      public Descriptors descriptors() {
+        throw new UnsupportedOperationException();
+      }
+
+      @Override
+      public Object addressSpace() {
+        return this;
+      }
+    };
   }
 
   // Memory, as the client reaches it.
