@@ -19,7 +19,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
 final class ErrorLines implements IParameterExceptionHandler, IExecutionExceptionHandler {
   /** Parts of the command line's contract that this version does not have. */
   private static final List<String> NOT_YET =
-      List.of("--tlb", "--measure", "--report", "--trace", "--gdb", "kvm", "serve", "exec");
+      List.of("--tlb", "--measure", "--report", "--trace", "--gdb", "kvm", "serve");
 
   private final Invocation invocation;
 

@@ -35,6 +35,7 @@ public final class Quire {
     COMMANDS.put("sweep", SweepCommand::withMerge);
     COMMANDS.put("snapshot", SnapshotCommand::new);
     COMMANDS.put("restore", RestoreCommand::new);
+    COMMANDS.put("exec", ExecCommand::line);
     COMMANDS.put("bench", BenchCommand::line);
     COMMANDS.put("warm-up", WarmUpCommand::new);
   }
