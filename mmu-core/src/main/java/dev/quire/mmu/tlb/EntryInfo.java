@@ -35,7 +35,15 @@ final class EntryInfo {
   private static final int ORDER_MASK = 0x3f;
   private static final int EIGHT_PAGES_MASK = 7;
 
+  /** All but the span. */
+  static final int ORDERS_AND_PAGES = (1 << SPAN_SHIFT) - 1;
+
   private EntryInfo() {}
+
+  /** What stands below the span of an entry that covers a page, falls with it and is no more. */
+  static int ofWholePage(int order) {
+    return order * (1 << EXTENT_SHIFT | 1 << WHOLE_SHIFT) + ALL_PAGES;
+  }
 
   static long of(int pages, int stage1Extent, int wholeOrder, long span) {
     return pages

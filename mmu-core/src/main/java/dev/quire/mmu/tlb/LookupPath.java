@@ -11,18 +11,20 @@ import java.util.List;
  */
 final class LookupPath {
   private static final int MAX_ORDER = TranslationCache.ORDER_MASK;
-  private static final int NONE = -1;
 
-  private final TranslationCache[] probeCaches;
-  private final int[] probeTags;
+  private final Place[] probes;
   private long active;
 
   /** If one size of one array alone is present, as is most often so: that. */
-  private TranslationCache soleCache;
+  private Place sole;
 
-  private int soleTag;
-  private TranslationCache found;
-  private int foundTag;
+  /** Where the usual miss in {@link #sole} finds its entry; null if misses are not usual now. */
+  private Place source;
+
+  private int slot;
+
+  /** Whose misses come here; null at L1. */
+  private LookupPath front;
 
   /** What is looked up here, but for the repeats of {@link TlbCounters}, and not found. */
   long lookups;
@@ -59,32 +61,34 @@ final class LookupPath {
       CoalescingPolicy coalescing,
       LookupPath behind) {
     this.behind = behind;
+    if (behind != null) {
+      behind.front = this;
+    }
     int groupOrder = coalescing.groupOrder();
-    List<Place> probes = new ArrayList<>();
+    List<Place> sizes = new ArrayList<>();
     for (int i = 0; i < arrays.size(); i++) {
       TlbArray array = arrays.get(i);
       TranslationCache cache = caches.get(i);
       for (int tag : tags(array, coalescing)) {
         Place place = new Place(cache, tag);
-        probes.add(place);
+        sizes.add(place);
         offer(place);
       }
       if (coalescing.hardware() == CoalescingPolicy.Hardware.COLT_FA && array.fullyAssociative()) {
         // Another use may have filled any of them.
         Place place = new Place(cache, TranslationCache.PART | groupOrder);
-        probes.add(place);
+        sizes.add(place);
         runPlace = runPlace == null ? place : runPlace;
       }
     }
-    if (probes.size() > Long.SIZE) {
+    if (sizes.size() > Long.SIZE) {
       throw new IllegalArgumentException(
           arrays.get(0).name() + " and the arrays beside it hold more than 64 sizes in all");
     }
-    probes.sort(Comparator.comparingInt(probe -> probe.tag() & TranslationCache.ORDER_MASK));
-    probeCaches = probes.stream().map(Place::cache).toArray(TranslationCache[]::new);
-    probeTags = probes.stream().mapToInt(Place::tag).toArray();
+    sizes.sort(Comparator.comparingInt(size -> size.tag() & TranslationCache.ORDER_MASK));
+    probes = sizes.toArray(Place[]::new);
     for (TranslationCache cache : caches) {
-      cache.addWatcher(this);
+      cache.census().addWatcher(this);
     }
   }
 
@@ -126,33 +130,49 @@ final class LookupPath {
     return behind;
   }
 
-  /** The slot of the translation of a page in {@link #found}, now the one used last; or -1. */
-  int use(long vpn, long owner, long globalOwner) {
-    TranslationCache sole = soleCache;
-    if (sole != null) {
-      return sole.use(soleTag, vpn, owner, globalOwner);
+  /** Where the translation of a page is, now the one used last; or null. */
+  Place use(long vpn, long owner, long globalOwner) {
+    Place place = sole;
+    if (place == null) {
+      return useSeveral(vpn, owner, globalOwner);
     }
+    slot = place.cache.use(place.tag, vpn, owner, globalOwner);
+    return slot >= 0 ? place : null;
+  }
+
+  private Place useSeveral(long vpn, long owner, long globalOwner) {
     for (long rest = active; rest != 0; rest &= rest - 1) {
-      int probe = Long.numberOfTrailingZeros(rest);
-      TranslationCache cache = probeCaches[probe];
-      int slot = cache.use(probeTags[probe], vpn, owner, globalOwner);
+      Place place = probes[Long.numberOfTrailingZeros(rest)];
+      slot = place.cache.use(place.tag, vpn, owner, globalOwner);
       if (slot >= 0) {
-        found = cache;
-        foundTag = probeTags[probe];
-        return slot;
+        return place;
       }
     }
-    return NONE;
+    return null;
   }
 
-  /** Where the slot that {@link #use} gave last is, until the next entry is written. */
-  TranslationCache found() {
-    return soleCache != null ? soleCache : found;
+  /**
+   * The usual access here or in the level behind: where it left the entry; null if it is another.
+   */
+  TranslationCache useOrRefill(long vpn, long owner) {
+    Place from = source;
+    if (from == null) {
+      return null;
+    }
+    Place to = sole;
+    TranslationCache cache = to.cache;
+    int done = cache.useOrRefill(to.tag, from.cache, from.tag, vpn, owner);
+    if (done == TranslationCache.OTHER) {
+      return null;
+    }
+    lookups++;
+    misses += done - TranslationCache.HIT;
+    return cache;
   }
 
-  /** The tag of its entry. */
-  int foundTag() {
-    return soleCache != null ? soleTag : foundTag;
+  /** The slot in the place that {@link #use} gave last, until the next entry is written. */
+  int slot() {
+    return slot;
   }
 
   /**
@@ -171,16 +191,30 @@ final class LookupPath {
 
   /** An order appeared in a cache or vanished from it. */
   void presence(TranslationCache cache, int tag, boolean present) {
-    for (int probe = 0; probe < probeTags.length; probe++) {
-      if (probeTags[probe] == tag && probeCaches[probe] == cache) {
+    for (int probe = 0; probe < probes.length; probe++) {
+      if (probes[probe].tag == tag && probes[probe].cache == cache) {
         active = present ? active | 1L << probe : active & ~(1L << probe);
       }
     }
-    soleCache = null;
-    if (Long.bitCount(active) == 1) {
-      int probe = Long.numberOfTrailingZeros(active);
-      soleCache = probeCaches[probe];
-      soleTag = probeTags[probe];
+    boolean one = Long.bitCount(active) == 1;
+    sole = one ? probes[Long.numberOfTrailingZeros(active)] : null;
+    if (front == null) {
+      findSource();
+    } else {
+      front.findSource();
     }
+  }
+
+  private void findSource() {
+    Place from = behind == null ? null : behind.sole;
+    boolean usual =
+        from != null
+            && sole != null
+            && sole.tag <= TranslationCache.ORDER_MASK
+            && places[sole.tag] == sole
+            && sole.cache.isPlain()
+            && from.tag <= TranslationCache.ORDER_MASK
+            && from.cache.isGuessed();
+    source = usual ? from : null;
   }
 }

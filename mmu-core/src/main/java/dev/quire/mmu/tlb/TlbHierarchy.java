@@ -191,9 +191,19 @@ public final class TlbHierarchy {
 
   private void lookUp(long vpn, int type, int page) {
     LookupPath path = l1Paths[type];
+    TranslationCache usual = path.useOrRefill(vpn, owner);
+    if (usual != null) {
+      remember(vpn, type, usual);
+    } else {
+      lookUp(path, vpn, type, page);
+    }
+  }
+
+  private void lookUp(LookupPath path, long vpn, int type, int page) {
     path.lookups++;
-    if (path.use(vpn, owner, globalOwner) >= 0) {
-      TranslationCache cache = path.found();
+    LookupPath.Place found = path.use(vpn, owner, globalOwner);
+    if (found != null) {
+      TranslationCache cache = found.cache();
       cache.hits++;
       remember(vpn, type, cache);
       return;
@@ -206,15 +216,16 @@ public final class TlbHierarchy {
 
   private boolean fillFromL2(LookupPath first, long vpn, int type) {
     LookupPath path = first.behind();
-    int slot = path.use(vpn, owner, globalOwner);
-    if (slot < 0) {
+    LookupPath.Place found = path.use(vpn, owner, globalOwner);
+    if (found == null) {
       path.misses++;
       return false;
     }
-    TranslationCache cache = path.found();
+    TranslationCache cache = found.cache();
     cache.hits++;
+    int slot = path.slot();
     long info = cache.info(slot);
-    boolean part = (path.foundTag() & TranslationCache.KIND_MASK) == TranslationCache.PART;
+    boolean part = (found.tag() & TranslationCache.KIND_MASK) == TranslationCache.PART;
     fillL1(first, vpn, type, part ? EntryInfo.pages(info) : 0, cache.owner(slot), info);
     return true;
   }

@@ -99,7 +99,7 @@ final class TlbInvalidator {
   private void scan() {
     boolean onePage = (firstVa ^ lastVa) >>> Order.BASE_PAGE_SHIFT == 0;
     for (TranslationCache cache : caches) {
-      if (cache.isEmpty()) {
+      if (cache.census().size() == 0) {
         continue;
       }
       if (onePage && !cache.hasIrregular()) {
@@ -107,7 +107,7 @@ final class TlbInvalidator {
       } else {
         scanTranslations(cache);
       }
-      if (tables && cache.ordersInUse(TranslationCache.TABLE) != 0) {
+      if (tables && cache.census().ordersInUse(TranslationCache.TABLE) != 0) {
         if (firstTableVa == lastTableVa) {
           probe(cache, TranslationCache.TABLE);
         } else {
@@ -120,7 +120,7 @@ final class TlbInvalidator {
   /** Looks at the places where an entry for {@link #firstVa} can be. */
   private void probe(TranslationCache cache, int kind) {
     long vpn = firstVa >>> Order.BASE_PAGE_SHIFT;
-    for (long rest = cache.ordersInUse(kind); rest != 0; rest &= rest - 1) {
+    for (long rest = cache.census().ordersInUse(kind); rest != 0; rest &= rest - 1) {
       long key = TranslationCache.key(vpn, kind | Long.numberOfTrailingZeros(rest));
       int next;
       for (int slot = cache.first(key); slot >= 0; slot = next) {
@@ -190,7 +190,7 @@ final class TlbInvalidator {
     long last = range.gpa() + range.bytes() - 1;
     long end = Long.compareUnsigned(last, range.gpa()) < 0 ? LAST_ADDRESS : last;
     for (TranslationCache cache : caches) {
-      for (int slot = 0; slot < cache.entries() && !cache.isEmpty(); slot++) {
+      for (int slot = 0; slot < cache.entries() && cache.census().size() != 0; slot++) {
         if (cache.key(slot) != TranslationCache.FREE
             && (int) (cache.owner(slot) >>> 32) == vmid
             && EntryInfo.meetsSpan(cache.info(slot), range.gpa(), end)) {

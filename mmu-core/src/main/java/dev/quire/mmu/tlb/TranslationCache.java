@@ -1,7 +1,6 @@
 package dev.quire.mmu.tlb;
 
 import dev.quire.mmu.Order;
-import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -16,7 +15,8 @@ import java.util.List;
  *                                        \____ tag ____/
  * </pre>
  *
- * <p>A few ways are scanned; many are found through hash chains. Both are exact.
+ * <p>The ways of a set are scanned, many of them after a look at the one where the page was last;
+ * very many are found through {@link SlotChains}. All are exact.
  */
 final class TranslationCache {
   /** Kinds of entries, in place in the tag: a translation of all of its page. */
@@ -41,57 +41,63 @@ final class TranslationCache {
   /** In place of a key: bits of it that no key has are set. */
   static final long FREE = -1;
 
-  private static final int SLOT_LONGS = 3;
+  /** What {@link #useOrRefill} did. */
+  static final int OTHER = 0;
+
+  static final int HIT = 1;
+  static final int REFILLED = 2;
+
+  private static final int SLOT_LONGS = 4;
   private static final int KEY = 0;
   private static final int OWNER = 1;
   private static final int INFO = 2;
-  private static final long LOW_HALF = 0xffff_ffffL;
-  private static final int MOST_SCANNED = 4;
-  private static final int FREE_BUCKETS = 4096;
-  private static final int KINDS = 4;
+  private static final int USED = 3;
+  private static final int USUAL_L1_WAYS = 4;
+  private static final int MOST_SCANNED = 24;
+  private static final int GUESSES_PER_ENTRY = 4;
   private static final int NONE = -1;
 
   private final int entries;
   private final int ways;
   private final int setMask;
 
-  /** Key, owner and info of a slot side by side. */
+  /**
+   * Key, owner and info of a slot side by side, and under LRU when it was used last: the way in the
+   * low bits, so that the least of a set tells the way, and zero above it while it is free.
+   */
   private final long[] slots;
 
-  /** Of a chained slot: its bucket in the upper half, the slot behind it in the lower; or null. */
-  private final long[] links;
+  private final boolean lru;
 
-  /** Null under another policy than LRU. */
-  private final RecencyOrder recency;
-
-  /** Whether that is the policy for all entries alike. */
+  /** Whether any entry may take the place of the one not used for longest. */
   private final boolean plainLru;
 
-  /** Null under another policy. Bit n of a set: the half right of node n was used longer ago. */
-  private final long[] trees;
+  /** Of the way in the time of last use. */
+  private final int wayMask;
 
-  private long randomState;
+  private final long clockStep;
+  private long clock;
 
-  /** Hash chains through the slots, or null where the ways are scanned. */
-  private final int[] heads;
+  /** The order of last use of a set so large that the least is not searched; or null. */
+  private final SlotRing ring;
 
-  private final int bucketBits;
+  /** Null under another policy. */
+  private final TreeOrder trees;
 
-  /** By order; null where any entry may be in any way. */
-  private final int[] firstWay;
+  private final WayChoice choice;
 
-  private final int[] wayCount;
+  /** Null where the ways are scanned. */
+  private final SlotChains chains;
 
-  /** Entries by tag, and by kind the orders that have any. */
-  private final int[] live = new int[TAG_MASK + 1];
+  /** By low bits of the page, in which way it was when it was last met; or null. */
+  private final byte[] guessedWays;
 
-  private final long[] ordersInUse = new long[KINDS];
-  private int size;
+  private final int guessBits;
+
+  private final TagCensus census = new TagCensus(this);
 
   /** Whether there may be translations that fall with more than their page, or parts of groups. */
   private boolean irregular;
-
-  private LookupPath[] watchers = {};
 
   /** L1, if this is an inclusive L2; or null. */
   private TranslationCache[] inner;
@@ -116,37 +122,24 @@ final class TranslationCache {
     this.entries = entries;
     this.ways = ways;
     setMask = entries / ways - 1;
+    int sets = entries / ways;
+    lru = replacement == TlbReplacement.LRU;
     slots = new long[SLOT_LONGS * entries];
-    recency = replacement == TlbReplacement.LRU ? new RecencyOrder(setMask + 1, ways) : null;
-    trees = replacement == TlbReplacement.TREE_PLRU ? new long[setMask + 1] : null;
-    randomState = mixed(seed + structure) | 1;
-    boolean hashed = ways > MOST_SCANNED;
-    links = hashed ? new long[entries] : null;
-    heads = hashed ? new int[buckets(entries)] : null;
-    bucketBits = hashed ? Integer.numberOfTrailingZeros(heads.length) : 0;
-    boolean limited = !limits.isEmpty();
-    plainLru = recency != null && !limited;
-    firstWay = limited ? new int[ORDER_MASK + 1] : null;
-    wayCount = limited ? new int[ORDER_MASK + 1] : null;
-    if (limited) {
-      Arrays.fill(wayCount, ways);
-    }
-    for (TlbArray.WayLimit limit : limits) {
-      firstWay[limit.order()] = limit.firstWay();
-      wayCount[limit.order()] = limit.ways();
-    }
+    wayMask = Integer.highestOneBit(2 * ways - 1) - 1;
+    clockStep = wayMask + 1L;
+    ring = lru && sets == 1 && ways > MOST_SCANNED ? new SlotRing(ways) : null;
+    trees = replacement == TlbReplacement.TREE_PLRU ? new TreeOrder(sets, ways) : null;
+    choice = new WayChoice(ways, limits, seed + structure);
+    chains = ways > MOST_SCANNED ? new SlotChains(entries) : null;
+    boolean guesses = chains == null && ways > USUAL_L1_WAYS;
+    guessedWays = guesses ? new byte[guesses(entries)] : null;
+    guessBits = guesses ? Integer.numberOfTrailingZeros(guessedWays.length) : 0;
+    plainLru = lru && limits.isEmpty();
     clear();
   }
 
-  /** Small arrays, which miss more often than not, get more of them: an empty one ends a search. */
-  private static int buckets(int entries) {
-    return Integer.highestOneBit(Math.min(32 * entries, Math.max(4 * entries, FREE_BUCKETS)) - 1);
-  }
-
-  /** Tells a lookup path when an order it can probe appears or vanishes. */
-  void addWatcher(LookupPath path) {
-    watchers = Arrays.copyOf(watchers, watchers.length + 1);
-    watchers[watchers.length - 1] = path;
+  private static int guesses(int entries) {
+    return Integer.highestOneBit(2 * GUESSES_PER_ENTRY * entries - 1);
   }
 
   /** Translations that leave this cache leave those too. */
@@ -168,14 +161,14 @@ final class TranslationCache {
     long page = vpn >>> tag;
     long key = page << TAG_BITS | tag;
     int set = (int) page & setMask;
-    int slot = heads == null ? scan(set * ways, key) : chained(page, key);
+    int slot = find(slots, page, key, set * ways);
     if (slot == NONE) {
       return NONE;
     }
     long found = slots[SLOT_LONGS * slot + OWNER];
     boolean owned = found == owner || found == globalOwner;
     if (!owned || !EntryInfo.covers(slots[SLOT_LONGS * slot + INFO], vpn)) {
-      slot = findAfter(slot, key, vpn, owner, globalOwner);
+      slot = findOwned(key, vpn, owner, globalOwner);
       if (slot == NONE) {
         return NONE;
       }
@@ -184,40 +177,68 @@ final class TranslationCache {
     return slot;
   }
 
-  private int chained(long page, long key) {
-    int slot = heads[bucketOf(page)];
-    while (slot != NONE && slots[SLOT_LONGS * slot + KEY] != key) {
-      slot = (int) links[slot];
+  /** A slot with this key, whoever owns it. */
+  private int find(long[] in, long page, long key, int base) {
+    if (ways == USUAL_L1_WAYS) {
+      return scanFour(in, base, key);
+    }
+    if (guessedWays != null) {
+      return guess(in, base, page, key);
+    }
+    return chains != null ? chained(in, page, key) : scan(in, base, key);
+  }
+
+  private int chained(long[] in, long page, long key) {
+    int slot = chains.first(page);
+    while (slot != NONE && in[SLOT_LONGS * slot + KEY] != key) {
+      slot = chains.next(slot);
     }
     return slot;
   }
 
-  private int scan(int base, long key) {
-    if (ways == MOST_SCANNED) {
-      // The usual case without a loop.
-      int at = SLOT_LONGS * base + KEY;
-      if (slots[at] == key) {
-        return base;
-      }
-      if (slots[at + SLOT_LONGS] == key) {
-        return base + 1;
-      }
-      if (slots[at + 2 * SLOT_LONGS] == key) {
-        return base + 2;
-      }
-      return slots[at + 3 * SLOT_LONGS] == key ? base + 3 : NONE;
+  private static int scanFour(long[] in, int base, long key) {
+    int at = SLOT_LONGS * base + KEY;
+    if (in[at] == key) {
+      return base;
     }
+    if (in[at + SLOT_LONGS] == key) {
+      return base + 1;
+    }
+    if (in[at + 2 * SLOT_LONGS] == key) {
+      return base + 2;
+    }
+    return in[at + 3 * SLOT_LONGS] == key ? base + 3 : NONE;
+  }
+
+  private int guess(long[] in, int base, long page, long key) {
+    int slot = base + guessedWays[guessOf(page)];
+    return in[SLOT_LONGS * slot + KEY] == key ? slot : scanAndGuess(in, base, page, key);
+  }
+
+  private int scanAndGuess(long[] in, int base, long page, long key) {
+    int slot = scan(in, base, key);
+    if (slot != NONE) {
+      guessedWays[guessOf(page)] = (byte) (slot - base);
+    }
+    return slot;
+  }
+
+  private int scan(long[] in, int base, long key) {
     for (int way = 0; way < ways; way++) {
-      if (slots[SLOT_LONGS * (base + way) + KEY] == key) {
+      if (in[SLOT_LONGS * (base + way) + KEY] == key) {
         return base + way;
       }
     }
     return NONE;
   }
 
-  /** Goes on where the key is another address space's, or other pages of the group. */
-  private int findAfter(int before, long key, long vpn, long owner, long globalOwner) {
-    for (int slot = next(before, key); slot != NONE; slot = next(slot, key)) {
+  private int guessOf(long page) {
+    return (int) (page ^ page >>> guessBits) & guessedWays.length - 1;
+  }
+
+  /** Where the key may be another address space's too, or other pages of the group. */
+  private int findOwned(long key, long vpn, long owner, long globalOwner) {
+    for (int slot = first(key); slot != NONE; slot = next(slot, key)) {
       long found = slots[SLOT_LONGS * slot + OWNER];
       if (slots[SLOT_LONGS * slot + KEY] == key
           && (found == owner || found == globalOwner)
@@ -229,10 +250,13 @@ final class TranslationCache {
   }
 
   private void touch(int slot, int set) {
-    if (recency != null) {
-      recency.touch(set, slot);
+    if (ring != null) {
+      ring.touch(slot);
+    } else if (lru) {
+      clock += clockStep;
+      slots[SLOT_LONGS * slot + USED] = clock | slot - set * ways;
     } else if (trees != null) {
-      touchTree(slot);
+      trees.touch(set, slot - set * ways);
     }
   }
 
@@ -247,7 +271,7 @@ final class TranslationCache {
     long key = page << TAG_BITS | tag;
     int set = (int) page & setMask;
     // A free slot counts as the oldest, and which free slot is taken makes no difference.
-    int slot = plainLru ? recency.renewOldest(set) : victim(tag, set);
+    int slot = plainLru ? renewOldest(set) : victim(tag, set);
     long old = slots[SLOT_LONGS * slot + KEY];
     if (inner != null && isTranslation(slot)) {
       dropFromInner(slot);
@@ -256,13 +280,13 @@ final class TranslationCache {
     if (((int) (old ^ key) & TAG_MASK) != 0) {
       countReplacement(old, key);
     }
-    if (heads != null) {
+    if (guessedWays != null) {
+      guessedWays[guessOf(page)] = (byte) (slot - set * ways);
+    } else if (chains != null) {
       if (old != FREE) {
-        unchain(slot);
+        chains.remove(slot);
       }
-      int bucket = bucketOf(page);
-      links[slot] = (long) bucket << Integer.SIZE | heads[bucket] & LOW_HALF;
-      heads[bucket] = slot;
+      chains.add(slot, page);
     }
     slots[SLOT_LONGS * slot + KEY] = key;
     slots[SLOT_LONGS * slot + OWNER] = owner;
@@ -275,14 +299,129 @@ final class TranslationCache {
     }
   }
 
-  void remove(int slot) {
-    if (heads != null) {
-      unchain(slot);
+  private int renewOldest(int set) {
+    if (ring != null) {
+      return ring.renewOldest();
     }
-    size--;
-    countTag((int) slots[SLOT_LONGS * slot + KEY] & TAG_MASK, -1);
-    if (recency != null) {
-      recency.age(setOf(slots[SLOT_LONGS * slot + KEY]), slot);
+    int first = set * ways;
+    int way = ways == USUAL_L1_WAYS ? leastRecentOfFour(slots, first) : leastRecent(first, ways);
+    clock += clockStep;
+    slots[SLOT_LONGS * (first + way) + USED] = clock | way;
+    return first + way;
+  }
+
+  private static int leastRecentOfFour(long[] in, int first) {
+    int at = SLOT_LONGS * first + USED;
+    long least =
+        Math.min(
+            Math.min(in[at], in[at + SLOT_LONGS]),
+            Math.min(in[at + 2 * SLOT_LONGS], in[at + 3 * SLOT_LONGS]));
+    return (int) least & USUAL_L1_WAYS - 1;
+  }
+
+  private int leastRecent(int first, int count) {
+    long least = slots[SLOT_LONGS * first + USED];
+    for (int slot = first + 1; slot < first + count; slot++) {
+      least = Math.min(least, slots[SLOT_LONGS * slot + USED]);
+    }
+    return (int) least & wayMask;
+  }
+
+  /** Whether {@link #refill} can ever find something. */
+  boolean isGuessed() {
+    return lru && guessedWays != null;
+  }
+
+  /** Whether {@link #refill} can put something here. */
+  boolean isPlain() {
+    return plainLru;
+  }
+
+  /**
+   * The usual access: a page's entry is here; or it is in the next level, in the way where it was
+   * when it was last met, and takes the place of the oldest here, of a page of the same size.
+   *
+   * @return {@link #HIT}, {@link #REFILLED}; or {@link #OTHER}, with nothing changed
+   */
+  int useOrRefill(int tag, TranslationCache behind, int tagBehind, long vpn, long owner) {
+    long page = vpn >>> tag;
+    long key = page << TAG_BITS | tag;
+    int set = (int) page & setMask;
+    int base = set * ways;
+    long[] to = slots;
+    int found = find(to, page, key, base);
+    if (found != NONE) {
+      if (to[SLOT_LONGS * found + OWNER] != owner) {
+        return OTHER;
+      }
+      hits++;
+      touch(found, set);
+      return HIT;
+    }
+    long pageBehind = vpn >>> tagBehind;
+    int guess = behind.guessedWays[behind.guessOf(pageBehind)];
+    int there = SLOT_LONGS * (((int) pageBehind & behind.setMask) * behind.ways + guess);
+    long[] from = behind.slots;
+    behind.clock += behind.clockStep;
+    if (from[there + KEY] != (pageBehind << TAG_BITS | tagBehind) || from[there + OWNER] != owner) {
+      return OTHER;
+    }
+    long info = from[there + INFO];
+    if (((int) info & EntryInfo.ORDERS_AND_PAGES) != EntryInfo.ofWholePage(tag)) {
+      return OTHER;
+    }
+    int slot = oldest(to, base);
+    if (!replace(to, slot, base, page, key, owner, info)) {
+      return OTHER;
+    }
+    fills[tag]++;
+    behind.hits++;
+    from[there + USED] = behind.clock | guess;
+    return REFILLED;
+  }
+
+  /** False, with nothing changed, if more than the slot would change. */
+  private boolean replace(
+      long[] to, int slot, int base, long page, long key, long owner, long info) {
+    int here = SLOT_LONGS * slot;
+    if (((int) (to[here + KEY] ^ key) & TAG_MASK) != 0) {
+      return false;
+    }
+    if (chains != null) {
+      if (!chains.replace(slot, page)) {
+        return false;
+      }
+    } else if (guessedWays != null) {
+      guessedWays[guessOf(page)] = (byte) (slot - base);
+    }
+    if (ring != null) {
+      ring.renewOldest();
+    } else {
+      clock += clockStep;
+      to[here + USED] = clock | slot - base;
+    }
+    to[here + KEY] = key;
+    to[here + OWNER] = owner;
+    to[here + INFO] = info;
+    return true;
+  }
+
+  private int oldest(long[] in, int base) {
+    if (ring != null) {
+      return ring.oldest();
+    }
+    return base + (ways == USUAL_L1_WAYS ? leastRecentOfFour(in, base) : leastRecent(base, ways));
+  }
+
+  void remove(int slot) {
+    if (chains != null) {
+      chains.remove(slot);
+    }
+    census.change((int) slots[SLOT_LONGS * slot + KEY] & TAG_MASK, -1);
+    if (ring != null) {
+      ring.age(slot);
+    } else {
+      slots[SLOT_LONGS * slot + USED] &= wayMask;
     }
     slots[SLOT_LONGS * slot + KEY] = FREE;
   }
@@ -302,13 +441,13 @@ final class TranslationCache {
 
   /** The first slot where a key may be; -1 if there is none. */
   int first(long key) {
-    return heads == null ? setOf(key) * ways : heads[bucketOf(pageOf(key))];
+    return chains == null ? setOf(key) * ways : chains.first(pageOf(key));
   }
 
   /** The slot after; take it before a removal of {@code slot}. */
   int next(int slot, long key) {
-    if (heads != null) {
-      return (int) links[slot];
+    if (chains != null) {
+      return chains.next(slot);
     }
     return slot + 1 < (setOf(key) + 1) * ways ? slot + 1 : NONE;
   }
@@ -316,19 +455,17 @@ final class TranslationCache {
   void clear() {
     for (int slot = 0; slot < entries; slot++) {
       slots[SLOT_LONGS * slot + KEY] = FREE;
+      slots[SLOT_LONGS * slot + USED] = slot % ways;
     }
-    if (heads != null) {
-      Arrays.fill(heads, NONE);
+    if (chains != null) {
+      chains.clear();
     }
-    for (int tag = 0; tag < live.length; tag++) {
-      countTag(tag, -live[tag]);
-    }
-    size = 0;
+    census.clear();
     irregular = false;
-    if (recency != null) {
-      recency.reset();
+    if (ring != null) {
+      ring.reset();
     } else if (trees != null) {
-      Arrays.fill(trees, 0);
+      trees.reset();
     }
   }
 
@@ -336,8 +473,8 @@ final class TranslationCache {
     return entries;
   }
 
-  boolean isEmpty() {
-    return size == 0;
+  TagCensus census() {
+    return census;
   }
 
   /** Whether a translation here may fall with an address outside its page. */
@@ -348,11 +485,6 @@ final class TranslationCache {
   /** A scan found none. */
   void clearIrregular() {
     irregular = false;
-  }
-
-  /** Bit set of the orders that entries of a kind have. */
-  long ordersInUse(int kind) {
-    return ordersInUse[kind >>> 6];
   }
 
   long key(int slot) {
@@ -390,58 +522,26 @@ final class TranslationCache {
   }
 
   private void countReplacement(long old, long key) {
-    if (old == FREE) {
-      size++;
-    } else {
-      countTag((int) old & TAG_MASK, -1);
+    if (old != FREE) {
+      census.change((int) old & TAG_MASK, -1);
     }
-    countTag((int) key & TAG_MASK, 1);
-  }
-
-  private void countTag(int tag, int change) {
-    live[tag] += change;
-    boolean present = live[tag] != 0;
-    long bit = 1L << tag;
-    long orders = ordersInUse[tag >>> 6];
-    if (present != ((orders & bit) != 0)) {
-      ordersInUse[tag >>> 6] = orders ^ bit;
-      for (LookupPath path : watchers) {
-        path.presence(this, tag, present);
-      }
-    }
-  }
-
-  private void unchain(int slot) {
-    long link = links[slot];
-    int bucket = (int) (link >>> Integer.SIZE);
-    int before = heads[bucket];
-    if (before == slot) {
-      heads[bucket] = (int) link;
-      return;
-    }
-    while ((int) links[before] != slot) {
-      before = (int) links[before];
-    }
-    links[before] = link;
+    census.change((int) key & TAG_MASK, 1);
   }
 
   private int victim(int tag, int set) {
-    int from = 0;
-    int count = ways;
-    // Ways are limited by page order only: a walk-cache entry may be anywhere.
-    if (firstWay != null && (tag & KIND_MASK) <= PART) {
-      from = firstWay[tag & ORDER_MASK];
-      count = wayCount[tag & ORDER_MASK];
-    }
-    int first = set * ways + from;
+    int count = choice.count(tag);
+    int first = set * ways + choice.first(tag);
     int free = freeOf(first, first + count);
     if (free != NONE) {
       return free;
     }
-    if (recency != null) {
-      return recency.oldestOf(set, from, count);
+    if (ring != null) {
+      return ring.oldestOf(first, count);
     }
-    return trees != null ? set * ways + treeVictim(trees[set]) : first + random(count);
+    if (lru) {
+      return set * ways + leastRecent(first, count);
+    }
+    return trees != null ? set * ways + trees.victim(set) : first + choice.random(count);
   }
 
   private int freeOf(int first, int end) {
@@ -451,31 +551,6 @@ final class TranslationCache {
       }
     }
     return NONE;
-  }
-
-  private int treeVictim(long tree) {
-    int node = 1;
-    while (node < ways) {
-      node = 2 * node + (int) (tree >>> node & 1);
-    }
-    return node - ways;
-  }
-
-  private void touchTree(int slot) {
-    int set = slot / ways;
-    long tree = trees[set];
-    for (int node = slot % ways + ways; node > 1; node >>>= 1) {
-      long parent = 1L << (node >>> 1);
-      tree = (node & 1) == 0 ? tree | parent : tree & ~parent;
-    }
-    trees[set] = tree;
-  }
-
-  private int random(int bound) {
-    randomState ^= randomState << 13;
-    randomState ^= randomState >>> 7;
-    randomState ^= randomState << 17;
-    return (int) Long.remainderUnsigned(randomState >>> 16, bound);
   }
 
   private void dropFromInner(int slot) {
@@ -501,17 +576,5 @@ final class TranslationCache {
 
   private static long pageOf(long key) {
     return key >>> TAG_BITS;
-  }
-
-  /** Pages of one region have different buckets; pages a power of two apart do not share one. */
-  private int bucketOf(long page) {
-    long region = page >>> bucketBits;
-    return (int) (page ^ region * 0x9E3779B97F4A7C15L >>> 44) & heads.length - 1;
-  }
-
-  private static long mixed(long seed) {
-    long z = (seed ^ seed >>> 30) * 0xBF58476D1CE4E5B9L;
-    z = (z ^ z >>> 27) * 0x94D049BB133111EBL;
-    return z ^ z >>> 31;
   }
 }

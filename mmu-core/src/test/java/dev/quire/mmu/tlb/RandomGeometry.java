@@ -68,9 +68,7 @@ final class RandomGeometry {
     } while (random.nextInt(3) != 0);
     boolean tree = random.nextInt(4) == 0;
     int ways =
-        tree
-            ? 1 << random.nextInt(5)
-            : random.nextInt(3) == 0 ? 9 + random.nextInt(12) : 1 + random.nextInt(6);
+        tree ? 1 << random.nextInt(5) : random.nextInt(3) == 0 ? manyWays() : 1 + random.nextInt(6);
     int sets = random.nextInt(3) == 0 ? 1 : 1 << random.nextInt(4);
     List<TlbArray.WayLimit> limits = new ArrayList<>();
     if (!tree && random.nextInt(4) == 0) {
@@ -89,6 +87,11 @@ final class RandomGeometry {
         uses,
         tree ? TlbReplacement.TREE_PLRU : TlbReplacement.LRU,
         limits);
+  }
+
+  /** Few enough to be scanned, or so many that they are not. */
+  private int manyWays() {
+    return random.nextInt(3) == 0 ? 25 + random.nextInt(8) : 9 + random.nextInt(12);
   }
 
   private List<WalkCache> walkCaches(boolean canShare) {

@@ -6,13 +6,13 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
-/** Each of the three representations against a list, the oldest first. */
-class RecencyOrderTest {
+/** Against a list of the slots, the oldest first. */
+class SlotRingTest {
   private static final int STEPS = 20_000;
 
-  /** The ways of one set; those made the oldest are free, and alike. */
+  /** The slots; those made the oldest are free, and alike. */
   private static final class Model {
     private final List<Integer> ways = new ArrayList<>();
     private int free;
@@ -49,33 +49,27 @@ class RecencyOrderTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"1, 1", "4, 4", "2, 12", "8, 16", "1, 17", "1, 72", "2, 17", "4, 24"})
-  void followsAList(int sets, int ways) {
-    RecencyOrder order = new RecencyOrder(sets, ways);
-    Random random = new Random(ways);
-    List<Model> models = new ArrayList<>();
-    for (int set = 0; set < sets; set++) {
-      models.add(new Model(ways));
-    }
+  @ValueSource(ints = {1, 2, 17, 72})
+  void followsAList(int slots) {
+    SlotRing ring = new SlotRing(slots);
+    Model model = new Model(slots);
+    Random random = new Random(slots);
     for (int step = 0; step < STEPS; step++) {
-      int set = random.nextInt(sets);
-      int way = random.nextInt(ways);
-      int slot = set * ways + way;
-      Model model = models.get(set);
+      int slot = random.nextInt(slots);
       switch (random.nextInt(8)) {
         case 0 -> {
-          order.age(set, slot);
-          model.age(way);
+          ring.age(slot);
+          model.age(slot);
         }
         case 1, 2, 3 -> {
-          order.touch(set, slot);
-          model.touch(way);
+          ring.touch(slot);
+          model.touch(slot);
         }
         case 4 -> {
-          int count = 1 + random.nextInt(ways - way);
-          int oldest = order.oldestOf(set, way, count) - set * ways;
-          assertThat(oldest).isBetween(way, way + count - 1);
-          int expected = model.oldestOf(way, count);
+          int count = 1 + random.nextInt(slots - slot);
+          int oldest = ring.oldestOf(slot, count);
+          assertThat(oldest).isBetween(slot, slot + count - 1);
+          int expected = model.oldestOf(slot, count);
           if (!model.isFree(expected)) {
             assertThat(oldest).as("step %d", step).isEqualTo(expected);
           } else {
@@ -83,8 +77,10 @@ class RecencyOrderTest {
           }
         }
         default -> {
-          int expected = model.oldestOf(0, ways);
-          int renewed = order.renewOldest(set) - set * ways;
+          int expected = model.oldestOf(0, slots);
+          int oldest = ring.oldest();
+          int renewed = ring.renewOldest();
+          assertThat(renewed).isEqualTo(oldest);
           if (model.free > 0) {
             assertThat(model.isFree(renewed)).as("step %d", step).isTrue();
           } else {
