@@ -28,6 +28,9 @@ import java.util.List;
 
 /** The x86-64 machine: wires vCPUs, EPT and the PC's devices. */
 final class PcMachine implements Board, VcpuSignals {
+  private static final X86Processor.Ept EPT =
+      new X86Processor.Ept(4, CpuidTable.PHYSICAL_ADDRESS_BITS);
+
   /** 2026-01-01, the date of every machine's clock at its start. */
   private static final long START_EPOCH_SECONDS = 1_767_225_600L;
 
@@ -70,6 +73,7 @@ final class PcMachine implements Board, VcpuSignals {
             host.memory(),
             host.engineMemory(),
             host.stage2(),
+            EPT,
             X86Engine.TRANSLATION_BYTES,
             core -> cpuid[0] = new CoreCpuid(core, cpuidTable.of(index)));
     X86Engine engine = processor.engine();

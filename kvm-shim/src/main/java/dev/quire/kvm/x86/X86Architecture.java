@@ -1,5 +1,6 @@
 package dev.quire.kvm.x86;
 
+import dev.quire.emulator.vcpu.x86.X86Processor;
 import dev.quire.kvm.fd.Caller;
 import dev.quire.kvm.vm.ArchVm;
 import dev.quire.kvm.vm.Architecture;
@@ -16,6 +17,9 @@ public final class X86Architecture implements Architecture {
 
   /** What guest-physical addresses slots may have (kvm_mmu_max_gfn). */
   private static final int PHYSICAL_BITS = 52;
+
+  /** How the second stage of a VM is walked: five levels, as on hardware that has them. */
+  static final X86Processor.Ept EPT = new X86Processor.Ept(5, PHYSICAL_BITS);
 
   @Override
   public boolean acceptsVmType(VmHost host, long type) {

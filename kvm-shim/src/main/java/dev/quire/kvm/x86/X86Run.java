@@ -262,6 +262,7 @@ final class X86Run implements RunCall {
   }
 
   private void halt() {
+    core.setRflags(core.rflags() & ~X86Flags.RFLAGS_RF);
     if (state.apic() == null) {
       run.setExitReason(KvmRun.EXIT_HLT);
       finish(0);

@@ -8,7 +8,6 @@ import dev.quire.emulator.vcpu.x86.CoreCpuid;
 import dev.quire.emulator.vcpu.x86.InterruptController;
 import dev.quire.emulator.vcpu.x86.X86Cpu;
 import dev.quire.emulator.vcpu.x86.X86Processor;
-import dev.quire.emulator.vcpu.x86.X86ResetState;
 import dev.quire.kvm.abi.KvmRun;
 import dev.quire.kvm.fd.Caller;
 import dev.quire.kvm.fd.SharedPages;
@@ -48,13 +47,13 @@ public final class X86Vcpu implements ArchVcpu {
             context.host().memory(),
             context.host().engineMemory(),
             context.stage2(),
+            X86Architecture.EPT,
             TRANSLATION_BYTES,
             core -> answers[0] = new CoreCpuid(core, cpuid));
     X86Engine engine = processor.engine();
     X86Core core = engine.core();
     VcpuInterrupts interrupts = vm.interruptsOf(id);
     core.attach(interrupts);
-    new X86ResetState(core, processor.mmu(), 0).init();
     state = new X86VcpuState(vm.state(), id, cpuid, core, processor.mmu(), interrupts.apic());
     answers[0].attach(state.msrs()::tsc);
     faults = new KvmFaults(context);

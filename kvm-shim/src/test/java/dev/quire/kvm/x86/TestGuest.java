@@ -23,7 +23,6 @@ import dev.quire.kvm.vm.RunCall;
 import dev.quire.kvm.vm.VmContext;
 import dev.quire.kvm.vm.VmHost;
 import dev.quire.mmu.Translation;
-import dev.quire.mmu.x86.EptEntry;
 import dev.quire.mmu.x86.Ia32ePte;
 import dev.quire.mmu.x86.LinuxX86Pte;
 import java.lang.foreign.MemorySegment;
@@ -55,11 +54,11 @@ final class TestGuest implements VmContext, AutoCloseable {
   private final ModelledHost host = machine.host(process);
   private final Stage2Mmu stage2 =
       new Stage2Mmu(
-          new MemSlots(32764, 40),
+          new MemSlots(32764, new X86Architecture().physicalBits(0)),
           host.space(),
           host.memory(),
           host.tableFrames(),
-          EptEntry.FOUR_LEVEL);
+          new X86Architecture().stage2Format(0));
   final X86Vm vm;
   final X86Vcpu vcpu;
   final X86Core core;

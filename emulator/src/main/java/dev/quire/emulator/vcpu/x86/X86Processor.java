@@ -19,8 +19,6 @@ import dev.quire.mmu.x86.X86Mmu;
  * a machine and for a client of KVM alike. Machine thread only.
  */
 public final class X86Processor {
-  private static final int EPT_LEVELS = 4;
-
   private final HostMemory memory;
   private final EngineMemory engineMemory;
   private final X86Engine engine;
@@ -34,8 +32,17 @@ public final class X86Processor {
   }
 
   /**
+   * The second stage's shape.
+   *
+   * @param levels of its tables
+   * @param physicalBits width of a guest-physical address: MAXPHYADDR
+   */
+  public record Ept(int levels, int physicalBits) {}
+
+  /**
    * Opens a core; the calling thread owns it.
    *
+   * @param ept how the second stage is walked
    * @param translationBytes room for translated code
    * @param factory what answers CPUID and RDTSC
    */
@@ -43,13 +50,14 @@ public final class X86Processor {
       HostMemory memory,
       EngineMemory engineMemory,
       Stage2Mmu stage2,
+      Ept ept,
       int translationBytes,
       X86Engine.CoreInstructionsFactory factory) {
     MmuCounters counters = new MmuCounters();
     long root = stage2.root() << Order.BASE_PAGE_SHIFT;
-    int bits = CpuidTable.PHYSICAL_ADDRESS_BITS;
-    EptWalker ept = new EptWalker(memory, counters, bits, Eptp.of(root, EPT_LEVELS, false));
-    X86Mmu mmu = new X86Mmu(memory, ept, counters, bits);
+    EptWalker walker =
+        new EptWalker(memory, counters, ept.physicalBits, Eptp.of(root, ept.levels, false));
+    X86Mmu mmu = new X86Mmu(memory, walker, counters, ept.physicalBits);
     X86Engine engine = X86Engine.open(engineMemory, translationBytes, factory);
     engine.attach(mmu);
     mmu.attach(engine);
