@@ -71,6 +71,7 @@ public final class KvmRun {
       ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   private final MemorySegment pages;
+  private int exitReason;
 
   /**
    * @param pages of a vCPU: this structure's, the PIO page, the coalesced ring
@@ -141,6 +142,12 @@ public final class KvmRun {
 
   public void setExitReason(int reason) {
     setInt(EXIT_REASON, reason);
+    exitReason = reason;
+  }
+
+  /** What was set last, whatever the client has made of it since. */
+  public int exitReason() {
+    return exitReason;
   }
 
   public void setReadyForInterrupt(boolean ready) {

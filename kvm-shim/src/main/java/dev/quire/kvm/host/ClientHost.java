@@ -13,6 +13,7 @@ import dev.quire.kernel.mm.Process;
 import dev.quire.kvm.fd.SharedPages;
 import dev.quire.kvm.vm.VmHost;
 import dev.quire.mmu.Order;
+import java.io.UncheckedIOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.util.ArrayList;
@@ -244,7 +245,12 @@ public final class ClientHost implements VmHost, AutoCloseable {
 
   @Override
   public SharedPages allocate(int pages) {
-    return new DescriptorPages(pages);
+    try {
+      return new DescriptorPages(pages);
+    } catch (UncheckedIOException e) {
+      LOG.log(Level.WARNING, "event=no-pages pages={0} cause={1}", pages, e.getMessage());
+      return null;
+    }
   }
 
   @Override

@@ -17,6 +17,9 @@ public interface ArchVcpu extends AutoCloseable {
   /** Begins KVM_RUN: finishes what the last exit left to do first. */
   RunCall run();
 
+  /** It executes, and its turn should end soon: the client has to be told something. */
+  default void endTurn() {}
+
   /** Puts values of {@link Architecture#vcpuStatistics} in their places; all are 0 at first. */
   default void statistics(long[] values) {}
 

@@ -22,6 +22,10 @@ public final class KvmFaults implements HostFaults {
   private boolean waiting;
   private long waitingGpa;
 
+  private long taken;
+  private long mapped;
+  private long devices;
+
   /** -errno that KVM_RUN ends with, 0 while nothing failed. */
   private int error;
 
@@ -38,11 +42,22 @@ public final class KvmFaults implements HostFaults {
     Stage2Mmu stage2 = vm.stage2();
     boolean resumes = waiting && waitingGpa >>> 12 == gpa >>> 12;
     waiting = false;
+    taken += resumes ? 0 : 1;
     long result = resumes ? stage2.resume(gpa, fault.access()) : stage2.fault(gpa, fault.access());
     return switch (Stage2Mmu.code(result)) {
-      case Stage2Mmu.MAPPED, Stage2Mmu.RETRY -> MAPPED;
-      case Stage2Mmu.MMIO -> DEVICE;
-      case Stage2Mmu.READONLY_MMIO -> READ_ONLY;
+      case Stage2Mmu.MAPPED -> {
+        mapped++;
+        yield MAPPED;
+      }
+      case Stage2Mmu.RETRY -> MAPPED;
+      case Stage2Mmu.MMIO -> {
+        devices++;
+        yield DEVICE;
+      }
+      case Stage2Mmu.READONLY_MMIO -> {
+        devices++;
+        yield READ_ONLY;
+      }
       case Stage2Mmu.WAIT -> {
         waiting = true;
         waitingGpa = gpa;
@@ -74,6 +89,21 @@ public final class KvmFaults implements HostFaults {
       MemorySegment bytes = vm.host().memory().bytesOf(Translation.pfn(found));
       MemorySegment.copy(bytes, ValueLayout.JAVA_BYTE, 0, page, 0, page.length);
     }
+  }
+
+  /** Faults of the vCPU. */
+  public long taken() {
+    return taken;
+  }
+
+  /** Those that ended with an entry. */
+  public long mapped() {
+    return mapped;
+  }
+
+  /** Those that were accesses to devices. */
+  public long devices() {
+    return devices;
   }
 
   /** -errno of the access that failed, once; 0 if none did. */

@@ -5,6 +5,7 @@ import dev.quire.kernel.mm.KernelProfile;
 import dev.quire.kvm.abi.Ioctls;
 import dev.quire.kvm.fd.Caller;
 import dev.quire.kvm.fd.Descriptor;
+import dev.quire.kvm.fd.SharedPages;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
@@ -14,6 +15,9 @@ import java.util.concurrent.atomic.AtomicLong;
 public final class SystemFile extends Descriptor {
   /** KVM_API_VERSION. */
   private static final int API_VERSION = 12;
+
+  /** Enough for a second stage's root table, a concatenated one too. */
+  private static final int ROOT_PAGES = 64;
 
   private final KernelProfile profile;
   private final Architecture architecture;
@@ -63,10 +67,19 @@ public final class SystemFile extends Descriptor {
       hosts.close(host);
       return -Errno.EINVAL;
     }
+    SharedPages ring = host.allocate(1);
+    if (ring == null || host.tableFrames().freePages() < ROOT_PAGES) {
+      if (ring != null) {
+        ring.close();
+      }
+      hosts.close(host);
+      return -Errno.ENOMEM;
+    }
     Vm vm =
         new Vm(
             architecture,
             host,
+            ring,
             caller,
             type,
             vmNumbers.incrementAndGet(),

@@ -42,6 +42,7 @@ final class Vm implements VmContext {
   private int references;
 
   /**
+   * @param ring of coalesced writes, the VM's from now on
    * @param caller whose process is the VM's
    * @param number of the VM among those of the service
    * @param ended is told when the last file is closed
@@ -49,6 +50,7 @@ final class Vm implements VmContext {
   Vm(
       Architecture architecture,
       VmHost host,
+      SharedPages ring,
       Caller caller,
       long type,
       long number,
@@ -66,7 +68,7 @@ final class Vm implements VmContext {
             host.memory(),
             host.tableFrames(),
             architecture.stage2Format(type));
-    zones = new CoalescedZones(host.allocate(1));
+    zones = new CoalescedZones(ring);
     bus = new IoBus(ioEventFds, zones);
     arch = architecture.createVm(this, type);
     irqFds = new IrqFds(arch);
@@ -177,7 +179,12 @@ final class Vm implements VmContext {
     DirtyRing dirty = ring == null ? null : new DirtyRing(ring, dirtyRingBytes);
     Vcpu vcpu = new Vcpu(this, (int) id, run, dirty, made);
     vcpus.add(vcpu);
-    return caller.descriptors().install(new VcpuFile(this, vcpu));
+    long number = caller.descriptors().install(new VcpuFile(this, vcpu));
+    if (number < 0) {
+      vcpus.remove(vcpu);
+      vcpu.close();
+    }
+    return number;
   }
 
   int vcpuCount() {
@@ -207,6 +214,9 @@ final class Vm implements VmContext {
             return false;
           }
           running.ring().push(slot, page);
+          if (running.ring().isFull()) {
+            running.arch().endTurn();
+          }
           return true;
         });
   }

@@ -117,6 +117,7 @@ public final class VmFile extends VmDescriptor {
       }
       long number = caller.descriptors().install(new DeviceFile(vm(), device));
       if (number < 0) {
+        vm().remove(device);
         return number;
       }
       LittleEndian.putInt(struct, 4, (int) number);

@@ -34,7 +34,7 @@ public interface VmHost {
    */
   void prepare(long hva, long bytes);
 
-  /** Memory to share with the client; zeroed. */
+  /** Memory to share with the client, zeroed; null if there is no more. */
   SharedPages allocate(int pages);
 
   /** The service itself stored something in a frame. */

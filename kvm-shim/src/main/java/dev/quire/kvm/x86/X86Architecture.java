@@ -5,6 +5,7 @@ import dev.quire.kvm.fd.Caller;
 import dev.quire.kvm.vm.ArchVm;
 import dev.quire.kvm.vm.Architecture;
 import dev.quire.kvm.vm.HostTraits;
+import dev.quire.kvm.vm.StatisticsLayout;
 import dev.quire.kvm.vm.VmContext;
 import dev.quire.kvm.vm.VmHost;
 import dev.quire.mmu.PteFormat;
@@ -49,6 +50,16 @@ public final class X86Architecture implements Architecture {
   @Override
   public int physicalBits(long type) {
     return PHYSICAL_BITS;
+  }
+
+  @Override
+  public StatisticsLayout vmStatistics() {
+    return X86Statistics.VM;
+  }
+
+  @Override
+  public StatisticsLayout vcpuStatistics() {
+    return X86Statistics.VCPU;
   }
 
   @Override

@@ -263,6 +263,7 @@ final class X86Run implements RunCall {
 
   private void halt() {
     core.setRflags(core.rflags() & ~X86Flags.RFLAGS_RF);
+    owner.counters().halted();
     if (state.apic() == null) {
       run.setExitReason(KvmRun.EXIT_HLT);
       finish(0);
@@ -326,6 +327,7 @@ final class X86Run implements RunCall {
     cpu.finishOnly(false);
     result = value;
     phase = Phase.OVER;
+    owner.counters().left(run.exitReason());
     state.afterRun();
     long valid = run.validRegs();
     if (valid != 0) {

@@ -32,6 +32,7 @@ public final class X86Vcpu implements ArchVcpu {
   private final RunExit exits;
   private final GuestStops stops;
   private final KvmFaults faults;
+  private final X86Statistics statistics;
   private final KvmCpu cpu;
   private final Vcpu vcpu;
 
@@ -57,6 +58,7 @@ public final class X86Vcpu implements ArchVcpu {
     state = new X86VcpuState(vm.state(), id, cpuid, core, processor.mmu(), interrupts.apic());
     answers[0].attach(state.msrs()::tsc);
     faults = new KvmFaults(context);
+    statistics = new X86Statistics(faults);
     X86Processor.Units units =
         processor.units(faults, state.msrs(), state.msrs().engine(), HostAccesses.IGNORED);
     exits = new RunExit(new KvmRun(pages.segment()));
@@ -114,6 +116,10 @@ public final class X86Vcpu implements ArchVcpu {
     return faults;
   }
 
+  X86Statistics counters() {
+    return statistics;
+  }
+
   KvmCpu cpu() {
     return cpu;
   }
@@ -126,6 +132,16 @@ public final class X86Vcpu implements ArchVcpu {
   @Override
   public RunCall run() {
     return new X86Run(this);
+  }
+
+  @Override
+  public void statistics(long[] values) {
+    statistics.put(values);
+  }
+
+  @Override
+  public void endTurn() {
+    vcpu.engine().kick();
   }
 
   @Override
