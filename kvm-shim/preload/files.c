@@ -20,7 +20,7 @@ enum { KVM_MAJOR = 10, KVM_MINOR = 232 };
 bool files_is_ours(const char *path) {
   static const char device[] = "/dev/kvm";
   static const char modules[] = "/sys/module/kvm";
-  if (path == NULL) {
+  if (path == NULL) { /* programs probe with that for EFAULT */
     return false;
   }
   return (strcmp(path, device) == 0 ||

@@ -40,6 +40,7 @@ public final class Preload {
               "-std=c11",
               "-O2",
               "-U_FORTIFY_SOURCE",
+              "-fno-delete-null-pointer-checks",
               "-fPIC",
               "-fvisibility=hidden",
               "-shared",
