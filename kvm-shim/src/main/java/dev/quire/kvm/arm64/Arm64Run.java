@@ -62,6 +62,15 @@ final class Arm64Run implements RunCall {
 
   @Override
   public int step(long instructions) {
+    owner.vm().setRunning(owner);
+    try {
+      return turn(instructions);
+    } finally {
+      owner.vm().setRunning(null);
+    }
+  }
+
+  private int turn(long instructions) {
     if (phase == Phase.BEGINNING) {
       begin();
     }
@@ -148,14 +157,12 @@ final class Arm64Run implements RunCall {
     owner.cpu().finishOnly(finishing);
     long end = owner.stepsSingly() ? Math.min(sliceEnd, stepFrom + 1) : sliceEnd;
     long deadline = finishing ? engine.retired() : time.deadline(engine, end);
-    owner.vm().setRunning(owner);
     time.start(engine);
     VcpuExit exit;
     try {
       exit = vcpu.run(deadline);
     } finally {
       time.stop();
-      owner.vm().setRunning(null);
     }
     return handle(exit);
   }

@@ -43,7 +43,6 @@ final class Arm64Vm implements ArchVm, GicOutputs {
   private VgicV2 vgic;
 
   private Arm64Vcpu running;
-  private boolean hasRun;
   private int features = -1;
   private long error;
 
@@ -71,12 +70,16 @@ final class Arm64Vm implements ArchVm, GicOutputs {
   /** Whose accesses are served from now on; null when nobody's. */
   void setRunning(Arm64Vcpu vcpu) {
     running = vcpu;
-    hasRun |= vcpu != null;
   }
 
   /** Whether a vCPU has run: then identification registers are fixed. */
   boolean hasRun() {
-    return hasRun;
+    for (Arm64Vcpu vcpu : vcpus) {
+      if (vcpu.hasRun()) {
+        return true;
+      }
+    }
+    return false;
   }
 
   boolean hasVgic() {
@@ -158,10 +161,8 @@ final class Arm64Vm implements ArchVm, GicOutputs {
     if (vgic != null) {
       return -Errno.EEXIST;
     }
-    for (Arm64Vcpu vcpu : vcpus) {
-      if (vcpu.hasRun()) {
-        return -Errno.EBUSY;
-      }
+    if (hasRun()) {
+      return -Errno.EBUSY;
     }
     vgic = new VgicV2(vcpus::size, () -> running == null ? 0 : running.index(), this, ipaBits);
     context.bus().add(vgic);

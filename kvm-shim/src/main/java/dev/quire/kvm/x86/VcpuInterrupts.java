@@ -2,6 +2,7 @@ package dev.quire.kvm.x86;
 
 import dev.quire.emulator.exec.X86Core;
 import dev.quire.emulator.vcpu.x86.InterruptController;
+import java.util.function.LongSupplier;
 
 /**
  * A vCPU's interrupts where no controller is in the kernel: there are none of their own accord, and
@@ -13,6 +14,19 @@ class VcpuInterrupts implements InterruptController, X86Core.TaskPriority {
   /** The local APIC as the state calls reach it; null where it is in user space. */
   KernelApic apic() {
     return null;
+  }
+
+  /** Names the vCPU's time-stamp counter; before the first run. */
+  void attachTimeStamp(LongSupplier counter) {}
+
+  /** Whether INIT waits to be taken; it is taken then. */
+  boolean takeInit() {
+    return false;
+  }
+
+  /** The page that a pending start-up message names, or -1; it is taken then. */
+  int takeSipi() {
+    return -1;
   }
 
   @Override

@@ -11,6 +11,7 @@ import dev.quire.kvm.abi.KvmRun;
 import dev.quire.kvm.vm.KvmBus;
 import dev.quire.kvm.vm.KvmFaults;
 import dev.quire.kvm.vm.RunCall;
+import dev.quire.kvm.vm.VmTime;
 import java.util.function.BooleanSupplier;
 
 /**
@@ -44,9 +45,11 @@ final class X86Run implements RunCall {
   private final Vcpu vcpu;
   private final ExecutionEngine engine;
   private final X86Core core;
+  private final VmTime time;
   private final KvmBus bus;
   private Phase phase = Phase.BEGINNING;
   private boolean immediateExit;
+  private boolean waits;
   private long result;
   private volatile boolean signalled;
 
@@ -61,6 +64,7 @@ final class X86Run implements RunCall {
     this.vcpu = owner.vcpu();
     this.engine = vcpu.engine();
     this.core = state.core();
+    this.time = owner.vm().time();
     this.bus = owner.vm().context().bus();
   }
 
@@ -77,23 +81,36 @@ final class X86Run implements RunCall {
 
   @Override
   public int step(long instructions) {
+    owner.vm().setRunning(owner);
+    try {
+      return turn(instructions);
+    } finally {
+      owner.vm().setRunning(null);
+    }
+  }
+
+  private int turn(long instructions) {
     if (phase == Phase.BEGINNING) {
+      time.entered();
       begin();
     }
+    time.runDue();
+    owner.acceptStartUp();
     if (phase == Phase.UNINITIALIZED) {
       return awaitStart();
     }
     long sliceEnd = engine.retired() + instructions;
     while (phase != Phase.OVER) {
+      time.runDue();
+      owner.acceptStartUp();
       if (phase == Phase.FINISHING && vcpu.isBetweenInstructions()) {
         afterFinish();
       } else if (phase == Phase.RUNNING && signalled) {
         interrupted();
-      } else if (phase == Phase.RUNNING && state.mpState() == X86VcpuState.HALTED) {
-        if (!cpu.hasWork()) {
+      } else if (phase == Phase.RUNNING && isWaiting()) {
+        if (!idle()) {
           return WAITING;
         }
-        state.setMpState(X86VcpuState.RUNNABLE);
       } else if (phase == Phase.RUNNING && engine.retired() >= sliceEnd) {
         return MORE;
       } else if (phase == Phase.RUNNING && owner.vm().context().isDirtyRingFull(owner.id())) {
@@ -107,6 +124,32 @@ final class X86Run implements RunCall {
       }
     }
     return DONE;
+  }
+
+  /** Halted without an interrupt, or between INIT and the start-up message. */
+  private boolean isWaiting() {
+    if (state.mpState() == X86VcpuState.HALTED && cpu.hasWork()) {
+      state.setMpState(X86VcpuState.RUNNABLE);
+    }
+    return state.mpState() == X86VcpuState.HALTED
+        || state.mpState() == X86VcpuState.INIT_RECEIVED
+        || state.mpState() == X86VcpuState.UNINITIALIZED;
+  }
+
+  /** Waits; lets time pass if every vCPU does. Whether something happened. */
+  private boolean idle() {
+    if (!waits) {
+      waits = true;
+      time.beginWait();
+    }
+    return time.skip();
+  }
+
+  private void endWait() {
+    if (waits) {
+      waits = false;
+      time.endWait();
+    }
   }
 
   // The beginning.
@@ -147,6 +190,7 @@ final class X86Run implements RunCall {
       return DONE;
     }
     if (state.mpState() == X86VcpuState.UNINITIALIZED) {
+      idle();
       return WAITING;
     }
     finish(-Errno.EAGAIN);
@@ -209,17 +253,18 @@ final class X86Run implements RunCall {
   // The guest runs.
 
   private int runCore(long sliceEnd) {
+    endWait();
     boolean finishing = phase == Phase.FINISHING;
     cpu.finishOnly(finishing);
     boolean inUserSpace = state.vm().irqchip() == X86VmState.Irqchip.NONE;
     cpu.askWindow(inUserSpace && run.requestInterruptWindow());
-    long deadline = finishing ? engine.retired() : stops.deadline(sliceEnd);
+    long deadline = finishing ? engine.retired() : time.deadline(engine, stops.deadline(sliceEnd));
     VcpuExit exit;
-    owner.vm().time().start(engine);
+    time.start(engine);
     try {
       exit = vcpu.run(deadline);
     } finally {
-      owner.vm().time().stop();
+      time.stop();
     }
     return handle(exit);
   }
@@ -325,6 +370,8 @@ final class X86Run implements RunCall {
 
   private void finish(long value) {
     cpu.finishOnly(false);
+    endWait();
+    time.left();
     result = value;
     phase = Phase.OVER;
     owner.counters().left(run.exitReason());

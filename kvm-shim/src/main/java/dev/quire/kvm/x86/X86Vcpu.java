@@ -25,6 +25,9 @@ public final class X86Vcpu implements ArchVcpu {
   /** Room for translated code: a client's guests are small and many. */
   private static final int TRANSLATION_BYTES = 4 << 20;
 
+  /** RDX after INIT: family 6. */
+  private static final int INIT_SIGNATURE = 0x600;
+
   private final X86Vm vm;
   private final int id;
   private final SharedPages pages;
@@ -33,6 +36,8 @@ public final class X86Vcpu implements ArchVcpu {
   private final GuestStops stops;
   private final KvmFaults faults;
   private final X86Statistics statistics;
+  private final VcpuInterrupts interrupts;
+  private final X86ResetState reset;
   private final KvmCpu cpu;
   private final Vcpu vcpu;
 
@@ -53,10 +58,12 @@ public final class X86Vcpu implements ArchVcpu {
             core -> answers[0] = new CoreCpuid(core, cpuid));
     X86Engine engine = processor.engine();
     X86Core core = engine.core();
-    VcpuInterrupts interrupts = vm.interruptsOf(id);
+    interrupts = vm.interruptsOf(id);
     core.attach(interrupts);
     state = new X86VcpuState(vm.state(), id, cpuid, core, processor.mmu(), interrupts.apic());
     answers[0].attach(state.msrs()::tsc);
+    interrupts.attachTimeStamp(state.msrs()::tsc);
+    reset = new X86ResetState(core, processor.mmu(), INIT_SIGNATURE);
     faults = new KvmFaults(context);
     statistics = new X86Statistics(faults);
     X86Processor.Units units =
@@ -102,6 +109,28 @@ public final class X86Vcpu implements ArchVcpu {
   /** The core with its fault path; for counters. */
   public Vcpu vcpu() {
     return vcpu;
+  }
+
+  VcpuInterrupts interrupts() {
+    return interrupts;
+  }
+
+  /** Takes INIT and start-up messages that came (kvm_apic_accept_events). */
+  void acceptStartUp() {
+    if (interrupts.takeInit()) {
+      interrupts.takeSipi();
+      reset.init();
+      state.events().clear();
+      boolean boots = id == vm.state().bootCpu();
+      state.setMpState(boots ? X86VcpuState.RUNNABLE : X86VcpuState.INIT_RECEIVED);
+    }
+    if (state.mpState() == X86VcpuState.INIT_RECEIVED) {
+      int page = interrupts.takeSipi();
+      if (page >= 0) {
+        reset.startUp(page);
+        state.setMpState(X86VcpuState.RUNNABLE);
+      }
+    }
   }
 
   RunExit exits() {

@@ -1,13 +1,22 @@
 package dev.quire.kvm.x86;
 
+import dev.quire.emulator.device.EventQueue;
+import dev.quire.emulator.device.VirtualClock;
+import dev.quire.emulator.device.x86.VcpuSignals;
+import dev.quire.kernel.mm.Errno;
+import dev.quire.kvm.abi.Capabilities;
 import dev.quire.kvm.fd.Caller;
 import dev.quire.kvm.fd.SharedPages;
 import dev.quire.kvm.vm.ArchVcpu;
 import dev.quire.kvm.vm.ArchVm;
 import dev.quire.kvm.vm.VmContext;
 import dev.quire.kvm.vm.VmTime;
+import dev.quire.kvm.x86.irqchip.IrqchipCalls;
+import dev.quire.kvm.x86.irqchip.IrqchipOwner;
+import dev.quire.kvm.x86.irqchip.KernelIrqchip;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Consumer;
 
 /** The x86 side of a VM. VM thread only. */
 public final class X86Vm implements ArchVm {
@@ -15,6 +24,10 @@ public final class X86Vm implements ArchVm {
   private final VmTime time = new VmTime();
   private final X86VmState state;
   private final List<X86Vcpu> vcpus = new ArrayList<>();
+  private final IrqchipCalls irqchipCalls = new IrqchipCalls(new Owner());
+
+  /** Whose accesses are served; null when nobody's. */
+  private X86Vcpu running;
 
   X86Vm(VmContext context) {
     this.context = context;
@@ -43,7 +56,24 @@ public final class X86Vm implements ArchVm {
 
   /** What interrupts a new vCPU. */
   VcpuInterrupts interruptsOf(int id) {
-    return new VcpuInterrupts();
+    KernelIrqchip irqchip = irqchipCalls.irqchip();
+    return irqchip == null
+        ? new VcpuInterrupts()
+        : new ApicInterrupts(irqchip.addVcpu(id, id == state.bootCpu()), id, time);
+  }
+
+  /** Whose accesses are served from now on; null for nobody's. */
+  void setRunning(X86Vcpu vcpu) {
+    running = vcpu;
+  }
+
+  private X86Vcpu byId(int id) {
+    for (X86Vcpu vcpu : vcpus) {
+      if (vcpu.id() == id) {
+        return vcpu;
+      }
+    }
+    return null;
   }
 
   void removed(X86Vcpu vcpu) {
@@ -57,7 +87,8 @@ public final class X86Vm implements ArchVm {
 
   @Override
   public long ioctl(Caller caller, int request, long argument) {
-    return state.ioctl(caller, request, argument);
+    long answer = irqchipCalls.ioctl(caller, request, argument);
+    return answer == ArchVcpu.UNKNOWN ? state.ioctl(caller, request, argument) : answer;
   }
 
   @Override
@@ -67,21 +98,107 @@ public final class X86Vm implements ArchVm {
 
   @Override
   public long enableCapability(int capability, int flags, long[] arguments) {
-    return state.enableCapability(capability, flags, arguments);
+    long answer = state.enableCapability(capability, flags, arguments);
+    if (capability == Capabilities.SPLIT_IRQCHIP && answer == 0) {
+      irqchipCalls.createSplit(arguments[0]);
+    }
+    return answer;
   }
 
   @Override
   public void setInterruptLine(int gsi, boolean level) {
-    // No interrupt controllers yet.
+    if (irqchipCalls.irqchip() != null) {
+      irqchipCalls.irqchip().setLine(gsi, level, KernelIrqchip.Source.RESAMPLE);
+    }
   }
 
   @Override
   public void injectInterrupt(int gsi) {
-    // No interrupt controllers yet.
+    if (irqchipCalls.irqchip() != null) {
+      irqchipCalls.irqchip().pulse(gsi);
+    }
+  }
+
+  @Override
+  public long irqfdError(boolean resample) {
+    KernelIrqchip irqchip = irqchipCalls.irqchip();
+    boolean possible = irqchip != null && !(resample && irqchip.isSplit());
+    return possible ? 0 : -Errno.EINVAL;
   }
 
   @Override
   public void close() {
     // vCPUs are closed by their files.
+  }
+
+  /** What interrupt controllers ask of the VM. */
+  private final class Owner implements IrqchipOwner, VcpuSignals {
+    @Override
+    public boolean hasVcpus() {
+      return !vcpus.isEmpty();
+    }
+
+    @Override
+    public VirtualClock clock() {
+      return time;
+    }
+
+    @Override
+    public EventQueue events() {
+      return time.events();
+    }
+
+    @Override
+    public VcpuSignals signals() {
+      return this;
+    }
+
+    @Override
+    public int currentVcpu() {
+      return running == null ? -1 : running.id();
+    }
+
+    @Override
+    public void acknowledged(int gsi) {
+      context.acknowledged(gsi);
+    }
+
+    @Override
+    public void installed(KernelIrqchip irqchip) {
+      state.setIrqchip(irqchip.isSplit() ? X86VmState.Irqchip.SPLIT : X86VmState.Irqchip.KERNEL);
+      context.bus().add(irqchip);
+    }
+
+    @Override
+    public void init(int cpu) {
+      signal(cpu, apic -> apic.setInitLatched(true));
+    }
+
+    @Override
+    public void sipi(int cpu, int vectorPage) {
+      signal(cpu, apic -> apic.sipi(vectorPage));
+    }
+
+    private void signal(int cpu, Consumer<ApicInterrupts> what) {
+      X86Vcpu vcpu = byId(cpu);
+      if (vcpu != null && vcpu.interrupts() instanceof ApicInterrupts apic) {
+        what.accept(apic);
+        context.wake();
+      }
+    }
+
+    @Override
+    public void nmi(int cpu) {
+      X86Vcpu vcpu = byId(cpu);
+      if (vcpu != null) {
+        vcpu.state().events().addNmi();
+        context.wake();
+      }
+    }
+
+    @Override
+    public void interruptStateChanged(int cpu) {
+      context.wake();
+    }
   }
 }

@@ -6,6 +6,7 @@ import dev.quire.emulator.device.StateReader;
 import dev.quire.emulator.device.StateWriter;
 import dev.quire.emulator.device.WordMmioDevice;
 import java.util.Arrays;
+import java.util.function.IntConsumer;
 
 /**
  * An I/O APIC with 24 pins (Intel 82093AA data sheet 290566). Redirection entry:
@@ -33,6 +34,7 @@ public final class IoApic implements WordMmioDevice, DeviceState {
 
   private final ApicBus bus;
   private final long[] entries = new long[PINS];
+  private IntConsumer ended = pin -> {};
   private int lines;
   private int select;
   private int id;
@@ -79,11 +81,17 @@ public final class IoApic implements WordMmioDevice, DeviceState {
             (int) entry & 0xff, deliveryMode, (entry & LOGICAL) != 0, level, (int) (entry >>> 56)));
   }
 
+  /** Has {@code listener} told of the pin whose level-triggered interrupt was ended. */
+  public void onEndOfInterrupt(IntConsumer listener) {
+    ended = listener;
+  }
+
   private void endOfInterrupt(int vector) {
     for (int pin = 0; pin < PINS; pin++) {
       if ((entries[pin] & (LEVEL | REMOTE_IRR)) == (LEVEL | REMOTE_IRR)
           && (entries[pin] & 0xff) == vector) {
         entries[pin] &= ~REMOTE_IRR;
+        ended.accept(pin);
         serviceLevel(pin);
       }
     }

@@ -2,6 +2,7 @@ package dev.quire.emulator.device.x86;
 
 import dev.quire.emulator.device.StateReader;
 import dev.quire.emulator.device.StateWriter;
+import java.util.function.IntConsumer;
 
 /**
  * One 8259A interrupt controller (Intel 8259A data sheet 231468), in 8086 mode.
@@ -15,6 +16,7 @@ final class Pic8259 {
 
   private final int elcrMask;
 
+  private IntConsumer ended = pin -> {};
   private int lines;
   private int irr;
 
@@ -40,6 +42,11 @@ final class Pic8259 {
 
   Pic8259(boolean master) {
     elcrMask = master ? 0xf8 : 0xde;
+  }
+
+  /** Has {@code listener} told of the pin whose interrupt was ended. */
+  void onEndOfInterrupt(IntConsumer listener) {
+    ended = listener;
   }
 
   void setLine(int pin, boolean asserted) {
@@ -205,6 +212,7 @@ final class Pic8259 {
     if (rotate) {
       lowestPriority = pin;
     }
+    ended.accept(pin);
   }
 
   /** The set pin that comes first after the one of lowest priority, going round. */

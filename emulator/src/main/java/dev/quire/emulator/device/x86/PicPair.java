@@ -5,6 +5,7 @@ import dev.quire.emulator.device.DeviceState;
 import dev.quire.emulator.device.InterruptLine;
 import dev.quire.emulator.device.StateReader;
 import dev.quire.emulator.device.StateWriter;
+import java.util.function.IntConsumer;
 
 /**
  * The PC's two cascaded 8259As: master at 0x20/0x21, slave at 0xa0/0xa1 on the master's pin 2, edge
@@ -13,6 +14,7 @@ import dev.quire.emulator.device.StateWriter;
  */
 public final class PicPair implements BytePortDevice, ExternalInterruptSource, DeviceState {
   private static final int SPURIOUS_PIN = 7;
+  private static final int SLAVE_FIRST = 8;
 
   private final Pic8259 master = new Pic8259(true);
   private final Pic8259 slave = new Pic8259(false);
@@ -20,6 +22,12 @@ public final class PicPair implements BytePortDevice, ExternalInterruptSource, D
 
   public PicPair(InterruptLine output) {
     this.output = output;
+  }
+
+  /** Has {@code listener} told of the input, 0 to 15, whose interrupt was ended. */
+  public void onEndOfInterrupt(IntConsumer listener) {
+    master.onEndOfInterrupt(listener);
+    slave.onEndOfInterrupt(pin -> listener.accept(SLAVE_FIRST + pin));
   }
 
   /** Input 0..15; 2 is the cascade and leads nowhere. */

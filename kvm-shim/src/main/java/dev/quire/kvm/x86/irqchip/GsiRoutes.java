@@ -119,6 +119,17 @@ final class GsiRoutes {
     return to.size() < 2 ? to : reversed(to);
   }
 
+  /** The GSI that leads to a pin, or -1 (kvm_irq_routing_table.chip). */
+  int gsiOf(int chip, int pin) {
+    Target wanted = new Target.Pin(chip, pin);
+    for (Map.Entry<Integer, List<Target>> entry : targets.entrySet()) {
+      if (entry.getValue().contains(wanted)) {
+        return entry.getKey();
+      }
+    }
+    return -1;
+  }
+
   private static List<Target> reversed(List<Target> to) {
     List<Target> back = new ArrayList<>(to);
     Collections.reverse(back);

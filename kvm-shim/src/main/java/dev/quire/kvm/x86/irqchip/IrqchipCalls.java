@@ -72,9 +72,7 @@ public final class IrqchipCalls {
     if (owner.hasVcpus()) {
       return -Errno.EINVAL;
     }
-    irqchip =
-        new KernelIrqchip(
-            owner.clock(), owner.events(), owner.signals(), owner::currentVcpu, split);
+    irqchip = new KernelIrqchip(owner, split);
     owner.installed(irqchip);
     return 0;
   }

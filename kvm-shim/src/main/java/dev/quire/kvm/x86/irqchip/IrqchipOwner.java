@@ -18,6 +18,9 @@ public interface IrqchipOwner {
   /** Id of the vCPU whose access is being served. */
   int currentVcpu();
 
+  /** The guest ended the interrupt of a level-triggered line. */
+  void acknowledged(int gsi);
+
   /** The controllers exist from now on; they are to be asked on the VM's bus. */
   void installed(KernelIrqchip irqchip);
 }

@@ -1,7 +1,5 @@
 package dev.quire.kvm.x86.irqchip;
 
-import dev.quire.emulator.device.EventQueue;
-import dev.quire.emulator.device.VirtualClock;
 import dev.quire.emulator.device.x86.ApicBus;
 import dev.quire.emulator.device.x86.ApicMessage;
 import dev.quire.emulator.device.x86.ExternalInterruptSource;
@@ -9,11 +7,9 @@ import dev.quire.emulator.device.x86.IoApic;
 import dev.quire.emulator.device.x86.LocalApic;
 import dev.quire.emulator.device.x86.PicPair;
 import dev.quire.emulator.device.x86.PicRegisters;
-import dev.quire.emulator.device.x86.VcpuSignals;
 import dev.quire.kernel.mm.Errno;
 import dev.quire.kvm.vm.KvmBus;
 import java.util.TreeMap;
-import java.util.function.IntSupplier;
 
 /**
  * The in-kernel interrupt controllers of one VM: two PICs and an IOAPIC (unless the irqchip is
@@ -34,10 +30,7 @@ public final class KernelIrqchip implements KvmBus.Device {
   private static final int ENTRY_MASKED = 1 << 16;
   private static final int ENTRY_LEVEL = 1 << 15;
 
-  private final VirtualClock clock;
-  private final EventQueue events;
-  private final VcpuSignals signals;
-  private final IntSupplier currentVcpu;
+  private final IrqchipOwner owner;
   private final boolean split;
 
   private final ApicBus bus = new ApicBus();
@@ -54,20 +47,14 @@ public final class KernelIrqchip implements KvmBus.Device {
   private long answer;
 
   /**
-   * @param currentVcpu id of the vCPU whose access is being served
    * @param split only the local APICs are in the kernel (KVM_CAP_SPLIT_IRQCHIP)
    */
-  public KernelIrqchip(
-      VirtualClock clock,
-      EventQueue events,
-      VcpuSignals signals,
-      IntSupplier currentVcpu,
-      boolean split) {
-    this.clock = clock;
-    this.events = events;
-    this.signals = signals;
-    this.currentVcpu = currentVcpu;
+  KernelIrqchip(IrqchipOwner owner, boolean split) {
+    this.owner = owner;
     this.split = split;
+    ioApic.onEndOfInterrupt(pin -> acknowledged(GsiRoutes.IOAPIC, pin));
+    pics.onEndOfInterrupt(
+        irq -> acknowledged(irq < GsiRoutes.PIC_PINS ? GsiRoutes.MASTER : GsiRoutes.SLAVE, irq));
     routes = split ? GsiRoutes.NONE : GsiRoutes.standard();
     for (boolean slave : new boolean[] {false, true}) {
       pics.setRegisters(slave, PicState.AT_CREATION);
@@ -77,7 +64,9 @@ public final class KernelIrqchip implements KvmBus.Device {
   /** Adds the local APIC of a new vCPU, whose id is its APIC id. */
   public LocalApic addVcpu(int id, boolean bootProcessor) {
     ExternalInterruptSource external = split ? ExternalInterruptSource.NONE : pics;
-    LocalApic local = new LocalApic(id, bootProcessor, bus, signals, external, clock, events);
+    LocalApic local =
+        new LocalApic(
+            id, bootProcessor, bus, owner.signals(), external, owner.clock(), owner.events());
     locals.put(id, local);
     local.lint(0).set(picAsserts);
     return local;
@@ -88,6 +77,13 @@ public final class KernelIrqchip implements KvmBus.Device {
     picAsserts = level;
     for (LocalApic local : locals.values()) {
       local.lint(0).set(level);
+    }
+  }
+
+  private void acknowledged(int chip, int pin) {
+    int gsi = routes.gsiOf(chip, pin);
+    if (gsi >= 0) {
+      owner.acknowledged(gsi);
     }
   }
 
@@ -103,7 +99,9 @@ public final class KernelIrqchip implements KvmBus.Device {
     if (split) {
       return -Errno.ENOENT;
     }
-    pit = new KernelPit(clock, events, level -> setLine(0, level, Source.PIT), speaker);
+    pit =
+        new KernelPit(
+            owner.clock(), owner.events(), level -> setLine(0, level, Source.PIT), speaker);
     return 0;
   }
 
@@ -241,7 +239,7 @@ public final class KernelIrqchip implements KvmBus.Device {
     if (offset < 0 || offset + bytes > 0x1000) {
       return null;
     }
-    LocalApic local = locals.get(currentVcpu.getAsInt());
+    LocalApic local = locals.get(owner.currentVcpu());
     return local != null && (local.apicBase() & LocalApic.BASE_ENABLE) != 0 ? local : null;
   }
 

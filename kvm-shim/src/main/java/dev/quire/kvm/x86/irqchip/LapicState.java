@@ -21,7 +21,8 @@ public final class LapicState {
     return out.array();
   }
 
-  private static boolean isRegister(int offset) {
+  /** Whether a register is at this offset of the page. */
+  public static boolean isRegister(int offset) {
     return switch (offset) {
       case 0x020, 0x030, 0x080, 0x0a0, 0x0d0, 0x0e0, 0x0f0, 0x280, 0x300, 0x310 -> true;
       case 0x380, 0x390, 0x3e0 -> true;

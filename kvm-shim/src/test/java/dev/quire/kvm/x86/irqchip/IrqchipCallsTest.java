@@ -13,8 +13,10 @@ import dev.quire.kvm.fd.Descriptors;
 import dev.quire.kvm.fd.UserMemory;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HexFormat;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /** Results are Linux 6.18's: of recordings, or read in arch/x86/kvm where a comment says so. */
@@ -29,6 +31,7 @@ class IrqchipCallsTest implements IrqchipOwner, Caller, UserMemory {
   private boolean vcpus;
   private KernelIrqchip irqchip;
   private LocalApic local;
+  private final List<Integer> ended = new ArrayList<>();
 
   // IrqchipOwner
 
@@ -67,6 +70,11 @@ class IrqchipCallsTest implements IrqchipOwner, Caller, UserMemory {
   @Override
   public int currentVcpu() {
     return 0;
+  }
+
+  @Override
+  public void acknowledged(int gsi) {
+    ended.add(gsi);
   }
 
   @Override
@@ -246,6 +254,7 @@ class IrqchipCallsTest implements IrqchipOwner, Caller, UserMemory {
     assertThat(local.acknowledge()).isEqualTo(0x41);
     local.writeWord(0xb0, 0);
     assertThat(local.pendingVector()).as("one source holds the line still").isEqualTo(0x41);
+    assertThat(ended).containsExactly(20);
     local.acknowledge();
     irqchip.setLine(20, false, KernelIrqchip.Source.RESAMPLE);
     local.writeWord(0xb0, 0);
