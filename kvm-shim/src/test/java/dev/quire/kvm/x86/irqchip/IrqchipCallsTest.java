@@ -319,7 +319,7 @@ class IrqchipCallsTest implements IrqchipOwner, Caller, UserMemory {
     byte[] saved = LapicState.of(local);
     assertThat(ByteBuffer.wrap(saved).order(ByteOrder.LITTLE_ENDIAN).getInt(0x390)).isEqualTo(700);
     nowNanos = 5_000;
-    LocalApic other = new KernelIrqchip(clock(), events, signals(), () -> 0, true).addVcpu(0, true);
+    LocalApic other = new KernelIrqchip(this, true).addVcpu(0, true);
     LapicState.load(other, saved);
     assertThat(LapicState.of(other)).isEqualTo(saved);
     assertThat(other.acknowledge()).isEqualTo(0x77);
