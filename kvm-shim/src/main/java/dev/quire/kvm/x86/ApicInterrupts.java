@@ -212,6 +212,12 @@ final class ApicInterrupts extends VcpuInterrupts implements KernelApic {
     sipiVector = vector & 0xff;
   }
 
+  /** INIT for this vCPU: an older start-up message is void. */
+  void init() {
+    initLatched = true;
+    sipiPending = false;
+  }
+
   /** A start-up message for this vCPU. */
   void sipi(int vector) {
     sipiVector = vector;

@@ -8,6 +8,7 @@ import dev.quire.emulator.vcpu.x86.CoreCpuid;
 import dev.quire.emulator.vcpu.x86.InterruptController;
 import dev.quire.emulator.vcpu.x86.X86Cpu;
 import dev.quire.emulator.vcpu.x86.X86Processor;
+import dev.quire.emulator.vcpu.x86.X86ResetState;
 import dev.quire.kvm.abi.KvmRun;
 import dev.quire.kvm.fd.Caller;
 import dev.quire.kvm.fd.SharedPages;
@@ -118,7 +119,6 @@ public final class X86Vcpu implements ArchVcpu {
   /** Takes INIT and start-up messages that came (kvm_apic_accept_events). */
   void acceptStartUp() {
     if (interrupts.takeInit()) {
-      interrupts.takeSipi();
       reset.init();
       state.events().clear();
       boolean boots = id == vm.state().bootCpu();

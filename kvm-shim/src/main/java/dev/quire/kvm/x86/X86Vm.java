@@ -171,7 +171,7 @@ public final class X86Vm implements ArchVm {
 
     @Override
     public void init(int cpu) {
-      signal(cpu, apic -> apic.setInitLatched(true));
+      signal(cpu, ApicInterrupts::init);
     }
 
     @Override
