@@ -8,6 +8,7 @@
 #include "connection.h"
 #include "files.h"
 #include "interpose.h"
+#include "loans.h"
 #include "memory.h"
 #include "real.h"
 #include "table.h"
@@ -92,6 +93,7 @@ EXPORTED int madvise(void *address, size_t bytes, int advice) {
 }
 
 static void before_fork(void) {
+  loans_before_fork();
   memory_before_fork();
   userfault_before_fork();
   process_before_fork();
@@ -103,6 +105,7 @@ static void after_fork_in_parent(void) {
   process_after_fork_in_parent();
   userfault_after_fork();
   memory_after_fork_in_parent();
+  loans_after_fork_in_parent();
 }
 
 static void after_fork_in_child(void) {
@@ -110,6 +113,7 @@ static void after_fork_in_child(void) {
   process_after_fork_in_child();
   userfault_after_fork();
   memory_after_fork_in_child();
+  loans_after_fork_in_child();
 }
 
 __attribute__((constructor)) static void prepare_for_forks(void) {

@@ -6,41 +6,24 @@
 #include <limits.h>
 #include <signal.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "abi.h"
 #include "call.h"
-#include "descriptors.h"
 #include "files.h"
+#include "loans.h"
 #include "memory.h"
 #include "real.h"
 #include "requests.h"
 #include "user.h"
 
-/* Descriptors that a request lends the service for its duration: the service keeps what it needs. */
-struct loans {
-  int32_t handles[2];
-  int count;
-};
-
-static bool is_eventfd(int fd) {
-  char path[64];
-  char target[64];
-  static const char name[] = "anon_inode:[eventfd]";
-  snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-  ssize_t length = readlink(path, target, sizeof target);
-  return length == (ssize_t)sizeof name - 1 && memcmp(target, name, sizeof name - 1) == 0;
-}
-
 /*
  * The service's number for a descriptor of the program's that a struct names: of a file of the service its own; of an
- * eventfd a loan; of anything else that is open a file of the service which is not what is asked for, so that the answer
+ * eventfd the loan's; of anything else that is open a file of the service which is not what is asked for, so that the answer
  * is the kernel's; of nothing -1.
  */
-static int32_t translate(const struct file *file, int number, struct loans *loans) {
+static int32_t translate(const struct file *file, int number) {
   struct file *named = table_hold(number);
   if (named != NULL) {
     int32_t handle = named->generation == process_generation() ? named->handle : -1;
@@ -50,33 +33,11 @@ static int32_t translate(const struct file *file, int number, struct loans *loan
   if (table_is_hidden(number) || real()->fcntl(number, F_GETFD) < 0) {
     return -1;
   }
-  if (!is_eventfd(number)) {
-    return file->handle;
-  }
-  uint32_t tag = descriptors_send(number);
-  struct call call;
-  if (tag == 0 || !call_begin(&call, OP_LEND, -1, LEND_EVENTFD, 0, 0)) {
-    return -1;
-  }
-  call_tag(&call, tag, 0);
-  int64_t handle = call_exchange(&call);
-  call_end(&call);
-  if (handle >= 0 && loans->count < 2) {
-    loans->handles[loans->count++] = (int32_t)handle;
-  }
-  return handle < 0 ? -1 : (int32_t)handle;
-}
-
-static void give_back(const struct loans *loans) {
-  for (int i = 0; i < loans->count; i++) {
-    struct file loan = {.kind = FILE_DEVICE, .handle = loans->handles[i]};
-    process_close(&loan);
-  }
+  return loans_is_eventfd(number) ? loans_handle(number) : file->handle;
 }
 
 /* What the library itself has to do about a request's struct before the service sees it. */
 struct preparation {
-  struct loans loans;
   bool region;
   bool event;
   struct io_memory_region memory;
@@ -100,7 +61,7 @@ static bool prepare(struct file *file, uint32_t request, uint64_t argument, stru
       }
       if (request == IO_SET_USER_MEMORY_REGION2) {
         bool named = (memory->flags & IO_MEM_GUEST_MEMFD) != 0;
-        preparation->first = named ? translate(file, (int)memory->guest_memfd, &preparation->loans) : -1;
+        preparation->first = named ? translate(file, (int)memory->guest_memfd) : -1;
       }
       bool plausible = memory->bytes != 0 && is_page_aligned(memory->host_address) && is_page_aligned(memory->bytes) &&
                        memory->host_address + memory->bytes > memory->host_address;
@@ -110,9 +71,9 @@ static bool prepare(struct file *file, uint32_t request, uint64_t argument, stru
       struct io_irqfd irq;
       preparation->event = user_read(argument, &irq, sizeof irq) == sizeof irq;
       if (preparation->event) {
-        preparation->first = translate(file, (int)irq.fd, &preparation->loans);
+        preparation->first = translate(file, (int)irq.fd);
         bool resample = (irq.flags & IO_IRQFD_RESAMPLE) != 0;
-        preparation->second = resample ? translate(file, (int)irq.resamplefd, &preparation->loans) : 0;
+        preparation->second = resample ? translate(file, (int)irq.resamplefd) : 0;
       }
       return true;
     }
@@ -120,7 +81,7 @@ static bool prepare(struct file *file, uint32_t request, uint64_t argument, stru
       struct io_ioeventfd event;
       preparation->event = user_read(argument, &event, sizeof event) == sizeof event;
       if (preparation->event) {
-        preparation->first = translate(file, event.fd, &preparation->loans);
+        preparation->first = translate(file, event.fd);
       }
       return true;
     }
@@ -230,7 +191,6 @@ int ioctls_call(struct file *file, uint32_t request, uint64_t argument) {
   bool possible = prepare(file, request, argument, &preparation) &&
                   files_begin(&call, file, OP_IOCTL, request, argument, 0);
   if (!possible) {
-    give_back(&preparation.loans);
     return -1;
   }
   int64_t result = -1;
@@ -258,6 +218,5 @@ int ioctls_call(struct file *file, uint32_t request, uint64_t argument) {
   if (result >= 0) {
     result = finish(file, request, argument, result, device, &preparation);
   }
-  give_back(&preparation.loans);
   return result > INT_MAX ? INT_MAX : (int)result;
 }

@@ -94,7 +94,7 @@ static bool add_pointers(struct call *call, uint32_t request, const void *struct
       struct io_msr_filter filter;
       memcpy(&filter, structure, sizeof filter);
       for (size_t i = 0; i < sizeof filter.ranges / sizeof *filter.ranges; i++) {
-        size_t bytes = ((size_t)filter.ranges[i].count + 7) / 8;
+        size_t bytes = ((size_t)filter.ranges[i].count + 63) / 64 * 8; /* whole words, as the kernel */
         if (bytes <= LONGEST_BITMAP_BYTES && !add_pointed(call, filter.ranges[i].bitmap, bytes)) {
           return false;
         }

@@ -18,6 +18,7 @@ public final class Preload {
           "descriptors",
           "files",
           "ioctls",
+          "loans",
           "maps",
           "memory",
           "real",
