@@ -8,6 +8,8 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
+import java.nio.file.Files;
+import java.nio.file.Path;
 
 /**
  * An eventfd of this process: made here, or passed by another process, with which it is shared. No
@@ -15,6 +17,7 @@ import java.lang.invoke.MethodHandle;
  * {@link #close} closes it. One thread at a time. Linux only.
  */
 public final class EventCounter implements AutoCloseable {
+  private static final String ID = "eventfd-id:";
   private static final int EFD_CLOEXEC = 0x80000;
   private static final int RWF_NOWAIT = 8;
   private static final short POLLOUT = 4;
@@ -34,14 +37,39 @@ public final class EventCounter implements AutoCloseable {
   /** The counter's value, a struct iovec that names it, a struct pollfd. */
   private final MemorySegment buffer = arena.allocate(BYTES, Long.BYTES);
 
+  private final long id;
+
   private boolean closed;
 
   private EventCounter(int descriptor) {
     this.descriptor = descriptor;
+    this.id = readId(descriptor);
     buffer.set(JAVA_LONG, VECTOR, buffer.address() + VALUE);
     buffer.set(JAVA_LONG, VECTOR + Long.BYTES, Long.BYTES);
     buffer.set(JAVA_INT, POLL, descriptor);
     buffer.set(JAVA_SHORT, POLL + Integer.BYTES, POLLOUT);
+  }
+
+  /** The number in /proc/self/fdinfo, which belongs to the eventfd and not to the descriptor. */
+  private static long readId(int descriptor) {
+    try {
+      for (String line : Files.readAllLines(Path.of("/proc/self/fdinfo/" + descriptor))) {
+        if (line.startsWith(ID)) {
+          return Long.parseLong(line.substring(ID.length()).strip());
+        }
+      }
+    } catch (IOException | NumberFormatException e) {
+      // Without /proc nobody can tell two descriptors of one eventfd.
+    }
+    return -1;
+  }
+
+  /**
+   * What tells eventfds apart: the same for all descriptors of one, in all processes; -1 if the
+   * host does not say.
+   */
+  public long id() {
+    return id;
   }
 
   /**
@@ -79,8 +107,7 @@ public final class EventCounter implements AutoCloseable {
   /** Reads and clears the counter: 0 if it was 0, or if the descriptor is no eventfd. */
   public long take() {
     long result =
-        SystemCalls.callLong(
-            PREADV2, descriptor, buffer.address() + VECTOR, 1, -1, RWF_NOWAIT, 0);
+        SystemCalls.callLong(PREADV2, descriptor, buffer.address() + VECTOR, 1, -1, RWF_NOWAIT, 0);
     return result == Long.BYTES ? buffer.get(JAVA_LONG, VALUE) : 0;
   }
 

@@ -5,6 +5,8 @@ import dev.quire.kvm.fd.Descriptor;
 import dev.quire.kvm.vm.Architecture;
 import dev.quire.kvm.vm.SystemFile;
 import dev.quire.kvm.vm.VmHosts;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
@@ -16,6 +18,7 @@ public final class KvmService {
   private final Architecture architecture;
   private final VmHosts hosts;
   private final AtomicLong vmNumbers = new AtomicLong();
+  private final Set<Object> listenedTo = ConcurrentHashMap.newKeySet();
 
   /**
    * @param profile of the kernel that answers: that of the hosts
@@ -29,6 +32,6 @@ public final class KvmService {
 
   /** An open {@code /dev/kvm}. */
   public Descriptor open() {
-    return new SystemFile(profile, architecture, hosts, vmNumbers);
+    return new SystemFile(profile, architecture, hosts, vmNumbers, listenedTo);
   }
 }

@@ -1,22 +1,13 @@
 package dev.quire.kvm.fd;
 
-import java.util.concurrent.atomic.AtomicBoolean;
-
 /** An eventfd that a caller lends the service: ioeventfd signals it, irqfd listens to it. */
 public abstract class EventDescriptor extends Descriptor {
-  private final AtomicBoolean claimed = new AtomicBoolean();
-
   /**
-   * Whether the caller is the only one that listens from now on: an eventfd serves one irqfd of all
-   * VMs (EBUSY).
+   * What stands for the eventfd itself: equal for two descriptors of one eventfd, as when a client
+   * lends it twice.
    */
-  public final boolean claim() {
-    return claimed.compareAndSet(false, true);
-  }
-
-  /** The one that listened does so no longer. */
-  public final void unclaim() {
-    claimed.set(false);
+  public Object identity() {
+    return this;
   }
 
   /** Adds to its counter, from the VM's thread. */

@@ -27,6 +27,11 @@ final class LentEvent extends EventDescriptor {
   }
 
   @Override
+  public Object identity() {
+    return counter.id() < 0 ? this : (Object) counter.id();
+  }
+
+  @Override
   public void signal(long value) {
     counter.add(value);
   }

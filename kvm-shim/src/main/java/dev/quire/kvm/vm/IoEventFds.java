@@ -28,6 +28,15 @@ final class IoEventFds {
    */
   private record Entry(
       Bus bus, long address, int bytes, boolean anyData, long data, EventDescriptor event) {
+    boolean isSame(Entry other) {
+      return event.identity().equals(other.event.identity())
+          && bus == other.bus
+          && address == other.address
+          && bytes == other.bytes
+          && anyData == other.anyData
+          && data == other.data;
+    }
+
     boolean collidesWith(Entry other) {
       return bus == other.bus
           && address == other.address
@@ -105,11 +114,13 @@ final class IoEventFds {
   }
 
   private long remove(Entry entry) {
-    if (!entries.remove(entry)) {
-      return -Errno.ENOENT;
+    for (int i = 0; i < entries.size(); i++) {
+      if (entries.get(i).isSame(entry)) {
+        entries.remove(i).event.put();
+        return 0;
+      }
     }
-    entry.event.put();
-    return 0;
+    return -Errno.ENOENT;
   }
 
   /** Whether a write was for an eventfd. */

@@ -7,6 +7,7 @@ import dev.quire.kvm.fd.Descriptor;
 import dev.quire.kvm.fd.EventDescriptor;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 
 /**
  * Eventfds that raise interrupts; with resampling, a level that holds until the guest ends the
@@ -16,22 +17,21 @@ import java.util.List;
 final class IrqFds {
   private static final int KNOWN_FLAGS = IrqFd.DEASSIGN | IrqFd.RESAMPLE;
 
-  private record Entry(int gsi, EventDescriptor event, EventDescriptor resample) {
-    void release() {
-      event.listen(null);
-      event.unclaim();
-      event.put();
-      if (resample != null) {
-        resample.put();
-      }
-    }
-  }
+  private record Entry(int gsi, EventDescriptor event, EventDescriptor resample) {}
 
   private final ArchVm vm;
+
+  /** Identities of the eventfds that irqfds of any VM listen to: each serves one. */
+  private final Set<Object> listenedTo;
+
   private final List<Entry> entries = new ArrayList<>();
 
-  IrqFds(ArchVm vm) {
+  /**
+   * @param listenedTo the eventfds that have an irqfd, of all VMs; thread-safe
+   */
+  IrqFds(ArchVm vm, Set<Object> listenedTo) {
     this.vm = vm;
+    this.listenedTo = listenedTo;
   }
 
   /** KVM_IRQFD. */
@@ -60,7 +60,7 @@ final class IrqFds {
       }
       ended = found;
     }
-    if (!event.claim()) {
+    if (!listenedTo.add(event.identity())) {
       return -Errno.EBUSY;
     }
     add(new Entry(request.gsi(), event, ended));
@@ -95,15 +95,24 @@ final class IrqFds {
   private long remove(EventDescriptor event, int gsi) {
     for (int i = entries.size() - 1; i >= 0; i--) {
       Entry entry = entries.get(i);
-      if (entry.event == event && entry.gsi == gsi) {
+      if (entry.event.identity().equals(event.identity()) && entry.gsi == gsi) {
         entries.remove(i);
         if (entry.resample != null && !hasResampled(gsi)) {
           vm.setInterruptLine(gsi, false);
         }
-        entry.release();
+        release(entry);
       }
     }
     return 0;
+  }
+
+  private void release(Entry entry) {
+    entry.event.listen(null);
+    listenedTo.remove(entry.event.identity());
+    entry.event.put();
+    if (entry.resample != null) {
+      entry.resample.put();
+    }
   }
 
   private boolean hasResampled(int gsi) {
@@ -126,7 +135,7 @@ final class IrqFds {
 
   /** The VM's file is closed (kvm_irqfd_release). */
   void close() {
-    entries.forEach(Entry::release);
+    entries.forEach(this::release);
     entries.clear();
   }
 }

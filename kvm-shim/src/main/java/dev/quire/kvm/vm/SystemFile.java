@@ -6,6 +6,7 @@ import dev.quire.kvm.abi.Ioctls;
 import dev.quire.kvm.fd.Caller;
 import dev.quire.kvm.fd.Descriptor;
 import dev.quire.kvm.fd.SharedPages;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
@@ -24,15 +25,24 @@ public final class SystemFile extends Descriptor {
   private final VmHosts hosts;
   private final AtomicLong vmNumbers;
 
+  /** Eventfds that irqfds of any VM listen to. */
+  private final Set<Object> listenedTo;
+
   /**
    * @param vmNumbers numbers VMs, as their process ids do in the names of statistics
+   * @param listenedTo identities of the eventfds that have an irqfd, of all VMs; thread-safe
    */
   public SystemFile(
-      KernelProfile profile, Architecture architecture, VmHosts hosts, AtomicLong vmNumbers) {
+      KernelProfile profile,
+      Architecture architecture,
+      VmHosts hosts,
+      AtomicLong vmNumbers,
+      Set<Object> listenedTo) {
     this.profile = profile;
     this.architecture = architecture;
     this.hosts = hosts;
     this.vmNumbers = vmNumbers;
+    this.listenedTo = listenedTo;
   }
 
   @Override
@@ -83,6 +93,7 @@ public final class SystemFile extends Descriptor {
             caller,
             type,
             vmNumbers.incrementAndGet(),
+            listenedTo,
             ended -> hosts.close(ended.host()));
     return caller.descriptors().install(new VmFile(vm));
   }

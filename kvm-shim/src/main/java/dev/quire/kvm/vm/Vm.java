@@ -10,6 +10,7 @@ import dev.quire.kvm.fd.SharedPages;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
+import java.util.Set;
 import java.util.function.Consumer;
 
 /**
@@ -45,6 +46,7 @@ final class Vm implements VmContext {
    * @param ring of coalesced writes, the VM's from now on
    * @param caller whose process is the VM's
    * @param number of the VM among those of the service
+   * @param listenedTo identities of the eventfds that have an irqfd, of all VMs
    * @param ended is told when the last file is closed
    */
   Vm(
@@ -54,6 +56,7 @@ final class Vm implements VmContext {
       Caller caller,
       long type,
       long number,
+      Set<Object> listenedTo,
       Consumer<Vm> ended) {
     this.architecture = architecture;
     this.host = host;
@@ -71,7 +74,7 @@ final class Vm implements VmContext {
     zones = new CoalescedZones(ring);
     bus = new IoBus(ioEventFds, zones);
     arch = architecture.createVm(this, type);
-    irqFds = new IrqFds(arch);
+    irqFds = new IrqFds(arch, listenedTo);
   }
 
   void get() {

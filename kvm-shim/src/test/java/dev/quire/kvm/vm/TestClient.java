@@ -209,6 +209,21 @@ final class TestClient implements Caller, UserMemory, Descriptors, AutoCloseable
     long count;
     boolean released;
     private Runnable listener;
+    private final Object identity;
+
+    TestEvent() {
+      identity = this;
+    }
+
+    /** Another descriptor of the same eventfd. */
+    TestEvent(TestEvent same) {
+      identity = same;
+    }
+
+    @Override
+    public Object identity() {
+      return identity;
+    }
 
     /** A write by the client. */
     void store(long value) {
