@@ -16,6 +16,7 @@ import dev.quire.kvm.vm.ArchVcpu;
 import dev.quire.kvm.vm.KvmFaults;
 import dev.quire.kvm.vm.RunCall;
 import dev.quire.kvm.vm.VmContext;
+import dev.quire.mmu.MmuEvent;
 import dev.quire.mmu.arm64.Arm64Mmu;
 import dev.quire.mmu.arm64.Granule;
 
@@ -336,6 +337,11 @@ final class Arm64Vcpu implements ArchVcpu {
   @Override
   public RunCall run() {
     return new Arm64Run(this);
+  }
+
+  @Override
+  public long walks() {
+    return mmu().counters().get(MmuEvent.WALK);
   }
 
   @Override

@@ -10,6 +10,7 @@ import dev.quire.kernel.mm.KernelAddressSpace;
 import dev.quire.kernel.mm.Mman;
 import dev.quire.kernel.mm.OpenFile;
 import dev.quire.kernel.mm.Process;
+import dev.quire.kernel.stat.VmEvent;
 import dev.quire.kvm.fd.SharedPages;
 import dev.quire.kvm.vm.VmHost;
 import dev.quire.mmu.Order;
@@ -20,6 +21,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.function.LongSupplier;
 
 /**
  * What one VM of a client stands on: a machine of its own, and in it a process whose memory is the
@@ -49,7 +52,10 @@ public final class ClientHost implements VmHost, AutoCloseable {
   /** What VMs asked for: end by beginning, apart from each other. */
   private final TreeMap<Long, Long> wanted = new TreeMap<>();
 
-  private int vcpus;
+  /** Walks of each vCPU that the VM made. */
+  private final List<LongSupplier> vcpus = new CopyOnWriteArrayList<>();
+
+  private volatile long leasedBytes;
 
   ClientHost(ClientMemory memory, ClientMachines machines) {
     this.memory = memory;
@@ -131,6 +137,7 @@ public final class ClientHost implements VmHost, AutoCloseable {
     }
     range.file().get();
     leases.put(range.hva(), new Lease(range, pfn));
+    leasedBytes += range.bytes();
   }
 
   private static String hex(long value) {
@@ -179,6 +186,7 @@ public final class ClientHost implements VmHost, AutoCloseable {
 
   private void release(Lease lease) {
     leases.remove(lease.range.hva());
+    leasedBytes -= lease.range.bytes();
     process.munmap(lease.range.hva(), lease.range.bytes());
     giveBack(lease.firstPfn, lease.pages());
     lease.range.file().put();
@@ -205,12 +213,26 @@ public final class ClientHost implements VmHost, AutoCloseable {
 
   /** How many vCPUs the VM has made. */
   public int vcpus() {
-    return vcpus;
+    return vcpus.size();
   }
 
-  /** The VM made one more. */
-  public void madeVcpu() {
-    vcpus++;
+  /**
+   * The VM made one more.
+   *
+   * @param walks of its MMU so far
+   */
+  public void madeVcpu(LongSupplier walks) {
+    vcpus.add(walks);
+  }
+
+  /** What the VM has and did so far. Any thread; may lag a little. */
+  public HostFigures figures() {
+    long walks = 0;
+    for (LongSupplier vcpu : vcpus) {
+      walks += vcpu.getAsLong();
+    }
+    long faults = machine.kernel().counters().of(VmEvent.PGFAULT);
+    return new HostFigures(vcpus.size(), leasedBytes, faults, walks);
   }
 
   @Override

@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.LongPredicate;
 
 /**
@@ -25,7 +26,7 @@ public final class ClientMemory implements AutoCloseable {
   private final ClientMachines machines;
   private final LongPredicate quota;
   private final TreeMap<Long, ClientRange> ranges = new TreeMap<>();
-  private final List<ClientHost> hosts = new ArrayList<>();
+  private final List<ClientHost> hosts = new CopyOnWriteArrayList<>();
 
   /** Views of what the service holds for a remote client, by file. */
   private final Map<HostFile, RemoteView> views = new java.util.IdentityHashMap<>();
@@ -51,6 +52,7 @@ public final class ClientMemory implements AutoCloseable {
     host.close();
   }
 
+  /** Of the VMs there are. Any thread. */
   public List<ClientHost> hosts() {
     return List.copyOf(hosts);
   }

@@ -1,7 +1,9 @@
 package dev.quire.kvm.server;
 
 import dev.quire.kernel.mm.Errno;
+import dev.quire.kvm.host.ClientHost;
 import dev.quire.kvm.host.ClientMemory;
+import dev.quire.kvm.host.HostFigures;
 import dev.quire.kvm.vm.RunCall;
 import dev.quire.kvm.wire.FrameBuilder;
 import dev.quire.kvm.wire.FrameDecoder;
@@ -96,6 +98,11 @@ final class ClientProcess {
 
   ClientMemory memory() {
     return memory;
+  }
+
+  /** What its VMs have and did so far. Any thread. */
+  List<HostFigures> figures() {
+    return memory.hosts().stream().map(ClientHost::figures).toList();
   }
 
   Quota quota() {

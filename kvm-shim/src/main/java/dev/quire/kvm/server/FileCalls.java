@@ -6,6 +6,7 @@ import dev.quire.kvm.fd.Descriptor;
 import dev.quire.kvm.fd.SharedPages;
 import dev.quire.kvm.host.ClientHost;
 import dev.quire.kvm.vm.GuestMemfdFile;
+import dev.quire.kvm.vm.VcpuFile;
 import dev.quire.kvm.vm.VmFile;
 import dev.quire.kvm.wire.Frames;
 import dev.quire.kvm.wire.Op;
@@ -55,8 +56,10 @@ final class FileCalls {
     long result = file.ioctl(frame, code, frame.request.argument());
     if (vcpu && result < 0) {
       process.quota().vcpusGone(1);
-    } else if (vcpu && ((VmFile) file).host() instanceof ClientHost host) {
-      host.madeVcpu();
+    } else if (vcpu
+        && ((VmFile) file).host() instanceof ClientHost host
+        && process.files().find((int) result) instanceof VcpuFile made) {
+      host.madeVcpu(made::walks);
     }
     return result;
   }

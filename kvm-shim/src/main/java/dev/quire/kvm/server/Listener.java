@@ -1,9 +1,14 @@
 package dev.quire.kvm.server;
 
 import io.netty.handler.ssl.SslContext;
+import io.netty.handler.ssl.SslContextBuilder;
+import io.netty.handler.ssl.SslProvider;
+import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
-import java.util.Arrays;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import javax.net.ssl.SSLException;
 
 /** Where the service listens. */
 public sealed interface Listener {
@@ -15,23 +20,48 @@ public sealed interface Listener {
     }
   }
 
-  /**
-   * A TCP port, with TLS only.
-   *
-   * @param tls of a server, TLS 1.3
-   */
+  /** A TCP port, with TLS 1.3 only. */
   final class Tcp implements Listener {
+    private static final int LEAST_TOKEN_BYTES = 16;
+
     private final InetSocketAddress address;
     private final SslContext tls;
     private final byte[] access;
 
-    /**
-     * @param accessSha256 of the token that clients must have
-     */
-    public Tcp(InetSocketAddress address, SslContext tls, byte[] accessSha256) {
+    private Tcp(InetSocketAddress address, SslContext tls, byte[] access) {
       this.address = address;
       this.tls = tls;
-      this.access = Arrays.copyOf(accessSha256, accessSha256.length);
+      this.access = access;
+    }
+
+    /**
+     * Reads what TLS needs.
+     *
+     * @param certificate a file with a chain of X.509 certificates, PEM
+     * @param key a file with its private key, PKCS 8 PEM without a password
+     * @param token that clients must have; at least 16 bytes
+     * @throws IOException with one line to tell the user
+     */
+    public static Tcp of(InetSocketAddress address, Path certificate, Path key, byte[] token)
+        throws IOException {
+      if (token.length < LEAST_TOKEN_BYTES) {
+        throw new IOException(
+            "a token of " + token.length + " bytes can be guessed; take at least 16");
+      }
+      try {
+        SslContext tls =
+            SslContextBuilder.forServer(certificate.toFile(), key.toFile())
+                .sslProvider(SslProvider.JDK)
+                .protocols("TLSv1.3")
+                .build();
+        byte[] access = MessageDigest.getInstance("SHA-256").digest(token);
+        return new Tcp(address, tls, access);
+      } catch (SSLException | IllegalArgumentException e) {
+        throw new IOException(
+            "no TLS with " + certificate + " and " + key + ": " + e.getMessage(), e);
+      } catch (NoSuchAlgorithmException e) {
+        throw new IllegalStateException("every JDK has SHA-256", e);
+      }
     }
 
     InetSocketAddress address() {
@@ -43,7 +73,7 @@ public sealed interface Listener {
     }
 
     boolean accepts(byte[] sha256) {
-      return java.security.MessageDigest.isEqual(access, sha256);
+      return MessageDigest.isEqual(access, sha256);
     }
 
     @Override

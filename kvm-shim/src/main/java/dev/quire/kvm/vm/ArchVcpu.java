@@ -23,6 +23,11 @@ public interface ArchVcpu extends AutoCloseable {
   /** Puts values of {@link Architecture#vcpuStatistics} in their places; all are 0 at first. */
   default void statistics(long[] values) {}
 
+  /** Walks of its MMU so far: misses of its TLB. May be read, a little late, from any thread. */
+  default long walks() {
+    return 0;
+  }
+
   @Override
   void close();
 }

@@ -23,6 +23,11 @@ public final class VcpuFile extends VmDescriptor {
     return vcpu.id();
   }
 
+  /** Walks of the vCPU's MMU so far, as {@link ArchVcpu#walks}. */
+  public long walks() {
+    return vcpu.arch().walks();
+  }
+
   /**
    * Begins a call, KVM_RUN or any other: each waits for the end of the one before. It must be
    * stepped until it is done, {@link RunCall#signal} before if nobody wants it any more; the caller

@@ -17,6 +17,7 @@ import dev.quire.kvm.vm.KvmBus;
 import dev.quire.kvm.vm.KvmFaults;
 import dev.quire.kvm.vm.RunCall;
 import dev.quire.kvm.vm.VmContext;
+import dev.quire.mmu.MmuEvent;
 
 /**
  * The x86 side of a vCPU: the emulator's core on the VM's second stage, with KVM's state calls and
@@ -171,6 +172,11 @@ public final class X86Vcpu implements ArchVcpu {
   @Override
   public void endTurn() {
     vcpu.engine().kick();
+  }
+
+  @Override
+  public long walks() {
+    return state.mmu().counters().get(MmuEvent.WALK);
   }
 
   @Override

@@ -36,6 +36,7 @@ public final class Quire {
     COMMANDS.put("snapshot", SnapshotCommand::new);
     COMMANDS.put("restore", RestoreCommand::new);
     COMMANDS.put("exec", ExecCommand::line);
+    COMMANDS.put("serve", ServeCommand::new);
     COMMANDS.put("bench", BenchCommand::line);
     COMMANDS.put("warm-up", WarmUpCommand::new);
   }
