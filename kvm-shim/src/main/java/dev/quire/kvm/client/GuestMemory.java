@@ -7,6 +7,8 @@ import dev.quire.kvm.wire.Reply;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Objects;
 
 /**
@@ -100,6 +102,26 @@ public final class GuestMemory implements AutoCloseable {
       Vm.writeBack(reply, hva + offset, target);
     }
     return target;
+  }
+
+  /**
+   * Numbers of the pages of 4096 bytes that the guest changed since they were last read, written or
+   * asked about here. Only of memory that the service keeps: shared memory is the guest's own.
+   */
+  public List<Long> changedPages() {
+    if (memory != null) {
+      throw new IllegalStateException("shared memory needs no list of changed pages");
+    }
+    Reply reply = kvm.call(link -> link.begin(Op.DIRTY, -1, hva, bytes, 0));
+    Kvm.check("DIRTY", reply);
+    byte[] bitmap = reply.segments().copy(0);
+    List<Long> pages = new ArrayList<>();
+    for (int bit = 0; bit < bitmap.length * Byte.SIZE; bit++) {
+      if ((bitmap[bit >>> 3] >>> (bit & 7) & 1) != 0) {
+        pages.add((long) bit);
+      }
+    }
+    return pages;
   }
 
   /** Takes it away from the service. Not while a guest uses it. */

@@ -7,10 +7,17 @@ import dev.quire.kvm.wire.Hello;
 import dev.quire.kvm.x86.X86Architecture;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.io.IOException;
+import java.net.URISyntaxException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.function.BooleanSupplier;
+import java.util.stream.Stream;
 
 /** A service in this process, at a socket in a folder of the test's. */
 final class TestService implements AutoCloseable {
+  private static final long LENT_BYTES = 1L << 30;
+  private static final long PATIENCE_MS = 20_000;
+
   final ServerMetrics metrics = new ServerMetrics(new SimpleMeterRegistry());
   final Path socket;
   final KvmServer server;
@@ -27,11 +34,45 @@ final class TestService implements AutoCloseable {
             settings,
             transport,
             Hello.X86_64,
-            new KvmFiles(
-                profile, new X86Architecture(), true, (process, vm, host) -> {}),
-            new ClientMachines(HostArchitecture.X86_64, profile, 1L << 30),
+            new KvmFiles(profile, new X86Architecture(), true, (process, vm, host) -> {}),
+            new ClientMachines(HostArchitecture.X86_64, profile, LENT_BYTES),
             metrics);
     server.listen(new Listener.Unix(socket));
+  }
+
+  /** A file of the tests' resources. */
+  static Path resource(String name) {
+    try {
+      return Path.of(TestService.class.getResource(name).toURI());
+    } catch (URISyntaxException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  /** Waits until something holds: false if it never does. */
+  static boolean eventually(BooleanSupplier holds) throws InterruptedException {
+    long deadline = System.nanoTime() + PATIENCE_MS * 1_000_000;
+    while (!holds.getAsBoolean()) {
+      if (System.nanoTime() - deadline > 0) {
+        return false;
+      }
+      Thread.sleep(5);
+    }
+    return true;
+  }
+
+  /** Descriptors that this process has open. */
+  static long descriptors() throws IOException {
+    try (Stream<Path> all = Files.list(Path.of("/proc/self/fd"))) {
+      return all.count();
+    }
+  }
+
+  /** Threads of processes of the service. */
+  static long processThreads() {
+    return Thread.getAllStackTraces().keySet().stream()
+        .filter(thread -> thread.getName().startsWith("kvm-process-"))
+        .count();
   }
 
   @Override
