@@ -71,7 +71,7 @@ public final class GuestCpuid implements Cpuid {
     int function = leaf;
     CpuidEntry entry = find(leaf, subleaf);
     if (entry == null && isOutOfRange(leaf)) {
-      function = find(0, 0).registers[CpuidEntry.EAX];
+      function = first(0).registers[CpuidEntry.EAX];
       entry = find(function, subleaf);
     }
     if (entry != null) {
@@ -89,23 +89,33 @@ public final class GuestCpuid implements Cpuid {
 
   /** Intel's answer beyond the last leaf of a class: the last basic leaf. */
   private boolean isOutOfRange(int leaf) {
-    CpuidEntry basic = find(0, 0);
+    CpuidEntry basic = first(0);
     if (basic == null || isAmd(basic)) {
       return false;
     }
-    int first = leaf & 0x8000_0000;
+    int start = leaf & 0x8000_0000;
     if (leaf >>> 28 == 4) {
-      first = leaf & 0xffff_ff00;
+      start = leaf & 0xffff_ff00;
     } else if (leaf >>> 30 == 3) {
-      first = 0xc000_0000;
+      start = 0xc000_0000;
     }
-    CpuidEntry ofClass = find(first, 0);
+    CpuidEntry ofClass = first(start);
     return ofClass == null || Integer.compareUnsigned(leaf, ofClass.registers[CpuidEntry.EAX]) > 0;
   }
 
   private static boolean isAmd(CpuidEntry basic) {
     int start = basic.registers[CpuidEntry.EBX];
     return start == 0x6874_7541 || start == 0x6f67_7948 || start == 0x6944_4d41;
+  }
+
+  /** The entry of a function whose subleaves KVM itself does not look at, or null. */
+  private CpuidEntry first(int function) {
+    for (CpuidEntry entry : entries) {
+      if (entry.function == function) {
+        return entry;
+      }
+    }
+    return null;
   }
 
   /** The entry that answers, or null. */
@@ -120,7 +130,7 @@ public final class GuestCpuid implements Cpuid {
 
   /** Bits KVM keeps true itself (kvm_update_cpuid_runtime). */
   private void update() {
-    CpuidEntry features = find(1, 0);
+    CpuidEntry features = first(1);
     if (features != null) {
       features.change(CpuFeature.OSXSAVE, (registers.cr4() & 1L << 18) != 0);
       features.change(CpuFeature.APIC, registers.apicEnabled());
@@ -147,20 +157,20 @@ public final class GuestCpuid implements Cpuid {
 
   /** Whether the client shows a feature of KVM's own, KVM_FEATURE_ bits. */
   boolean hasParavirtual(int feature) {
-    CpuidEntry signature = find(SupportedCpuid.SIGNATURE, 0);
-    CpuidEntry features = signature == null ? null : find(SupportedCpuid.FEATURES, 0);
+    CpuidEntry signature = first(SupportedCpuid.SIGNATURE);
+    CpuidEntry features = signature == null ? null : first(SupportedCpuid.FEATURES);
     return features != null && (features.registers[CpuidEntry.EAX] & feature) != 0;
   }
 
   /** EAX of leaf 1: what RESET leaves in EDX. 0 if the client set none. */
   int signature() {
-    CpuidEntry features = find(1, 0);
+    CpuidEntry features = first(1);
     return features == null ? 0 : features.registers[CpuidEntry.EAX];
   }
 
   /** Whether the vendor is AMD or Hygon. */
   boolean isAmd() {
-    CpuidEntry basic = find(0, 0);
+    CpuidEntry basic = first(0);
     return basic != null && isAmd(basic);
   }
 
@@ -236,7 +246,7 @@ public final class GuestCpuid implements Cpuid {
       entries = before;
       return isSame(before, wanted) ? 0 : -Errno.EINVAL;
     }
-    CpuidEntry widths = find(PHYSICAL_BITS_LEAF, 0);
+    CpuidEntry widths = first(PHYSICAL_BITS_LEAF);
     int linearBits = widths == null ? 0 : widths.registers[CpuidEntry.EAX] >>> 8 & 0xff;
     if (linearBits != 0 && linearBits != 48 && linearBits != 57) {
       entries = before;
@@ -262,12 +272,12 @@ public final class GuestCpuid implements Cpuid {
 
   /** cpuid_query_maxphyaddr. */
   private int physicalBits() {
-    CpuidEntry last = find(0x8000_0000, 0);
+    CpuidEntry last = first(0x8000_0000);
     if (last == null
         || Integer.compareUnsigned(last.registers[CpuidEntry.EAX], PHYSICAL_BITS_LEAF) < 0) {
       return DEFAULT_PHYSICAL_BITS;
     }
-    CpuidEntry widths = find(PHYSICAL_BITS_LEAF, 0);
+    CpuidEntry widths = first(PHYSICAL_BITS_LEAF);
     int bits = widths == null ? 0 : widths.registers[CpuidEntry.EAX] & 0xff;
     return widths == null ? DEFAULT_PHYSICAL_BITS : Math.min(bits, Long.SIZE - 1);
   }

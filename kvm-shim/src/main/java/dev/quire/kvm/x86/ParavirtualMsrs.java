@@ -1,5 +1,7 @@
 package dev.quire.kvm.x86;
 
+import dev.quire.mmu.Order;
+
 /**
  * KVM's own registers: kvmclock, asynchronous page faults, polling (Linux v6.18 arch/x86/kvm/x86.c,
  * kvm_set_msr_common). VM thread only.
@@ -25,6 +27,7 @@ final class ParavirtualMsrs {
   private long pollControl = 1;
   private long asyncEnabled;
   private long asyncInterrupt;
+  private long endOfInterrupt;
   private long value;
   private boolean enforced;
 
@@ -76,9 +79,14 @@ final class ParavirtualMsrs {
           case ASYNC_PF_INT -> asyncInterrupt;
           case STEAL_TIME -> stealTime;
           case POLL_CONTROL -> pollControl;
+          case PV_EOI_EN -> endOfInterrupt;
           default -> 0;
         };
     return isThere(msr) ? KvmMsrs.DONE : KvmMsrs.UNSUPPORTED;
+  }
+
+  private boolean isMemory(long gpa) {
+    return vcpu.vm().context().stage2().slots().find(gpa >>> Order.BASE_PAGE_SHIFT) != null;
   }
 
   int set(int msr, long data) {
@@ -108,8 +116,11 @@ final class ParavirtualMsrs {
         refused = (data & ~1L) != 0;
         pollControl = refused ? pollControl : data;
       }
-      // No page is ever taken away, no EOI avoided.
-      case PV_EOI_EN -> refused = data != 0;
+      // The guest may ask for it; none of its EOIs is avoided.
+      case PV_EOI_EN -> {
+        refused = (data & 2) != 0 || (data & 1) != 0 && !isMemory(data);
+        endOfInterrupt = refused ? endOfInterrupt : data;
+      }
       default -> {
         // ASYNC_PF_ACK: nothing waits.
       }
