@@ -49,6 +49,9 @@ public final class X86Vm implements ArchVm {
 
   @Override
   public ArchVcpu createVcpu(int id, SharedPages run) {
+    if (!state.acceptsVcpuId(id)) {
+      return null;
+    }
     X86Vcpu vcpu = new X86Vcpu(this, id, run);
     vcpus.add(vcpu);
     return vcpu;
@@ -82,7 +85,7 @@ public final class X86Vm implements ArchVm {
 
   @Override
   public long error() {
-    return 0;
+    return -Errno.EINVAL;
   }
 
   @Override
