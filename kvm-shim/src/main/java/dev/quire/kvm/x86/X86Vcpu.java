@@ -86,6 +86,8 @@ public final class X86Vcpu implements ArchVcpu {
 
   private KvmInstructions instructions(X86Processor.Units units, KvmBus bus) {
     return new KvmInstructions(
+        state,
+        units.instructions(),
         new PortIo(units.linear(), units.instructions(), bus, exits, state, stops),
         new MsrAccesses(state, units.instructions(), units.events(), exits, stops),
         new Hypercalls(state, units.linear(), units.instructions(), units.events(), exits, stops));

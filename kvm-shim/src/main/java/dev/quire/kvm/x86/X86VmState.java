@@ -22,6 +22,9 @@ public final class X86VmState {
   /** KVM_X86_QUIRK_MISC_ENABLE_NO_MWAIT. */
   static final int QUIRK_MISC_ENABLE_NO_MWAIT = 1 << 4;
 
+  /** KVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS. */
+  static final int QUIRK_MWAIT_NEVER_UD = 1 << 6;
+
   private static final int QUIRK_FIX_HYPERCALL_INSN = 1 << 5;
 
   /** KVM_X86_DISABLE_EXITS_HLT: HLT waits inside KVM_RUN. */

@@ -9,6 +9,8 @@ import dev.quire.kernel.mm.KernelConfig;
 import dev.quire.kernel.mm.Mman;
 import dev.quire.kernel.mm.Process;
 import dev.quire.kernel.mm.UserSignal;
+import dev.quire.kernel.uffd.UffdCode;
+import dev.quire.kernel.uffd.Userfaultfd;
 import dev.quire.kvm.abi.Ioctls;
 import dev.quire.kvm.abi.KvmRun;
 import dev.quire.kvm.fd.Caller;
@@ -165,6 +167,13 @@ final class TestGuest implements VmContext, AutoCloseable {
       bytes[i] = page(gpa + i).get(ValueLayout.JAVA_BYTE, gpa + i & PAGE_BYTES - 1);
     }
     return HexFormat.of().formatHex(bytes);
+  }
+
+  /** Nothing is at this page until user space answers, which nobody does. */
+  void armUserfault(long gpa) {
+    Userfaultfd uffd = Userfaultfd.open(process, UffdCode.O_NONBLOCK);
+    uffd.api(UffdCode.API, 0);
+    uffd.register(HVA + gpa, PAGE_BYTES, UffdCode.REGISTER_MISSING);
   }
 
   // Modes.

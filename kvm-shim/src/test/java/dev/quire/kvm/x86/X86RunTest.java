@@ -223,4 +223,88 @@ class X86RunTest {
     assertThat(guest.runInt(32)).isEqualTo(KvmRun.ERROR_EMULATION);
     assertThat(guest.core.rip()).isEqualTo(0x1000);
   }
+
+  @Test
+  void anInstructionKvmDoesNotEmulateCannotReachADevice() {
+    // mov $0x4000,%ax; mov %ax,%ds; flds 0x10; hlt
+    guest.realMode().store(0x1000, "b80040 8ed8 d9061000 f4");
+    assertThat(guest.run()).isEqualTo(KvmRun.EXIT_INTERNAL_ERROR);
+    assertThat(guest.runInt(32)).isEqualTo(KvmRun.ERROR_EMULATION);
+    assertThat(guest.runLong(40)).isEqualTo(1);
+    assertThat(guest.runByte(48)).isEqualTo(4);
+    assertThat(guest.runByte(49)).isEqualTo(0xd9);
+    assertThat(guest.core.rip()).isEqualTo(0x1005);
+  }
+
+  @Test
+  void unknownHypercallsAreAnsweredWithoutAnExit() {
+    // mov $99,%eax; vmcall; hlt
+    guest.protectedMode(0, 0).store(0x1000, "b863000000 0f01c1 f4");
+    assertThat(guest.run()).isEqualTo(KvmRun.EXIT_HLT);
+    assertThat(guest.gpr(X86Core.RAX)).isEqualTo(-1000 & 0xffff_ffffL);
+  }
+
+  @Test
+  void vmmcallBecomesVmcall() {
+    guest.protectedMode(0, 0).store(0x1000, "b801000000 0f01d9 f4");
+    assertThat(guest.run()).isEqualTo(KvmRun.EXIT_HLT);
+    assertThat(guest.gpr(X86Core.RAX)).isZero();
+    assertThat(guest.bytes(0x1005, 3)).isEqualTo("0f01c1");
+  }
+
+  @Test
+  void anUnknownMsrIsAGeneralProtectionFault() {
+    // rdmsr with #GP's vector at 0x2000: hlt
+    guest.realMode().store(0x1000, "0f32 f4").store(0x2000, "f4").store32(4 * 13, 0x2000);
+    guest.core.setGpr(X86Core.RCX, 0x12345);
+    assertThat(guest.run()).isEqualTo(KvmRun.EXIT_HLT);
+    assertThat(guest.core.rip()).isEqualTo(0x2001);
+    assertThat(guest.bytes(0x7ffa, 2)).isEqualTo("0010");
+  }
+
+  @Test
+  void anAccessAcrossDevicePagesIsInFragments() {
+    // 64-bit: mov %rax,(%rbx) at 0x40ffd, which is no memory: 3 and 5 bytes
+    guest.supportedCpuid().identityTables(3).longMode(0x2000).store(0x1000, "488903 f4");
+    guest.store64(0x5000 + 8 * 0x40, 0x40003, 0x41003);
+    guest.core.setGpr(X86Core.RAX, 0x1122334455667788L);
+    guest.core.setGpr(X86Core.RBX, 0x40ffd);
+    guest.run();
+    assertThat(guest.mmio()).isEqualTo("w 40ffd 3 887766");
+    guest.run();
+    assertThat(guest.mmio()).isEqualTo("w 41000 5 5544332211");
+    assertThat(guest.run()).isEqualTo(KvmRun.EXIT_HLT);
+  }
+
+  @Test
+  void registersTravelInKvmRun() {
+    guest.realMode().store(0x1000, "40 f4");
+    guest.setRunLong(288, KvmRun.SYNC_REGS);
+    assertThat(guest.run()).isEqualTo(KvmRun.EXIT_HLT);
+    assertThat(guest.runLong(304)).isEqualTo(1);
+    assertThat(guest.runLong(304 + 128)).isEqualTo(0x1002);
+    guest.setRunLong(304, 41);
+    guest.setRunLong(304 + 128, 0x1000);
+    guest.setRunLong(296, KvmRun.SYNC_REGS);
+    assertThat(guest.run()).isEqualTo(KvmRun.EXIT_HLT);
+    assertThat(guest.runLong(304)).isEqualTo(42);
+    assertThat(guest.runLong(296)).isZero();
+    guest.setRunLong(288, 8);
+    RunCall call = guest.vcpu.run();
+    assertThat(guest.step(call)).isEqualTo(RunCall.DONE);
+    assertThat(call.result()).isEqualTo(-Errno.EINVAL);
+  }
+
+  @Test
+  void aPageOnItsWayFromUserSpaceIsWaitedForAndASignalEndsTheWait() {
+    guest.realMode().store(0x1000, "a00090 f4");
+    guest.armUserfault(0x9000);
+    RunCall call = guest.vcpu.run();
+    assertThat(guest.step(call)).isEqualTo(RunCall.WAITING);
+    assertThat(guest.step(call)).isEqualTo(RunCall.WAITING);
+    call.signal();
+    assertThat(guest.step(call)).isEqualTo(RunCall.DONE);
+    assertThat(call.result()).isEqualTo(-Errno.EINTR);
+    assertThat(guest.core.rip()).isEqualTo(0x1000);
+  }
 }
