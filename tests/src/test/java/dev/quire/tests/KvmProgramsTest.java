@@ -1,0 +1,58 @@
+package dev.quire.tests;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assumptions.assumeThat;
+
+import dev.quire.lab.exec.ProgramArch;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Unmodified programs of /dev/kvm see from the service what the real one shows them. */
+class KvmProgramsTest {
+  @TempDir static Path folder;
+
+  private static KvmPrograms programs;
+
+  @BeforeAll
+  static void findCompiler() {
+    programs = new KvmPrograms(folder);
+    assumeThat(programs.compiles(ProgramArch.X86_64) && ProgramArch.X86_64.isNative())
+        .as("an x86-64 machine with a C compiler")
+        .isTrue();
+  }
+
+  /** As recorded on Linux 6.18.44's own /dev/kvm. */
+  private static String recorded() throws IOException {
+    try (var file = KvmProgramsTest.class.getResourceAsStream("/kvm/kvm_transcript.txt")) {
+      return new String(file.readAllBytes(), StandardCharsets.UTF_8);
+    }
+  }
+
+  @Test
+  void theTranscriptIsARealKernels() throws IOException, InterruptedException {
+    Path program = programs.compile("kvm_transcript", ProgramArch.X86_64);
+    KvmPrograms.Ending ending = programs.run(program);
+    assertThat(ending.passed()).isEqualTo(recorded());
+    assertThat(ending.err()).isEmpty();
+  }
+
+  @Test
+  void theTranscriptIsThisMachinesKernels() throws IOException, InterruptedException {
+    assumeThat(Files.isWritable(Path.of("/dev/kvm"))).as("/dev/kvm").isTrue();
+    Path program = programs.compile("kvm_transcript", ProgramArch.X86_64);
+    String real = programs.runBare(program).passed();
+    assumeThat(real).as("a kernel with guest_memfd").doesNotContain("not here");
+    assertThat(programs.run(program).passed()).isEqualTo(real);
+  }
+
+  @Test
+  void fourThreadsTakeASpinlockOnFourVcpus() throws IOException, InterruptedException {
+    Path program = programs.compile("kvm_spinlock", ProgramArch.X86_64);
+    assertThat(programs.run(program).passed()).endsWith("counter 8000 of 8000\n");
+  }
+}
