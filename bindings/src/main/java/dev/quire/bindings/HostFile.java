@@ -117,8 +117,7 @@ public final class HostFile implements AutoCloseable {
   private MemorySegment status(Arena arena) {
     MemorySegment buffer = arena.allocate(STATX_BYTES, Long.BYTES);
     long empty = arena.allocateFrom("").address();
-    SystemCalls.callInt(
-        STATX, descriptor, empty, AT_EMPTY_PATH, STATX_BASIC, buffer.address(), 0);
+    SystemCalls.callInt(STATX, descriptor, empty, AT_EMPTY_PATH, STATX_BASIC, buffer.address(), 0);
     return buffer;
   }
 

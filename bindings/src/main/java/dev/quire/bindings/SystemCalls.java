@@ -43,8 +43,7 @@ final class SystemCalls {
   }
 
   /** Calls a function that returns an int. */
-  static int callInt(
-      MethodHandle function, long a0, long a1, long a2, long a3, long a4, long a5) {
+  static int callInt(MethodHandle function, long a0, long a1, long a2, long a3, long a4, long a5) {
     MemorySegment state = STATE.get();
     int result;
     try {

@@ -26,6 +26,7 @@ public final class CodeCoherence {
   private final long[][] executors;
   private final long[][] writers;
   private final BitSet vetted = new BitSet();
+  private ForeignStores foreign;
 
   /** For a machine whose host frames are below {@code frames}; at most 64 cores. */
   public CodeCoherence(long frames) {
@@ -62,7 +63,20 @@ public final class CodeCoherence {
     }
   }
 
+  /** Who is told of frames that a core begins to execute; null for nobody. */
+  void watch(ForeignStores watcher) {
+    foreign = watcher;
+  }
+
+  /** Whether any core may have translated code from the frame. */
+  boolean isExecuted(long pfn) {
+    return get(executors, pfn) != 0;
+  }
+
   void grantExecute(int core, long pfn) {
+    if (foreign != null && get(executors, pfn) == 0) {
+      foreign.executed(pfn);
+    }
     set(executors, core, pfn);
     long all = get(writers, pfn);
     if (all != 0) {

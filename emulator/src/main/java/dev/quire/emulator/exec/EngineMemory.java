@@ -47,6 +47,13 @@ public final class EngineMemory {
     return coherence;
   }
 
+  /** Has stores by others to this memory, from now on, be found out when asked for. */
+  public ForeignStores watchForeignStores() {
+    ForeignStores watcher = new ForeignStores(coherence, arena);
+    coherence.watch(watcher);
+    return watcher;
+  }
+
   BouncePage[] bounces() {
     return bounces;
   }

@@ -46,8 +46,7 @@ public final class GuestMemory implements AutoCloseable {
       }
       int tag = kvm.send(file);
       long hva = memory.hva();
-      Kvm.check(
-          "SHARE", kvm.call(link -> link.begin(Op.SHARE, -1, hva, bytes, 0).with(tag, 0)));
+      Kvm.check("SHARE", kvm.call(link -> link.begin(Op.SHARE, -1, hva, bytes, 0).with(tag, 0)));
       return new GuestMemory(kvm, hva, bytes, memory);
     } catch (IOException e) {
       memory.close();
@@ -70,8 +69,7 @@ public final class GuestMemory implements AutoCloseable {
   public void write(long offset, byte[] source) {
     Objects.checkFromIndexSize(offset, source.length, bytes);
     if (memory != null) {
-      MemorySegment.copy(
-          source, 0, memory.segment(), ValueLayout.JAVA_BYTE, offset, source.length);
+      MemorySegment.copy(source, 0, memory.segment(), ValueLayout.JAVA_BYTE, offset, source.length);
       return;
     }
     for (int done = 0; done < source.length; done += CHUNK_BYTES) {

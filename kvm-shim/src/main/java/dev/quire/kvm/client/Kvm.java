@@ -75,8 +75,7 @@ public final class Kvm implements AutoCloseable {
         (int)
             check(
                 "open /dev/kvm",
-                call(
-                    link -> link.begin(Op.OPEN, -1, 2, 0, 0).segment(0, path, 0, path.length)));
+                call(link -> link.begin(Op.OPEN, -1, 2, 0, 0).segment(0, path, 0, path.length)));
   }
 
   /** Connects over a UNIX socket; guest memory is shared where both ends can. */
@@ -90,8 +89,7 @@ public final class Kvm implements AutoCloseable {
    * @param architecture {@link Hello#X86_64} or {@link Hello#ARM64}
    */
   public static Kvm connect(Path socket, int architecture) throws IOException {
-    return new Kvm(
-        () -> ByteLink.unix(socket), architecture, new byte[Hello.ACCESS_BYTES], socket);
+    return new Kvm(() -> ByteLink.unix(socket), architecture, new byte[Hello.ACCESS_BYTES], socket);
   }
 
   /**

@@ -2,6 +2,7 @@ package dev.quire.kvm.host;
 
 import dev.quire.bindings.NativeMemory;
 import dev.quire.emulator.exec.EngineMemory;
+import dev.quire.emulator.exec.ForeignStores;
 import dev.quire.kernel.filemap.ModelledFiles;
 import dev.quire.kernel.mm.FrameAllocator;
 import dev.quire.kernel.mm.HostMemory;
@@ -47,6 +48,7 @@ public final class ClientHost implements VmHost, AutoCloseable {
   private final ModelledHost host;
   private final Process process;
   private final FrameRuns runs;
+  private final ForeignStores foreign;
   private final TreeMap<Long, Lease> leases = new TreeMap<>();
 
   /** What VMs asked for: end by beginning, apart from each other. */
@@ -62,6 +64,7 @@ public final class ClientHost implements VmHost, AutoCloseable {
     machine = machines.make();
     process = machine.kernel().spawn();
     host = machine.host(process);
+    foreign = machine.engineMemory().watchForeignStores();
     runs = new FrameRuns(ClientMachines.ownPages(), machines.lentPages());
   }
 
@@ -209,6 +212,11 @@ public final class ClientHost implements VmHost, AutoCloseable {
     for (long page = 0; page < pages; page++) {
       machine.wrote(firstPfn + page);
     }
+  }
+
+  /** A vCPU is about to run: what its client stored meanwhile may be code. */
+  public void beforeRun() {
+    foreign.look();
   }
 
   /** How many vCPUs the VM has made. */

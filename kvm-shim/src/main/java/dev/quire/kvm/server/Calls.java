@@ -1,7 +1,9 @@
 package dev.quire.kvm.server;
 
 import dev.quire.kernel.mm.Errno;
+import dev.quire.kvm.abi.Ioctls;
 import dev.quire.kvm.fd.Descriptor;
+import dev.quire.kvm.host.ClientHost;
 import dev.quire.kvm.vm.RunCall;
 import dev.quire.kvm.vm.VcpuFile;
 import dev.quire.kvm.wire.FrameBuilder;
@@ -118,6 +120,9 @@ final class Calls {
       idle.push(frame);
       return;
     }
+    if ((int) request.request() == Ioctls.RUN && vcpu.host() instanceof ClientHost host) {
+      host.beforeRun();
+    }
     RunCall call = vcpu.begin(frame, (int) request.request(), request.argument());
     vcpu.get();
     PendingRun run = new PendingRun(frame, vcpu, call);
@@ -135,7 +140,7 @@ final class Calls {
     if ((request.flags() & Frames.PAGES) != 0) {
       PageSegments.load(run.file, request.segments(), frame.reply);
     }
-    if ((int) request.request() == dev.quire.kvm.abi.Ioctls.RUN) {
+    if ((int) request.request() == Ioctls.RUN) {
       process.metrics().exit();
     }
     frame.answer(run.call.result());

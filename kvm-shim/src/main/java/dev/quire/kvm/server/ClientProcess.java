@@ -160,8 +160,7 @@ final class ClientProcess {
         .addListener(
             left ->
                 loop.register(channel)
-                    .addListener(
-                        registered -> welcome(channel, hello, sequence, decoder)));
+                    .addListener(registered -> welcome(channel, hello, sequence, decoder)));
   }
 
   private void welcome(Channel channel, Hello hello, int sequence, FrameDecoder decoder) {

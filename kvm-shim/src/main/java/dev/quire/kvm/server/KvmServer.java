@@ -143,8 +143,7 @@ public final class KvmServer implements AutoCloseable {
         return;
       }
       socket.closeFuture().addListener(gone -> forget(socket));
-      FrameDecoder decoder =
-          new FrameDecoder(Frames.REQUEST_BYTES, settings.limits().frameBytes());
+      FrameDecoder decoder = new FrameDecoder(Frames.REQUEST_BYTES, settings.limits().frameBytes());
       if (listener instanceof Listener.Tcp tcp) {
         socket.pipeline().addLast(tcp.tls().newHandler(socket.alloc()));
       }
@@ -227,8 +226,7 @@ public final class KvmServer implements AutoCloseable {
       return Admission.refused(Errno.EACCES, "no such process, or another cookie");
     }
     if (hello.role() == Hello.DESCRIPTORS) {
-      int error =
-          transport.descriptor(socket) < 0 ? Errno.EOPNOTSUPP : process.joinDescriptors();
+      int error = transport.descriptor(socket) < 0 ? Errno.EOPNOTSUPP : process.joinDescriptors();
       if (error != 0) {
         return Admission.refused(error, "no descriptor socket");
       }

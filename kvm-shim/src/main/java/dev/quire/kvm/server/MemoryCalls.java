@@ -22,10 +22,8 @@ final class MemoryCalls {
     Request request = frame.request;
     switch (op) {
       case SHARE -> frame.answer(share(request));
-      case UNSHARE ->
-          frame.answer(process.memory().unshare(request.request(), request.argument()));
-      case DISCARD ->
-          frame.answer(process.memory().discard(request.request(), request.argument()));
+      case UNSHARE -> frame.answer(process.memory().unshare(request.request(), request.argument()));
+      case DISCARD -> frame.answer(process.memory().discard(request.request(), request.argument()));
       case LEND -> frame.answer(lend(request));
       case LOAD -> load(frame);
       case STORE -> frame.answer(store(frame));

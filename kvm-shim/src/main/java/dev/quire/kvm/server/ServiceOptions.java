@@ -20,9 +20,5 @@ public record ServiceOptions(
   /** An x86-64 KVM of Linux 6.18 with nothing but its socket. */
   public static final ServiceOptions DEFAULT =
       new ServiceOptions(
-          true,
-          KernelProfile.LINUX_6_18,
-          ServerSettings.DEFAULT,
-          null,
-          (process, vm, host) -> {});
+          true, KernelProfile.LINUX_6_18, ServerSettings.DEFAULT, null, (process, vm, host) -> {});
 }

@@ -144,8 +144,7 @@ final class StatusServer implements AutoCloseable {
         ChannelHandlerContext context, HttpResponseStatus status, String type, String body) {
       byte[] bytes = body.getBytes(StandardCharsets.UTF_8);
       DefaultFullHttpResponse response =
-          new DefaultFullHttpResponse(
-              HttpVersion.HTTP_1_1, status, Unpooled.wrappedBuffer(bytes));
+          new DefaultFullHttpResponse(HttpVersion.HTTP_1_1, status, Unpooled.wrappedBuffer(bytes));
       response
           .headers()
           .set(HttpHeaderNames.CONTENT_TYPE, type)

@@ -37,12 +37,30 @@ class FrameFuzzTest {
   private static final int CONNECTION_FRAMES = 400;
 
   private static final int[] REQUESTS = {
-    Ioctls.CREATE_VM, Ioctls.CREATE_VCPU, Ioctls.RUN, Ioctls.CHECK_EXTENSION,
-    Ioctls.SET_USER_MEMORY_REGION, Ioctls.SET_USER_MEMORY_REGION2, Ioctls.GET_DIRTY_LOG,
-    Ioctls.GET_REGS, Ioctls.SET_REGS, Ioctls.GET_SREGS, Ioctls.SET_SREGS, Ioctls.IRQFD,
-    Ioctls.IOEVENTFD, Ioctls.ENABLE_CAP, Ioctls.CREATE_IRQCHIP, Ioctls.SET_GSI_ROUTING,
-    Ioctls.GET_VCPU_EVENTS, Ioctls.SET_VCPU_EVENTS, Ioctls.GET_STATS_FD, Ioctls.TRANSLATE,
-    Ioctls.SET_MP_STATE, Ioctls.CREATE_GUEST_MEMFD, Ioctls.INTERRUPT, Ioctls.SET_CLOCK
+    Ioctls.CREATE_VM,
+    Ioctls.CREATE_VCPU,
+    Ioctls.RUN,
+    Ioctls.CHECK_EXTENSION,
+    Ioctls.SET_USER_MEMORY_REGION,
+    Ioctls.SET_USER_MEMORY_REGION2,
+    Ioctls.GET_DIRTY_LOG,
+    Ioctls.GET_REGS,
+    Ioctls.SET_REGS,
+    Ioctls.GET_SREGS,
+    Ioctls.SET_SREGS,
+    Ioctls.IRQFD,
+    Ioctls.IOEVENTFD,
+    Ioctls.ENABLE_CAP,
+    Ioctls.CREATE_IRQCHIP,
+    Ioctls.SET_GSI_ROUTING,
+    Ioctls.GET_VCPU_EVENTS,
+    Ioctls.SET_VCPU_EVENTS,
+    Ioctls.GET_STATS_FD,
+    Ioctls.TRANSLATE,
+    Ioctls.SET_MP_STATE,
+    Ioctls.CREATE_GUEST_MEMFD,
+    Ioctls.INTERRUPT,
+    Ioctls.SET_CLOCK
   };
 
   @TempDir Path folder;
@@ -74,13 +92,13 @@ class FrameFuzzTest {
       assertThat(TestService.descriptors()).isLessThanOrEqualTo(descriptors);
       assertThat(service.metrics.defectCount()).isZero();
       assertThat(service.metrics.badFrameCount()).isPositive();
+      assertThat(service.metrics.callCount()).isGreaterThan(FRAMES / 2);
     }
   }
 
   /** One connection until it is closed, by either side: how many frames it took. */
   private int session(TestService service, int most) throws Exception {
-    SocketChannel channel =
-        SocketChannel.open(UnixDomainSocketAddress.of(service.socket));
+    SocketChannel channel = SocketChannel.open(UnixDomainSocketAddress.of(service.socket));
     Thread drain = Thread.ofVirtual().start(() -> drain(channel));
     int sent = 0;
     try {

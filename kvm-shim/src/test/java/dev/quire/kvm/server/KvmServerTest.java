@@ -67,6 +67,21 @@ class KvmServerTest {
     }
   }
 
+  /** The client stores to shared memory without a word; the guest had executed from there. */
+  @Test
+  void codeThatTheClientReplacesIsTheCodeThatRuns() throws Exception {
+    try (TestService service = new TestService(folder);
+        Kvm kvm = Kvm.connect(service.socket)) {
+      // again: mov al, 1; out 0x10, al; jmp again
+      RealModeGuest guest = new RealModeGuest(kvm, 0xb0, 1, 0xe6, 0x10, 0xeb, 0xfa);
+      Vcpu vcpu = guest.vcpu(0);
+      for (int value = 1; value < 20; value++) {
+        guest.memory.write(RealModeGuest.CODE + 1, new byte[] {(byte) value});
+        assertThat(((VcpuExit.Io) vcpu.run()).data()).containsExactly(value);
+      }
+    }
+  }
+
   @Test
   void onlyTheUserCanOpenTheSocket() throws Exception {
     try (TestService service = new TestService(folder)) {
@@ -83,8 +98,7 @@ class KvmServerTest {
 
   @Test
   void socketThatAKilledServiceLeftIsReplaced() throws Exception {
-    java.net.UnixDomainSocketAddress address =
-        java.net.UnixDomainSocketAddress.of(service(folder));
+    java.net.UnixDomainSocketAddress address = java.net.UnixDomainSocketAddress.of(service(folder));
     java.nio.channels.ServerSocketChannel.open(java.net.StandardProtocolFamily.UNIX)
         .bind(address)
         .close();
@@ -107,16 +121,33 @@ class KvmServerTest {
   @Test
   void fourVcpusShareASpinlock() throws Exception {
     int[] code = {
-      0xb9, 0xf4, 0x01, // mov cx, 500
-      0xb0, 0x01, // again: mov al, 1
-      0x86, 0x06, 0x00, 0x20, // xchg [0x2000], al
-      0x84, 0xc0, // test al, al
-      0x75, 0xf6, // jnz again
-      0xa1, 0x02, 0x20, // mov ax, [0x2002]
+      0xb9,
+      0xf4,
+      0x01, // mov cx, 500
+      0xb0,
+      0x01, // again: mov al, 1
+      0x86,
+      0x06,
+      0x00,
+      0x20, // xchg [0x2000], al
+      0x84,
+      0xc0, // test al, al
+      0x75,
+      0xf6, // jnz again
+      0xa1,
+      0x02,
+      0x20, // mov ax, [0x2002]
       0x40, // inc ax
-      0xa3, 0x02, 0x20, // mov [0x2002], ax
-      0xc6, 0x06, 0x00, 0x20, 0x00, // mov byte [0x2000], 0
-      0xe2, 0xe8, // loop again
+      0xa3,
+      0x02,
+      0x20, // mov [0x2002], ax
+      0xc6,
+      0x06,
+      0x00,
+      0x20,
+      0x00, // mov byte [0x2000], 0
+      0xe2,
+      0xe8, // loop again
       0xf4 // hlt
     };
     try (TestService service = new TestService(folder);
@@ -225,8 +256,7 @@ class KvmServerTest {
   private static void assertErrno(
       int errno, org.assertj.core.api.ThrowableAssert.ThrowingCallable call) {
     assertThatThrownBy(call)
-        .isInstanceOfSatisfying(
-            KvmException.class, e -> assertThat(e.errno()).isEqualTo(errno));
+        .isInstanceOfSatisfying(KvmException.class, e -> assertThat(e.errno()).isEqualTo(errno));
   }
 
   @Test

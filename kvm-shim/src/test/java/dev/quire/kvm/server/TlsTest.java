@@ -79,8 +79,7 @@ class TlsTest {
       InetSocketAddress address = listen(service);
       byte[] wrong = "sixteen bytes or less".getBytes(StandardCharsets.UTF_8);
       assertThatThrownBy(() -> Kvm.connect(address, trust(), wrong))
-          .isInstanceOfSatisfying(
-              KvmException.class, e -> assertThat(e.errno()).isEqualTo(EACCES));
+          .isInstanceOfSatisfying(KvmException.class, e -> assertThat(e.errno()).isEqualTo(EACCES));
       assertThat(service.server.processCount()).isZero();
     }
   }

@@ -52,10 +52,7 @@ public final class ServeCommand implements Callable<Integer> {
       description = "Certificate chain for tcp: listeners, PEM.")
   Path certificate;
 
-  @Option(
-      names = "--tls-key",
-      paramLabel = "FILE",
-      description = "Its private key, PKCS 8 PEM.")
+  @Option(names = "--tls-key", paramLabel = "FILE", description = "Its private key, PKCS 8 PEM.")
   Path key;
 
   @Option(
@@ -86,8 +83,9 @@ public final class ServeCommand implements Callable<Integer> {
       names = "--host-kernel",
       paramLabel = "PROFILE",
       defaultValue = "linux-6.18",
-      description = "The host's kernel: linux-6.18, linux-7.1, rfc-write, each with an optional"
-          + " +memory-attributes (default: ${DEFAULT-VALUE}).")
+      description =
+          "The host's kernel: linux-6.18, linux-7.1, rfc-write, each with an optional"
+              + " +memory-attributes (default: ${DEFAULT-VALUE}).")
   String hostKernel;
 
   @Option(
@@ -239,8 +237,7 @@ public final class ServeCommand implements Callable<Integer> {
       } else if (one.startsWith(TCP)) {
         all.add(tcp(one.substring(TCP.length())));
       } else {
-        throw CommandFailure.usage(
-            "--listen " + one + ": give unix:PATH or tcp:HOST:PORT");
+        throw CommandFailure.usage("--listen " + one + ": give unix:PATH or tcp:HOST:PORT");
       }
     }
     return all;
