@@ -45,6 +45,13 @@ struct preparation {
   int32_t second; /* another */
 };
 
+/* Above are no addresses of a process: the service answers EINVAL as the kernel does. */
+#ifdef __x86_64__
+#define USER_END UINT64_C(0x7ffffffff000)
+#else
+#define USER_END (UINT64_C(1) << 48)
+#endif
+
 static bool is_page_aligned(uint64_t value) { return value % KVM_IO_PAGE == 0; }
 
 /* Reads the struct and does what needs calls of its own. False with errno. */
@@ -64,8 +71,13 @@ static bool prepare(struct file *file, uint32_t request, uint64_t argument, stru
         preparation->first = named ? translate(file, (int)memory->guest_memfd) : -1;
       }
       bool plausible = memory->bytes != 0 && is_page_aligned(memory->host_address) && is_page_aligned(memory->bytes) &&
-                       memory->host_address + memory->bytes > memory->host_address;
-      return !plausible || memory_share(memory->host_address, memory->bytes);
+                       memory->host_address + memory->bytes > memory->host_address &&
+                       memory->host_address + memory->bytes <= USER_END;
+      if (plausible && !memory_share(memory->host_address, memory->bytes)) {
+        errno = ENOMEM;
+        return false;
+      }
+      return true;
     }
     case IO_IRQFD: {
       struct io_irqfd irq;

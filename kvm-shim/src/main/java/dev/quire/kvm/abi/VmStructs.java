@@ -126,6 +126,9 @@ public final class VmStructs {
     public static final int DEASSIGN = 4;
     public static final int VIRTIO_CCW = 8;
 
+    /** Accepted and without effect of its own. */
+    public static final int FAST_MMIO = 16;
+
     public static IoEventFd read(Caller caller, long address) {
       byte[] struct = VmStructs.read(caller, address, BYTES);
       return struct == null

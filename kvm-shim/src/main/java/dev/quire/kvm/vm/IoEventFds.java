@@ -14,7 +14,11 @@ import java.util.List;
  */
 final class IoEventFds {
   private static final int KNOWN_FLAGS =
-      IoEventFd.DATAMATCH | IoEventFd.PIO | IoEventFd.DEASSIGN | IoEventFd.VIRTIO_CCW;
+      IoEventFd.DATAMATCH
+          | IoEventFd.PIO
+          | IoEventFd.DEASSIGN
+          | IoEventFd.VIRTIO_CCW
+          | IoEventFd.FAST_MMIO;
 
   private enum Bus {
     MMIO,

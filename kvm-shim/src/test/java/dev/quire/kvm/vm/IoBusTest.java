@@ -50,7 +50,7 @@ class IoBusTest {
     int event = client.newEvent();
     assertThat(ioeventfd(event, 0x1000, 3, 0, 0)).isEqualTo(-Errno.EINVAL);
     assertThat(ioeventfd(event, -2, 4, 0, 0)).isEqualTo(-Errno.EINVAL);
-    assertThat(ioeventfd(event, 0x1000, 4, 0x10, 0)).isEqualTo(-Errno.EINVAL);
+    assertThat(ioeventfd(event, 0x1000, 4, 0x20, 0)).isEqualTo(-Errno.EINVAL);
     assertThat(ioeventfd(event, 0x1000, 0, DATAMATCH, 0)).isEqualTo(-Errno.EINVAL);
     assertThat(ioeventfd(99, 0x1000, 3, 0, 0)).isEqualTo(-Errno.EINVAL);
     assertThat(ioeventfd(99, 0x1000, 4, 0, 0)).isEqualTo(-Errno.EBADF);
@@ -59,7 +59,7 @@ class IoBusTest {
     assertThat(ioeventfd(event, 0x1000, 4, 0, 0)).isEqualTo(-Errno.EEXIST);
     assertThat(ioeventfd(event, 0x1000, 4, CCW, 0)).as("a bus of its own").isZero();
     assertThat(ioeventfd(event, 0x1000, 4, DEASSIGN, 0)).isEqualTo(-Errno.ENOENT);
-    assertThat(ioeventfd(event, 0x1000, 0, DEASSIGN | 0x10, 0)).as("flags unchecked").isZero();
+    assertThat(ioeventfd(event, 0x1000, 0, DEASSIGN | 0x20, 0)).as("flags unchecked").isZero();
     assertThat(client.ioctl(vm, Ioctls.IOEVENTFD, 0)).isEqualTo(-Errno.EFAULT);
   }
 
