@@ -2,6 +2,7 @@ package dev.quire.lab.cli;
 
 import dev.quire.lab.bench.FillBench;
 import dev.quire.lab.bench.KernelBench;
+import dev.quire.lab.bench.KvmBench;
 import dev.quire.lab.bench.MeasureBench;
 import dev.quire.lab.bench.Ratio;
 import dev.quire.lab.bench.RestoreBench;
@@ -10,6 +11,7 @@ import dev.quire.lab.bench.StartBench;
 import dev.quire.lab.bench.SweepBench;
 import dev.quire.lab.bench.TlbBench;
 import dev.quire.lab.report.JsonLines;
+import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -34,14 +36,15 @@ import picocli.CommandLine.Parameters;
             + " fork, munmap and page cache, memory of a page, what the time goes to%nsweep: 48"
             + " cells in parallel processes against one process at a time (ten minutes)%nrestore:"
             + " first instruction of 3 GiB on demand against 64 MiB, eager restores against memcpy,"
-            + " round trips of userfaultfd against plain faults")
+            + " round trips of userfaultfd against plain faults%nkvm: a call of the KVM service"
+            + " against a ping-pong in C, 200 clients against 8 (two and a half minutes)")
 public final class BenchCommand implements Callable<Integer> {
   private static final List<String> NAMES =
-      List.of("start", "fill", "speed", "measure", "tlb", "kernel", "sweep", "restore");
+      List.of("start", "fill", "speed", "measure", "tlb", "kernel", "sweep", "restore", "kvm");
 
   /** Of the benchmarks that are told; so many take no more than five minutes. */
   private static final Map<String, Integer> USUAL_ROUNDS =
-      Map.of("start", 9, "speed", 9, "measure", 3, "tlb", 9, "kernel", 9, "restore", 5);
+      Map.of("start", 9, "speed", 9, "measure", 3, "tlb", 9, "kernel", 9, "restore", 5, "kvm", 5);
 
   private final Invocation invocation;
 
@@ -49,7 +52,7 @@ public final class BenchCommand implements Callable<Integer> {
 
   @Parameters(
       paramLabel = "NAME",
-      description = "start, fill, speed, measure, tlb, kernel, sweep, restore (default: all).")
+      description = "start, fill, speed, measure, tlb, kernel, sweep, restore, kvm (default: all).")
   List<String> names = NAMES;
 
   @Option(
@@ -57,6 +60,13 @@ public final class BenchCommand implements Callable<Integer> {
       paramLabel = "N",
       description = "Rounds of paired measurements (default: 9, of measure 3, of restore 5).")
   Integer rounds;
+
+  @Option(
+      names = "--soak",
+      paramLabel = "S",
+      defaultValue = "120",
+      description = "Seconds that kvm's 200 clients run (default: ${DEFAULT-VALUE}).")
+  int soakSeconds;
 
   BenchCommand(Invocation invocation) {
     this.invocation = invocation;
@@ -129,8 +139,20 @@ public final class BenchCommand implements Callable<Integer> {
       case "sweep" ->
           new SweepBench(ChildCommand.prefix(), Runtime.getRuntime().availableProcessors()).run();
       case "restore" -> restore();
+      case "kvm" -> kvm();
       default -> throw new IllegalStateException(name);
     };
+  }
+
+  private List<Ratio> kvm() {
+    if (soakSeconds < 1) {
+      throw CommandFailure.usage("--soak " + soakSeconds + " is not positive");
+    }
+    try {
+      return new KvmBench(rounds("kvm"), soakSeconds).run();
+    } catch (UncheckedIOException e) {
+      throw CommandFailure.environment("bench kvm: " + e.getCause().getMessage(), e);
+    }
   }
 
   private List<Ratio> speed() {

@@ -1,0 +1,181 @@
+package dev.quire.lab.bench;
+
+import dev.quire.kvm.server.Listener;
+import dev.quire.kvm.server.RunningService;
+import dev.quire.kvm.server.ServiceOptions;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+
+/**
+ * The KVM service against a bare ping-pong in C over the same kind of socket, and many clients
+ * against few. The service and the many clients are threads of this process; the ping-pong's client
+ * is the same C program on both sides.
+ */
+public final class KvmBench {
+  private static final String BENCH = "kvm";
+  private static final String ECHO = "C ping-pong";
+  private static final int FEW = 8;
+  private static final int MANY = 200;
+  private static final int ROUND_TRIPS = 20_000;
+  private static final double MOST_NO_OP = 3;
+  private static final double LEAST_THROUGHPUT = 0.8;
+  private static final double MOST_GROWTH = 1.25;
+  private static final double NANOS_PER_MICRO = 1e3;
+
+  private final int rounds;
+  private final int soakSeconds;
+
+  /**
+   * @param soakSeconds how long the many clients run
+   */
+  public KvmBench(int rounds, int soakSeconds) {
+    this.rounds = rounds;
+    this.soakSeconds = soakSeconds;
+  }
+
+  /**
+   * Measures.
+   *
+   * @throws UncheckedIOException if there is no C compiler, or no folder for sockets
+   */
+  public List<Ratio> run() {
+    List<Ratio> all = new ArrayList<>();
+    Path folder = null;
+    try {
+      folder = Files.createTempDirectory("quire-bench");
+      try (RunningService service = RunningService.start(ServiceOptions.DEFAULT)) {
+        Path socket = folder.resolve("kvm");
+        service.listen(new Listener.Unix(socket));
+        all.add(noOp(folder, socket));
+        all.addAll(load(socket));
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    } finally {
+      remove(folder);
+    }
+    return all;
+  }
+
+  private Ratio noOp(Path folder, Path socket) throws IOException {
+    Path program = compile(folder);
+    double[] nanos =
+        TurnByTurn.medians(
+            rounds,
+            () -> roundTrip(program, "echo", folder.resolve("echo")),
+            () -> roundTrip(program, "ioctl", socket));
+    double echo = nanos[0] / NANOS_PER_MICRO;
+    double call = nanos[1] / NANOS_PER_MICRO;
+    return Ratio.cost(BENCH, "KVM_GET_API_VERSION", "us", call, ECHO, echo, MOST_NO_OP);
+  }
+
+  private static Path compile(Path folder) throws IOException {
+    Path source = folder.resolve("ping_pong.c");
+    try (InputStream in = KvmBench.class.getResourceAsStream("ping_pong.c")) {
+      Files.copy(in, source);
+    }
+    Path program = folder.resolve("ping_pong");
+    output("cc", "-O2", "-o", program.toString(), source.toString());
+    return program;
+  }
+
+  private static double roundTrip(Path program, String mode, Path socket) {
+    try {
+      if (mode.equals("echo")) {
+        Files.deleteIfExists(socket);
+      }
+      String rounds = Integer.toString(ROUND_TRIPS);
+      return Double.parseDouble(output(program.toString(), mode, socket.toString(), rounds));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private static String output(String... command) throws IOException {
+    Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+    String text;
+    try (InputStream in = process.getInputStream()) {
+      text = new String(in.readAllBytes(), StandardCharsets.UTF_8).strip();
+    }
+    try {
+      if (process.waitFor() != 0) {
+        throw new IOException(command[0] + ": " + text);
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IOException("interrupted", e);
+    }
+    return text;
+  }
+
+  /** Exits per second of few and of many clients, and what the many leave behind. */
+  private List<Ratio> load(Path socket) throws IOException {
+    int fewSeconds = Math.max(2, soakSeconds / 8);
+    new KvmLoad(socket, FEW).run(fewSeconds);
+    double few = new KvmLoad(socket, FEW).run(fewSeconds).exitsPerSecond();
+    long descriptors = descriptors();
+    KvmLoad.Outcome outcome = new KvmLoad(socket, MANY).run(soakSeconds);
+    double many = outcome.exitsPerSecond();
+    long left = settled(descriptors) - descriptors;
+    String fewClients = FEW + " clients";
+    return List.of(
+        Ratio.speed(
+            BENCH,
+            "exit of " + MANY + " clients",
+            "us",
+            1e6 / many,
+            fewClients,
+            1e6 / few,
+            LEAST_THROUGHPUT),
+        Ratio.cost(
+            BENCH,
+            "resident memory at their end",
+            "MiB",
+            outcome.lastMebibytes(),
+            "after a quarter of the time",
+            outcome.firstMebibytes(),
+            MOST_GROWTH),
+        Ratio.cost(BENCH, "descriptors left", "", Math.max(0, left), "one", 1, 0));
+  }
+
+  /** Descriptors of this process, once those of ended clients have gone; waits 5 s at most. */
+  private static long settled(long wanted) throws IOException {
+    long now = descriptors();
+    try {
+      for (int i = 0; i < 100 && now > wanted; i++) {
+        Thread.sleep(50);
+        now = descriptors();
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+    return now;
+  }
+
+  private static long descriptors() throws IOException {
+    try (Stream<Path> all = Files.list(Path.of("/proc/self/fd"))) {
+      return all.count();
+    }
+  }
+
+  private static void remove(Path folder) {
+    if (folder == null) {
+      return;
+    }
+    try (Stream<Path> files = Files.list(folder)) {
+      for (Path file : files.toList()) {
+        Files.deleteIfExists(file);
+      }
+      Files.deleteIfExists(folder);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+}
