@@ -1,7 +1,6 @@
 package dev.quire.emulator.device;
 
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 
 /**
@@ -41,7 +40,7 @@ public final class DeviceBus {
       }
     }
     ranges.add(new MmioRange(baseGpa, bytes, device));
-    ranges.sort(Comparator.comparingLong(MmioRange::baseGpa));
+    ranges.sort((a, b) -> Long.compare(a.baseGpa(), b.baseGpa()));
   }
 
   /** Claims {@code count} ports from {@code firstPort}; overlapping another claim is an error. */

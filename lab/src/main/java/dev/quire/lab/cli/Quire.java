@@ -11,15 +11,11 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.function.Function;
 import picocli.CommandLine;
-import picocli.CommandLine.Command;
 import picocli.CommandLine.Help.Ansi;
-import picocli.CommandLine.Option;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
 
 /** The entry point: {@code quire COMMAND}. */
-@Command(
-    name = "quire",
-    description = "Boots guests and shows what their virtual memory did.",
-    synopsisSubcommandLabel = "COMMAND")
 public final class Quire {
   private static final Map<String, Function<Invocation, Object>> COMMANDS = new LinkedHashMap<>();
 
@@ -40,18 +36,6 @@ public final class Quire {
     COMMANDS.put("bench", BenchCommand::line);
     COMMANDS.put("warm-up", WarmUpCommand::new);
   }
-
-  @Option(
-      names = {"-h", "--help"},
-      usageHelp = true,
-      description = "Show this help.")
-  boolean help;
-
-  @Option(
-      names = {"-V", "--version"},
-      versionHelp = true,
-      description = "Show the version.")
-  boolean version;
 
   private Quire() {}
 
@@ -91,16 +75,40 @@ public final class Quire {
     return line.execute(args);
   }
 
+  /** Written out: reading these annotations would cost every start ten milliseconds. */
+  private static CommandSpec spec() {
+    CommandSpec spec = CommandSpec.create().name("quire");
+    spec.usageMessage()
+        .description("Boots guests and shows what their virtual memory did.")
+        .synopsisSubcommandLabel("COMMAND");
+    spec.addOption(
+        OptionSpec.builder("-h", "--help")
+            .type(boolean.class)
+            .usageHelp(true)
+            .description("Show this help.")
+            .build());
+    spec.addOption(
+        OptionSpec.builder("-V", "--version")
+            .type(boolean.class)
+            .versionHelp(true)
+            .description("Show the version.")
+            .build());
+    return spec.versionProvider(() -> new String[] {"quire " + Build.version()});
+  }
+
+  private static boolean isVersion(String argument) {
+    return argument.equals("--version") || argument.equals("-V");
+  }
+
   private static CommandLine commandLine(String[] args, Invocation invocation) {
-    CommandLine line = new CommandLine(new Quire());
+    CommandLine line = new CommandLine(spec());
     // Reading one command's annotations takes milliseconds: only help and mistakes need them all.
-    boolean known = args.length > 0 && COMMANDS.containsKey(args[0]);
+    boolean known = args.length > 0 && (COMMANDS.containsKey(args[0]) || isVersion(args[0]));
     for (Map.Entry<String, Function<Invocation, Object>> command : COMMANDS.entrySet()) {
       if (!known || command.getKey().equals(args[0])) {
         line.addSubcommand(command.getValue().apply(invocation));
       }
     }
-    line.getCommandSpec().versionProvider(() -> new String[] {"quire " + Build.version()});
     line.setOut(new PrintWriter(invocation.out(), true, StandardCharsets.UTF_8));
     line.setErr(new PrintWriter(invocation.err(), true, StandardCharsets.UTF_8));
     boolean colours = invocation.outIsTerminal() && invocation.colours();

@@ -5,7 +5,6 @@ import dev.quire.lab.tlb.TlbPoint;
 import dev.quire.lab.tlb.TlbTable;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 
 /**
@@ -52,7 +51,7 @@ public final class SummaryText {
     double seconds = outcome.wallNanos() / 1e9;
     String speed =
         outcome.wallNanos() > 0
-            ? String.format(Locale.ROOT, ", %.1f MIPS", instructions / 1e6 / seconds)
+            ? ", " + decimal(Math.round(instructions / 1e5 / seconds), 1) + " MIPS"
             : "";
     lines.add(row("wall time", duration(outcome.wallNanos()), "measured" + speed));
     lines.addAll(measured(outcome.measured()));
@@ -122,9 +121,22 @@ public final class SummaryText {
         + basis;
   }
 
-  /** Digits in groups of three. */
+  /** Digits in groups of three. (Formatter would cost every run 10 ms, most of it for locales.) */
   static String grouped(long number) {
-    return String.format(Locale.ROOT, "%,d", number);
+    StringBuilder digits = new StringBuilder(Long.toString(number));
+    for (int at = digits.length() - 3; at > (number < 0 ? 1 : 0); at -= 3) {
+      digits.insert(at, ',');
+    }
+    return digits.toString();
+  }
+
+  /** A number given in units of its last decimal. */
+  private static String decimal(long units, int decimals) {
+    StringBuilder digits = new StringBuilder(Long.toString(units));
+    while (digits.length() <= decimals) {
+      digits.insert(0, '0');
+    }
+    return digits.insert(digits.length() - decimals, '.').toString();
   }
 
   /** Three or four significant digits with a unit. */
@@ -133,10 +145,10 @@ public final class SummaryText {
       return nanos + " ns";
     }
     if (nanos < 1_000_000) {
-      return String.format(Locale.ROOT, "%.2f us", nanos / 1e3);
+      return decimal((nanos + 5) / 10, 2) + " us";
     }
     return nanos < 1_000_000_000
-        ? String.format(Locale.ROOT, "%.2f ms", nanos / 1e6)
-        : String.format(Locale.ROOT, "%.3f s", nanos / 1e9);
+        ? decimal((nanos + 5_000) / 10_000, 2) + " ms"
+        : decimal((nanos + 500_000) / 1_000_000, 3) + " s";
   }
 }

@@ -2,9 +2,11 @@ package dev.quire.lab.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.io.ByteArrayInputStream;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
+import java.io.InputStream;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class ImagesCommandTest {
@@ -38,18 +40,24 @@ class ImagesCommandTest {
   }
 
   @Test
-  void unknownFieldsOfTheManifestAreSkipped() throws IOException {
-    String manifest =
-        """
-        {"compilers": {"a": ["b", {"c": 1}]},
-         "images": [{"name": "n", "arch": "arm64", "nested": {"x": [1]}, "file": "f",
-                     "purpose": "p", "expected": "PASS n", "cpus": 4, "memory": "8M"}],
-         "later": 1}
-        """;
-    assertThat(
-            GuestCatalogue.parse(
-                new ByteArrayInputStream(manifest.getBytes(StandardCharsets.UTF_8))))
-        .containsExactly(
-            new GuestImage("n", "arm64", "f", "p", "PASS n", 4, MemorySize.parse("8M")));
+  void listSaysWhatTheManifestSays() throws IOException {
+    List<GuestImage> images = GuestCatalogue.builtIn().images();
+    try (InputStream manifest = getClass().getResourceAsStream("/dev/quire/images/manifest.json")) {
+      JsonNode entries = new ObjectMapper().readTree(manifest).get("images");
+      assertThat(images).hasSize(entries.size());
+      for (int i = 0; i < images.size(); i++) {
+        JsonNode entry = entries.get(i);
+        assertThat(images.get(i))
+            .isEqualTo(
+                new GuestImage(
+                    entry.get("name").asText(),
+                    entry.get("arch").asText(),
+                    entry.get("file").asText(),
+                    entry.get("purpose").asText(),
+                    entry.get("expected").asText(),
+                    entry.get("cpus").asInt(),
+                    MemorySize.parse(entry.get("memory").asText())));
+      }
+    }
   }
 }

@@ -21,7 +21,7 @@ public final class PcInterruptRouter {
     if (irq < 0 || irq > 15) {
       throw new IllegalArgumentException("ISA interrupt " + irq);
     }
-    return both(pic.line(irq), irq == 2 ? InterruptLine.NONE : ioApic.line(irq == 0 ? 2 : irq));
+    return both(pic.line(irq), irq == 2 ? InterruptLine.none() : ioApic.line(irq == 0 ? 2 : irq));
   }
 
   /** A global system interrupt 0..23 in the machine's default routing. */

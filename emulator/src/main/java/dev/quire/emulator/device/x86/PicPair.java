@@ -33,7 +33,7 @@ public final class PicPair implements BytePortDevice, ExternalInterruptSource, D
   /** Input 0..15; 2 is the cascade and leads nowhere. */
   public InterruptLine line(int irq) {
     if (irq == Pic8259.CASCADE_PIN) {
-      return InterruptLine.NONE;
+      return InterruptLine.none();
     }
     Pic8259 chip = irq < 8 ? master : slave;
     return asserted -> {

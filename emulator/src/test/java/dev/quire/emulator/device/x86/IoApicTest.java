@@ -126,7 +126,7 @@ class IoApicTest {
 
   @Test
   void theTimerReachesPinTwoAndPicPinZero() {
-    PicPair pic = new PicPair(InterruptLine.NONE);
+    PicPair pic = new PicPair(InterruptLine.none());
     pic.writeByte(0x20, 0x11);
     pic.writeByte(0x21, 0x20);
     pic.writeByte(0x21, 0x04);
