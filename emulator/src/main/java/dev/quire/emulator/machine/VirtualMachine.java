@@ -103,6 +103,9 @@ public final class VirtualMachine implements AutoCloseable {
     try {
       machine.load(snapshot);
       loader.load(parts.host(), snapshot.memory());
+      if (parts.measurement() != null) {
+        parts.measurement().resumed(parts.outcome().markers(), machine::counted);
+      }
     } catch (RuntimeException e) {
       machine.close();
       throw e;

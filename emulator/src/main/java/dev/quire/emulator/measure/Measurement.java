@@ -8,8 +8,8 @@ import java.util.List;
 
 /**
  * The measured part of a machine: its vCPUs' models and the region of interest, which a guest may
- * bound by the markers {@value #BEGIN} and {@value #END}; without them it is the whole run. Each
- * {@value #BEGIN} starts afresh. Machine thread only.
+ * bound by the markers {@value #BEGIN} and {@value #END}; without them it is the whole run, or what
+ * is left of it. Each {@value #BEGIN} starts afresh. Machine thread only.
  */
 public final class Measurement {
   public static final String BEGIN = "roi-begin";
@@ -18,6 +18,10 @@ public final class Measurement {
   private final MeasureConfig config;
   private final long hostFrames;
   private final List<MeasuredVcpu> vcpus = new ArrayList<>();
+
+  /** What a restored machine had counted when its snapshot was taken; null in one that booted. */
+  private List<Counted> start;
+
   private List<Counted> before;
   private List<Counted> after;
 
@@ -75,6 +79,19 @@ public final class Measurement {
     return vcpus.get(index);
   }
 
+  /**
+   * The machine goes on where a snapshot was taken: nothing before is measured, and a region that
+   * the guest was in begins here.
+   *
+   * @param markers that the guest had written
+   */
+  public void resumed(List<String> markers, Moment moment) {
+    start = moment.now();
+    if (markers.lastIndexOf(BEGIN) > markers.lastIndexOf(END)) {
+      before = start;
+    }
+  }
+
   /** The guest wrote a marker. */
   public void marker(String line, Moment moment) {
     if (line.equals(BEGIN)) {
@@ -88,12 +105,13 @@ public final class Measurement {
   /** The region's counts by vCPU. */
   public List<Counted> region(Moment moment) {
     List<Counted> end = after == null ? moment.now() : after;
-    if (before == null) {
+    List<Counted> from = before == null ? start : before;
+    if (from == null) {
       return end;
     }
     List<Counted> region = new ArrayList<>();
     for (int i = 0; i < end.size(); i++) {
-      region.add(end.get(i).minus(before.get(i)));
+      region.add(end.get(i).minus(from.get(i)));
     }
     return region;
   }

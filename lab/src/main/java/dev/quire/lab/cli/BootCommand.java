@@ -2,7 +2,6 @@ package dev.quire.lab.cli;
 
 import dev.quire.emulator.boot.BootLoader;
 import dev.quire.emulator.boot.BootRequest;
-import dev.quire.emulator.boot.GuestArchitecture;
 import dev.quire.kernel.kvm.HostEventPlan;
 import dev.quire.kernel.mm.HostPagePolicy;
 import dev.quire.kernel.mm.KernelProfile;
@@ -12,9 +11,7 @@ import dev.quire.lab.report.JsonLines;
 import dev.quire.lab.report.RunOutcome;
 import dev.quire.lab.report.SummaryText;
 import dev.quire.mmu.tlb.TlbGeometry;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
@@ -79,21 +76,7 @@ public final class BootCommand implements Callable<Integer> {
               + " collapse, zap, joined by + (default: all). The guest must not notice.")
   HostEventPlan hostEvents;
 
-  @Option(
-      names = "--measure",
-      description =
-          "Put every access through TLB models; slower. Over the region that the guest marks, or"
-              + " the whole run.")
-  boolean measure;
-
-  @Option(
-      names = "--tlb",
-      paramLabel = "PRESET",
-      split = ",",
-      description =
-          "With --measure: comma list of presets (quire tlb-presets lists them) or files (default:"
-              + " skylake-sp, on arm64 neoverse-n1).")
-  List<String> tlb;
+  @Mixin MeasureOptions measure;
 
   @Option(
       names = "--memory-hash",
@@ -120,9 +103,8 @@ public final class BootCommand implements Callable<Integer> {
   public Integer call() {
     GuestChoice choice = GuestChoice.of(guest.name);
     BootRequest request = request(choice);
-    List<Preset> presets = presets(request);
-    List<TlbGeometry> tlbs =
-        presets.stream().map(preset -> TlbCommand.geometry(preset, hostPages)).toList();
+    List<Preset> presets = measure.presets(() -> BootLoader.plan(request).architecture());
+    List<TlbGeometry> tlbs = MeasureOptions.geometries(presets, hostPages);
     RunSettings settings =
         new RunSettings(
             hostPages,
@@ -209,27 +191,6 @@ public final class BootCommand implements Callable<Integer> {
     return request;
   }
 
-  /** The geometries asked for; none in a functional run. */
-  private List<Preset> presets(BootRequest request) {
-    if (!measure) {
-      if (tlb != null) {
-        throw CommandFailure.usage("--tlb needs --measure");
-      }
-      return List.of();
-    }
-    List<Preset> presets = new ArrayList<>();
-    for (String name : new LinkedHashSet<>(tlb == null ? List.of(usualPreset(request)) : tlb)) {
-      presets.add(TlbPresetsCommand.load(name));
-    }
-    return presets;
-  }
-
-  private static String usualPreset(BootRequest request) {
-    return BootLoader.plan(request).architecture() == GuestArchitecture.X86_64
-        ? "skylake-sp"
-        : "neoverse-n1";
-  }
-
   private Map<String, Object> config(
       BootRequest request, GuestChoice choice, List<Preset> presets) {
     Map<String, Object> config = new LinkedHashMap<>();
@@ -245,8 +206,7 @@ public final class BootCommand implements Callable<Integer> {
     config.put("fragmentation", fragmentation);
     config.put("host_events", hostEvents == null ? null : hostEvents.toString());
     config.put("memory_hash", memoryHash);
-    config.put("measure", measure);
-    config.put("tlb", presets.stream().map(Preset::name).toList());
+    measure.addTo(config, presets);
     config.put("max_instructions", maxInstructions);
     config.put("timeout_seconds", timeoutSeconds);
     return config;

@@ -9,7 +9,6 @@ import dev.quire.emulator.machine.MachineConfig;
 import dev.quire.emulator.machine.RunResult;
 import dev.quire.emulator.machine.RunStatus;
 import dev.quire.emulator.machine.VirtualMachine;
-import dev.quire.emulator.measure.MeasureConfig;
 import dev.quire.kernel.mm.HostArchitecture;
 import dev.quire.kernel.mm.HostPagePolicy;
 import dev.quire.lab.report.RunOutcome;
@@ -32,7 +31,7 @@ final class MachineRunner implements GuestRunner {
               settings.seed(),
               settings.maxInstructions(),
               console,
-              measureConfig(settings),
+              MeasureOptions.config(settings.tlbs(), settings.seed()),
               settings.fragmentation(),
               settings.hostEvents(),
               settings.hostKernel());
@@ -40,15 +39,6 @@ final class MachineRunner implements GuestRunner {
     } catch (OutOfMemoryError e) {
       throw CommandFailure.usage(
           "the host has no room for " + request.memoryBytes() + " bytes of guest memory", e);
-    }
-  }
-
-  /** Null for a functional run. */
-  private static MeasureConfig measureConfig(RunSettings settings) {
-    try {
-      return settings.tlbs().isEmpty() ? null : new MeasureConfig(settings.tlbs(), settings.seed());
-    } catch (IllegalArgumentException e) {
-      throw CommandFailure.usage("--tlb: " + e.getMessage(), e);
     }
   }
 

@@ -20,12 +20,14 @@ import dev.quire.emulator.snapshot.SnapshotDescription;
 import dev.quire.emulator.snapshot.SnapshotReader;
 import dev.quire.kernel.mm.HostArchitecture;
 import dev.quire.lab.cli.RestoreOptions.Planned;
+import dev.quire.lab.preset.Preset;
 import dev.quire.lab.report.JsonLines;
 import dev.quire.lab.report.RunOutcome;
 import dev.quire.lab.report.html.RestorePage;
 import dev.quire.lab.restore.RestorePoint;
 import dev.quire.lab.restore.RestoreTable;
 import dev.quire.lab.restore.TimelineRow;
+import dev.quire.lab.tlb.MeasuredCounts;
 import dev.quire.mmu.Order;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -53,6 +55,8 @@ public final class RestoreCommand implements Callable<Integer> {
 
   @Mixin RestoreOptions options;
 
+  @Mixin MeasureOptions measure;
+
   @Parameters(index = "0", paramLabel = "DIR", description = "Folder of the snapshot.")
   Path directory;
 
@@ -73,10 +77,15 @@ public final class RestoreCommand implements Callable<Integer> {
   Path report;
 
   private final List<RestorePoint> points = new ArrayList<>();
+
+  /** What the TLB models counted, by point. */
+  private final List<List<MeasuredCounts>> measured = new ArrayList<>();
+
   private final List<Map<String, Object>> timelines = new ArrayList<>();
   private long instructionLimit;
   private Duration timeout;
-  private int exitCode = ExitCode.DONE;
+  private List<Preset> presets;
+  private RestoreVerdict verdict;
 
   RestoreCommand(Invocation invocation) {
     this.invocation = invocation;
@@ -84,29 +93,33 @@ public final class RestoreCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    List<Planned> plan = options.plan();
-    List<RestoreSettings> settings = plan.stream().map(options::settings).toList();
     ReportFile.check(report);
     instructionLimit = RunLimits.instructions(maxInstructions);
     timeout = RunLimits.timeout(timeoutSeconds);
     try {
-      return restore(SnapshotReader.open(directory), plan, settings);
+      return restore(SnapshotReader.open(directory));
     } catch (BadSnapshotException | BadWorkingSetException | RestoreRefusedException e) {
       throw CommandFailure.usage(e.getMessage(), e);
     }
   }
 
-  private int restore(Snapshot snapshot, List<Planned> plan, List<RestoreSettings> settings) {
+  private int restore(Snapshot snapshot) {
+    SnapshotDescription description = snapshot.description();
+    options.chooseCosts(description.architecture());
+    List<Planned> plan = options.plan();
+    List<RestoreSettings> settings = plan.stream().map(options::settings).toList();
     for (Planned planned : plan) {
-      requireHost(planned, snapshot.description());
+      requireHost(planned, description);
     }
+    presets = measure.presets(description::architecture);
+    verdict = new RestoreVerdict(description.expected(), invocation.err());
     try (JsonLines json = common.openJson(invocation)) {
       Map<String, Object> manifest =
           Build.manifest(invocation, common.seed, config(snapshot)).members();
       if (json != null) {
         json.row("manifest", manifest);
       }
-      for (int i = 0; i < plan.size() && exitCode != ExitCode.INTERRUPTED; i++) {
+      for (int i = 0; i < plan.size() && verdict.exitCode() != ExitCode.INTERRUPTED; i++) {
         one(snapshot, plan.get(i), settings.get(i), json);
       }
       if (report != null) {
@@ -118,8 +131,9 @@ public final class RestoreCommand implements Callable<Integer> {
     }
     if (!common.quiet) {
       RestoreTable.of(points).forEach(invocation.err()::println);
+      RestoreTable.measured(points, measured).forEach(invocation.err()::println);
     }
-    return exitCode;
+    return verdict.exitCode();
   }
 
   private static void requireHost(Planned planned, SnapshotDescription description) {
@@ -147,6 +161,7 @@ public final class RestoreCommand implements Callable<Integer> {
     config.put("smp", description.vcpus());
     config.put("at_instruction", description.instructions());
     options.addTo(config);
+    measure.addTo(config, presets);
     config.put("max_instructions", maxInstructions);
     config.put("timeout_seconds", timeoutSeconds);
     return config;
@@ -160,7 +175,8 @@ public final class RestoreCommand implements Callable<Integer> {
     }
     Path file = workingSetFile(planned);
     GuestLayout layout = GuestLayout.of(snapshot.description().ram(), pageBytes(planned));
-    WorkingSet known = WorkingSet.read(file, snapshot.identity(), layout);
+    WorkingSet known =
+        options.recordAnew ? null : WorkingSet.read(file, snapshot.identity(), layout);
     if (known == null) {
       WorkingSet recorded = new WorkingSet(snapshot.identity(), layout.pageBytes());
       RunStatus end =
@@ -174,7 +190,9 @@ public final class RestoreCommand implements Callable<Integer> {
       if (end == RunStatus.INTERRUPTED || end == RunStatus.HANDLER_DEAD) {
         return;
       }
-      recorded.write(file);
+      if (!options.recordAnew) {
+        recorded.write(file);
+      }
       known = recorded;
     }
     WorkingSet prefetched = known;
@@ -210,13 +228,14 @@ public final class RestoreCommand implements Callable<Integer> {
             first && !common.jsonOnStandardOutput() ? invocation.out() : null,
             invocation.outIsTerminal(),
             first ? json : null);
+    CountingConsole counted = new CountingConsole(console);
     MachineConfig config =
         new MachineConfig(
             planned.pages(),
             common.seed,
             instructionLimit,
-            console,
-            null,
+            counted,
+            MeasureOptions.config(MeasureOptions.geometries(presets, planned.pages()), common.seed),
             0,
             null,
             planned.kernel());
@@ -227,12 +246,14 @@ public final class RestoreCommand implements Callable<Integer> {
         Watchdog watchdog = new Watchdog(timeout, reason -> run.stop(RunStatus.LIMIT, reason))) {
       RestoreResult result = run.run();
       console.finish();
-      record(snapshot, planned, phase, result, System.nanoTime() - begin, json);
+      RestorePoint point =
+          record(snapshot, planned, phase, result, System.nanoTime() - begin, json);
+      verdict.judge(point, counted);
       return result.status();
     }
   }
 
-  private void record(
+  private RestorePoint record(
       Snapshot snapshot,
       Planned planned,
       String phase,
@@ -260,12 +281,14 @@ public final class RestoreCommand implements Callable<Integer> {
             layout.regions().getFirst().gpa(),
             last.gpa() + last.bytes());
     timelines.add(timeline);
+    RunOutcome outcome = outcome(result, wallNanos);
+    measured.add(outcome.measured());
     if (json != null) {
       json.row("point", point.members());
       json.row("timeline", timeline);
-      json.outcome(outcome(result, wallNanos));
+      json.outcome(outcome);
     }
-    judge(point, expected, ended);
+    return point;
   }
 
   private static RunOutcome outcome(RestoreResult result, long wallNanos) {
@@ -284,44 +307,5 @@ public final class RestoreCommand implements Callable<Integer> {
     axes.put("page_cache", options.pageCache);
     axes.put("dirty_log", options.dirtyLog);
     return axes;
-  }
-
-  /** The worst end of all is the command's: a failure, an interrupt, a limit. */
-  private void judge(RestorePoint point, SnapshotDescription.Expected expected, boolean ended) {
-    RestoreResult result = point.result();
-    String strategy = point.result().strategy();
-    int code = BootCommand.exitCode(RunOutcome.Status.valueOf(result.status().name()));
-    String wrong = null;
-    if (expected != null && ended) {
-      if (!expected.status().equals(result.status().jsonName())) {
-        wrong =
-            "ended with %s, the uninterrupted run with %s"
-                .formatted(result.status().jsonName(), expected.status());
-      } else if (expected.instructions() != result.run().instructions()) {
-        wrong =
-            "ended after %d instructions, the uninterrupted run after %d"
-                .formatted(result.run().instructions(), expected.instructions());
-      } else if (Boolean.FALSE.equals(point.hashMatches())) {
-        wrong =
-            "memory hash %s is not that of the uninterrupted run, %s"
-                .formatted(result.memoryHash(), expected.memoryHash());
-      }
-      code = wrong == null ? code : ExitCode.FAILED;
-    } else if (code == ExitCode.FAILED) {
-      wrong = result.status().jsonName() + ": " + result.reason();
-    }
-    if (wrong != null) {
-      invocation.err().println("quire restore: strategy " + strategy + ": " + wrong);
-    }
-    exitCode = worse(exitCode, code);
-  }
-
-  private static int worse(int one, int other) {
-    for (int code : new int[] {ExitCode.INTERRUPTED, ExitCode.FAILED, ExitCode.LIMIT}) {
-      if (one == code || other == code) {
-        return code;
-      }
-    }
-    return ExitCode.DONE;
   }
 }

@@ -1,5 +1,6 @@
 package dev.quire.lab.cli;
 
+import dev.quire.emulator.boot.GuestArchitecture;
 import dev.quire.emulator.restore.RestoreCosts;
 import dev.quire.emulator.restore.RestoreRefusedException;
 import dev.quire.emulator.restore.RestoreRun;
@@ -102,8 +103,7 @@ final class RestoreOptions {
   @Option(
       names = "--cost-model",
       paramLabel = "MACHINE",
-      defaultValue = "x86-2025-03",
-      description = "Whose prices modelled time is in (default: ${DEFAULT-VALUE}).")
+      description = "Whose prices modelled time is in (default: x86-2025-03, on arm64 altra).")
   String costModel;
 
   @Option(
@@ -113,11 +113,26 @@ final class RestoreOptions {
           "Where record-prefetch keeps what the guest asked for (default: beside the snapshot).")
   Path workingSet;
 
+  @Option(
+      names = "--record-anew",
+      description = "record-prefetch takes no record that is there, and keeps none.")
+  boolean recordAnew;
+
+  /** Settles whose prices hold for a guest, before anything else is asked for. */
+  void chooseCosts(GuestArchitecture guest) {
+    if (costModel == null) {
+      costModel = guest == GuestArchitecture.ARM64 ? "altra" : "x86-2025-03";
+    }
+  }
+
   /** One strategy with what backs memory under it. */
   record Planned(RestoreStrategy strategy, HostPagePolicy pages, KernelProfile kernel) {}
 
   /** What is to be restored how; refuses, before anything runs, what Linux would refuse. */
   List<Planned> plan() {
+    if (recordAnew && workingSet != null) {
+      throw CommandFailure.usage("--working-set and --record-anew exclude each other");
+    }
     KernelProfile given = givenKernel();
     List<Planned> plan = new ArrayList<>();
     for (String name : new LinkedHashSet<>(strategies)) {

@@ -15,7 +15,6 @@ import dev.quire.emulator.snapshot.SnapshotReader;
 import dev.quire.emulator.snapshot.SnapshotWriter;
 import dev.quire.kernel.mm.HostArchitecture;
 import dev.quire.kernel.mm.HostPagePolicy;
-import dev.quire.lab.cli.SnapshotMaker.CountingConsole;
 import dev.quire.lab.cli.SnapshotMaker.Reached;
 import dev.quire.lab.cli.SnapshotMaker.Whole;
 import dev.quire.lab.report.JsonLines;

@@ -14,9 +14,6 @@ import dev.quire.emulator.snapshot.SnapshotDescription.Expected;
 import dev.quire.emulator.snapshot.SnapshotWriter;
 import dev.quire.kernel.mm.HostPagePolicy;
 import java.io.IOException;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
 
 /**
  * The runs behind {@code quire snapshot}: a whole one if the point is a share of it, then one up to
@@ -65,33 +62,6 @@ final class SnapshotMaker {
   record Reached(
       RunResult early, SnapshotDescription description, byte[] state, DirtyPages dirty) {}
 
-  /** Console output that is counted and digested, and handed on. */
-  static final class CountingConsole implements ConsoleSink {
-    private final ConsoleSink next;
-    private final MessageDigest digest;
-    private long bytes;
-
-    CountingConsole(ConsoleSink next) {
-      this.next = next;
-      try {
-        digest = MessageDigest.getInstance("SHA-256");
-      } catch (NoSuchAlgorithmException e) {
-        throw new IllegalStateException("every JDK has SHA-256", e);
-      }
-    }
-
-    @Override
-    public void write(byte value) {
-      digest.update(value);
-      bytes++;
-      next.write(value);
-    }
-
-    long bytes() {
-      return bytes;
-    }
-  }
-
   private MachineConfig config(ConsoleSink console) {
     return new MachineConfig(hostPages, seed, maxInstructions, console);
   }
@@ -102,7 +72,7 @@ final class SnapshotMaker {
     try (VirtualMachine whole = begin(VirtualMachine.create(config(console), plan))) {
       RunResult result = whole.run();
       String hash = whole.memoryHash();
-      return new Whole(result, hash, HexFormat.of().formatHex(console.digest.digest()));
+      return new Whole(result, hash, console.digest());
     } finally {
       machine = null;
     }

@@ -206,6 +206,7 @@ public final class SweepCommand implements Callable<Integer> {
   private Map<String, CommandShape> shapes() {
     Map<String, CommandShape> shapes = new TreeMap<>();
     shapes.put("boot", shape(new BootCommand(invocation)));
+    shapes.put("restore", shape(new RestoreCommand(invocation)));
     shapes.put("tlb", shape(new TlbCommand(invocation)));
     return shapes;
   }

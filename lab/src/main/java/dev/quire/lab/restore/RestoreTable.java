@@ -3,9 +3,14 @@ package dev.quire.lab.restore;
 import dev.quire.emulator.restore.RestoreLatencies.Time;
 import dev.quire.emulator.restore.RestoreResult;
 import dev.quire.emulator.restore.RestoreTally.Item;
+import dev.quire.lab.tlb.MeasuredCounts;
+import dev.quire.lab.tlb.TlbPoint;
+import dev.quire.lab.tlb.TlbTable;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 
 /** Restores as an aligned table for a person. A pure function. */
 public final class RestoreTable {
@@ -61,6 +66,38 @@ public final class RestoreTable {
             + points.getFirst().result().costModel()
             + ": until the guest may run; its faults afterwards, without what handlers did; what"
             + " handlers did while a vCPU waited; putting contents in place");
+    return lines;
+  }
+
+  /**
+   * What TLB models counted, a row for each restore and geometry.
+   *
+   * @param measured by point; empty lists after functional runs
+   */
+  public static List<String> measured(
+      List<RestorePoint> points, List<List<MeasuredCounts>> measured) {
+    List<TlbPoint> rows = new ArrayList<>();
+    boolean marked = false;
+    for (int i = 0; i < points.size(); i++) {
+      for (MeasuredCounts counts : measured.get(i)) {
+        if (counts.vcpu() == MeasuredCounts.TOTAL) {
+          Map<String, Object> axes = new LinkedHashMap<>();
+          axes.put("strategy", points.get(i).axes().get("strategy") + phase(points.get(i)));
+          axes.put("tlb", counts.geometry());
+          rows.add(new TlbPoint(axes, counts.figures(), false));
+          marked = counts.marked();
+        }
+      }
+    }
+    List<String> lines = new ArrayList<>();
+    if (!rows.isEmpty()) {
+      lines.add("");
+      lines.add(
+          "TLB model, counted over "
+              + (marked ? "the region that the guest marked" : "the rest of the run")
+              + " from the restore on:");
+      lines.addAll(TlbTable.of(rows));
+    }
     return lines;
   }
 

@@ -23,9 +23,22 @@ public final class SweepSpec {
   private static final List<String> KEYS =
       List.of("command", "arguments", "options", "axes", "timeout-seconds");
 
+  /** A flag that every cell gets whose command has it: no cell finds what another left. */
+  private static final String RECORD_ANEW = "record-anew";
+
   /** Options that say where results go: the sweep gives them itself. */
   private static final Set<String> OWN =
-      Set.of("json", "quiet", "debug", "help", "report", "record", "trace", "gdb");
+      Set.of(
+          "json",
+          "quiet",
+          "debug",
+          "help",
+          "report",
+          "record",
+          "trace",
+          "gdb",
+          RECORD_ANEW,
+          "working-set");
 
   private final String file;
   private final String command;
@@ -313,6 +326,9 @@ public final class SweepSpec {
             line.add("--" + name);
           }
         });
+    if (shape.flags().contains(RECORD_ANEW)) {
+      line.add("--" + RECORD_ANEW);
+    }
     arguments.forEach(argument -> line.add(filled(argument, cell)));
     return line;
   }

@@ -54,7 +54,7 @@ public final class TlbTable {
 
   /** Whether an axis has one value only, which the heading line of the command tells. */
   private static boolean same(List<TlbPoint> points, String axis) {
-    boolean always = List.of("guest_pages", "host_pages", "tlb").contains(axis);
+    boolean always = List.of("guest_pages", "host_pages", "strategy", "tlb").contains(axis);
     Object first = points.getFirst().axes().get(axis);
     return !always || first == null && points.stream().allMatch(p -> p.axes().get(axis) == null);
   }

@@ -4,10 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.quire.emulator.boot.BootLoader;
 import dev.quire.emulator.boot.BootPlan;
+import dev.quire.emulator.boot.GuestArchitecture;
 import dev.quire.emulator.json.JsonValues;
 import dev.quire.emulator.machine.MachineConfig;
 import dev.quire.emulator.machine.RunResult;
 import dev.quire.emulator.machine.VirtualMachine;
+import dev.quire.emulator.restore.HostWork;
 import dev.quire.emulator.restore.PageAnswer;
 import dev.quire.emulator.restore.PageFault;
 import dev.quire.emulator.restore.UffdHandler;
@@ -15,6 +17,8 @@ import dev.quire.emulator.restore.UffdOps;
 import dev.quire.emulator.snapshot.SnapshotDescription;
 import dev.quire.emulator.snapshot.SnapshotWriter;
 import dev.quire.kernel.mm.HostPagePolicy;
+import dev.quire.lab.cost.CostFiles;
+import dev.quire.lab.restore.RestorePrices;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -123,6 +127,78 @@ class RestoreCommandTest {
   }
 
   @Test
+  void measuredRestoresCountWhatIsLeftOfTheRun() throws IOException {
+    Path json = results.resolve("r.json");
+    String[] command = {
+      "restore",
+      snapshot,
+      "--strategy",
+      "demand,uffd-copy",
+      "--measure",
+      "--tlb",
+      "skylake-sp,zen4",
+      "--json",
+      json.toString()
+    };
+    assertThat(quire.run(command)).as(quire.err()).isZero();
+    assertThat(quire.err()).contains("TLB model, counted over the rest of the run", "zen4");
+    List<Map<String, Object>> lines = lines(json);
+    Map<?, ?> config = (Map<?, ?>) lines.getFirst().get("config");
+    assertThat(config.get("tlb")).isEqualTo(List.of("skylake-sp", "zen4"));
+    long rest =
+        (Long) figures(points(lines).getFirst()).get("instructions")
+            - (Long) config.get("at_instruction");
+    List<Map<String, Object>> totals =
+        lines.stream()
+            .filter(line -> line.get("kind").equals("counters") && line.get("geometry") != null)
+            .filter(line -> line.get("vcpu").equals("total"))
+            .toList();
+    assertThat(totals)
+        .hasSize(4)
+        .allSatisfy(
+            total -> {
+              assertThat(total).containsEntry("mode", "measured").containsEntry("region", "whole");
+              assertThat(total.get("instructions")).isEqualTo(rest);
+              assertThat((Long) total.get("walks")).isPositive();
+            });
+  }
+
+  @Test
+  void whoRecordsAnewNeitherReadsNorLeavesARecord() throws IOException {
+    Path json = results.resolve("r.json");
+    String[] command = {
+      "restore",
+      snapshot,
+      "--strategy",
+      "record-prefetch",
+      "--record-anew",
+      "--json",
+      json.toString(),
+      "--quiet"
+    };
+    for (int round = 0; round < 2; round++) {
+      assertThat(quire.run(command)).as(quire.err()).isZero();
+      assertThat(points(lines(json))).hasSize(2);
+    }
+    try (Stream<Path> beside = Files.list(Path.of(snapshot).getParent())) {
+      assertThat(beside.map(Path::toString)).noneMatch(name -> name.contains("working-set"));
+    }
+  }
+
+  @Test
+  void pricesAreThoseOfTheGuestsArchitecture() {
+    RestoreOptions options = new RestoreOptions();
+    options.chooseCosts(GuestArchitecture.ARM64);
+    assertThat(options.costModel).isEqualTo("altra");
+    options.chooseCosts(GuestArchitecture.X86_64);
+    assertThat(options.costModel).isEqualTo("altra");
+    RestorePrices prices = new RestorePrices(CostFiles.load("altra"));
+    for (HostWork work : HostWork.values()) {
+      assertThat(prices.nanos(work)).as(work.priceName()).isPositive();
+    }
+  }
+
+  @Test
   void theWorkingSetIsRecordedOnce() throws IOException {
     Path set = results.resolve("ws");
     Path json = results.resolve("r.json");
@@ -216,6 +292,8 @@ class RestoreCommandTest {
         "--strategy demand --page-cache hot | cold, warm",
         "--strategy demand --cost-model cray | unknown machine 'cray'",
         "--strategy demand --timeout 0 | out of range",
+        "--strategy demand --tlb zen4 | --tlb needs --measure",
+        "--strategy record-prefetch --record-anew --working-set w | exclude each other",
       })
   void badUsageIsRefusedInOneLine(String options, String part) {
     String[] command =

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -59,6 +60,20 @@ class SweepSpecTest {
     List<SweepCell> cells = read("command: tlb\naxes: {native: [true, false]}\n").cells(1);
     assertThat(cells.get(0).command()).containsExactly("tlb", "--native", "--seed=1");
     assertThat(cells.get(1).command()).containsExactly("tlb", "--seed=1");
+  }
+
+  @Test
+  void cellsThatCouldFindWhatAnotherLeftRecordAnew() {
+    CommandShape restore = new CommandShape(Set.of("strategy", "seed"), Set.of("record-anew"));
+    String spec = "command: restore\narguments: [s]\naxes: {strategy: [demand, record-prefetch]}\n";
+    List<SweepCell> cells = SweepSpec.read("s.yaml", spec, Map.of("restore", restore)).cells(1);
+    assertThat(cells.get(1).command())
+        .containsExactly("restore", "--strategy=record-prefetch", "--seed=1", "--record-anew", "s");
+    assertThatThrownBy(
+            () ->
+                SweepSpec.read(
+                    "s.yaml", spec + "options: {record-anew: true}\n", Map.of("restore", restore)))
+        .hasMessageContaining("the sweep's own");
   }
 
   @ParameterizedTest
