@@ -319,7 +319,8 @@ final class VcpuCalls {
     int control = LittleEndian.getInt(struct, KvmGuestDebug.CONTROL);
     int injects = control & (GuestDebug.INJECT_DB | GuestDebug.INJECT_BP);
     if (injects != 0) {
-      if (vcpu.events().hasException()) {
+      VcpuEvents events = vcpu.events();
+      if (events.exceptionPending || events.tripleFault) {
         return -Errno.EBUSY;
       }
       boolean debug = (injects & GuestDebug.INJECT_DB) != 0;

@@ -153,21 +153,24 @@ public final class KernelIrqchip implements KvmBus.Device {
     boolean ofIoApic = pin.chip() == GsiRoutes.IOAPIC;
     int input = (ofIoApic ? IOAPIC_FIRST : 0) + pin.pin();
     int bit = 1 << source.ordinal();
+    boolean before = asserted[input] != 0;
     asserted[input] = (byte) (level ? asserted[input] | bit : asserted[input] & ~bit);
     boolean now = asserted[input] != 0;
-    return ofIoApic ? setIoApicPin(pin.pin(), now) : setPicPin(pin.pin(), now);
+    return ofIoApic ? setIoApicPin(pin.pin(), now) : setPicPin(pin.pin(), before, now);
   }
 
-  private int setPicPin(int irq, boolean level) {
+  /** As pic_set_irq1: where no edge is, nothing was pending already. */
+  private int setPicPin(int irq, boolean before, boolean level) {
     boolean slave = irq >= GsiRoutes.PIC_PINS;
     int bit = 1 << (irq & 7);
-    boolean before = (pics.registers(slave).irr() & bit) != 0;
+    PicRegisters registers = pics.registers(slave);
+    boolean pending = (registers.irr() & bit) != 0;
+    boolean triggers = level && (!before || (registers.elcr() & bit) != 0);
     pics.line(irq).set(level);
-    PicRegisters after = pics.registers(slave);
-    if ((after.imr() & bit) != 0) {
+    if ((pics.registers(slave).imr() & bit) != 0) {
       return IGNORED;
     }
-    return level && before ? 0 : 1;
+    return triggers && pending ? 0 : 1;
   }
 
   private int setIoApicPin(int pin, boolean level) {
