@@ -49,6 +49,16 @@ final class KvmPrograms {
     return libraries.compiler(arch) != null;
   }
 
+  /** Whether PATH has a program. */
+  static boolean isOnPath(String name) {
+    for (String folder : System.getenv().getOrDefault("PATH", "").split(":")) {
+      if (Files.isExecutable(Path.of(folder, name))) {
+        return true;
+      }
+    }
+    return false;
+  }
+
   /** Builds {@code src/test/c/NAME.c}. */
   Path compile(String name, ProgramArch arch) throws IOException, InterruptedException {
     Path program = folder.resolve(name + "-" + arch.title());

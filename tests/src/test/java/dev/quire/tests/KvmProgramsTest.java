@@ -19,8 +19,11 @@ class KvmProgramsTest {
   private static KvmPrograms programs;
 
   @BeforeAll
-  static void findCompiler() {
+  static void makeFolder() {
     programs = new KvmPrograms(folder);
+  }
+
+  private static void needsX86() {
     assumeThat(programs.compiles(ProgramArch.X86_64) && ProgramArch.X86_64.isNative())
         .as("an x86-64 machine with a C compiler")
         .isTrue();
@@ -35,6 +38,7 @@ class KvmProgramsTest {
 
   @Test
   void theTranscriptIsARealKernels() throws IOException, InterruptedException {
+    needsX86();
     Path program = programs.compile("kvm_transcript", ProgramArch.X86_64);
     KvmPrograms.Ending ending = programs.run(program);
     assertThat(ending.passed()).isEqualTo(recorded("kvm_transcript"));
@@ -43,6 +47,7 @@ class KvmProgramsTest {
 
   @Test
   void theTranscriptIsThisMachinesKernels() throws IOException, InterruptedException {
+    needsX86();
     assumeThat(Files.isWritable(Path.of("/dev/kvm"))).as("/dev/kvm").isTrue();
     Path program = programs.compile("kvm_transcript", ProgramArch.X86_64);
     assertThat(programs.run(program).passed()).isEqualTo(programs.runBare(program).passed());
@@ -50,6 +55,7 @@ class KvmProgramsTest {
 
   @Test
   void guestMemfdIsARealKernels() throws IOException, InterruptedException {
+    needsX86();
     Path program = programs.compile("kvm_transcript", ProgramArch.X86_64);
     KvmPrograms.Ending ending = programs.run(program, "guest_memfd");
     assumeThat(ending.out())
@@ -60,7 +66,27 @@ class KvmProgramsTest {
 
   @Test
   void fourThreadsTakeASpinlockOnFourVcpus() throws IOException, InterruptedException {
+    needsX86();
     Path program = programs.compile("kvm_spinlock", ProgramArch.X86_64);
     assertThat(programs.run(program).passed()).endsWith("counter 8000 of 8000\n");
+  }
+
+  @Test
+  void anArm64ProgramRunsItsVcpuToMmioExits() throws IOException, InterruptedException {
+    assumeThat(programs.compiles(ProgramArch.ARM64)).as("a compiler for arm64").isTrue();
+    assumeThat(ProgramArch.ARM64.isNative() || KvmPrograms.isOnPath("qemu-aarch64"))
+        .as("an arm64 machine, or qemu-aarch64")
+        .isTrue();
+    Path program = programs.compile("kvm_arm64", ProgramArch.ARM64);
+    assertThat(programs.run(program).passed())
+        .isEqualTo(
+            """
+            version 12
+            mmio write 10000000 bytes 4 41 00 00 00
+            mmio read 10000004 bytes 2
+            mmio write 10000008 bytes 8 51 52 00 00 00 00 00 00
+            memory 51520000
+            done
+            """);
   }
 }

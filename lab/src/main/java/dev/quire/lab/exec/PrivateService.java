@@ -1,30 +1,21 @@
 package dev.quire.lab.exec;
 
-import dev.quire.kernel.mm.HostArchitecture;
 import dev.quire.kernel.mm.KernelProfile;
-import dev.quire.kvm.host.ClientMachines;
-import dev.quire.kvm.server.KvmFiles;
-import dev.quire.kvm.server.KvmServer;
 import dev.quire.kvm.server.Listener;
-import dev.quire.kvm.server.ServerMetrics;
-import dev.quire.kvm.server.ServerSettings;
+import dev.quire.kvm.server.RunningService;
+import dev.quire.kvm.server.ServiceOptions;
 import dev.quire.kvm.server.Transport;
-import dev.quire.kvm.wire.Hello;
-import dev.quire.kvm.x86.X86Architecture;
-import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
 /** The KVM service for one program: a socket in a folder of its own that nobody else can enter. */
 public final class PrivateService implements AutoCloseable {
-  private static final long MOST_GUEST_BYTES = 8L << 30;
-
-  private final KvmServer server;
+  private final RunningService service;
   private final Path folder;
 
-  private PrivateService(KvmServer server, Path folder) {
-    this.server = server;
+  private PrivateService(RunningService service, Path folder) {
+    this.service = service;
     this.folder = folder;
   }
 
@@ -39,21 +30,20 @@ public final class PrivateService implements AutoCloseable {
       throw new MissingToolException(
           "descriptors have to travel over UNIX sockets, which takes Linux on x86-64 or arm64");
     }
-    if (arch != ProgramArch.X86_64) {
-      throw new MissingToolException("the service has no " + arch.title() + " KVM yet");
-    }
-    KvmServer server =
-        new KvmServer(
-            ServerSettings.DEFAULT,
-            Transport.EPOLL,
-            Hello.X86_64,
-            new KvmFiles(profile, new X86Architecture(), true, (process, vm, host) -> {}),
-            new ClientMachines(HostArchitecture.X86_64, profile, MOST_GUEST_BYTES),
-            new ServerMetrics(new SimpleMeterRegistry()));
-    Path folder = Files.createTempDirectory("quire-exec");
-    PrivateService service = new PrivateService(server, folder);
+    ServiceOptions usual = ServiceOptions.DEFAULT;
+    ServiceOptions options =
+        new ServiceOptions(
+            arch == ProgramArch.X86_64, profile, usual.settings(), null, usual.reports());
+    RunningService running = RunningService.start(options);
+    PrivateService service;
     try {
-      server.listen(new Listener.Unix(service.socket()));
+      service = new PrivateService(running, Files.createTempDirectory("quire-exec"));
+    } catch (IOException e) {
+      running.close();
+      throw e;
+    }
+    try {
+      running.listen(new Listener.Unix(service.socket()));
     } catch (IOException e) {
       service.close();
       throw e;
@@ -68,7 +58,7 @@ public final class PrivateService implements AutoCloseable {
 
   @Override
   public void close() throws IOException {
-    server.close();
+    service.close();
     Files.deleteIfExists(socket());
     Files.deleteIfExists(folder);
   }
