@@ -19,7 +19,6 @@ public final class KvmXsave {
   /** Sixteen of 16 bytes. */
   public static final int XMM = 160;
 
-  public static final int LEGACY_BYTES = 512;
   public static final int XSTATE_BV = 512;
   public static final int XCOMP_BV = 520;
   public static final int HEADER_RESERVED = 528;

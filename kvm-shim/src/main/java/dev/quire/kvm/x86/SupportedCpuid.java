@@ -24,8 +24,6 @@ final class SupportedCpuid {
   static final int ASYNC_PF = 1 << 4;
   static final int STEAL_TIME = 1 << 5;
   static final int PV_EOI = 1 << 6;
-  static final int PV_UNHALT = 1 << 7;
-  static final int ASYNC_PF_VMEXIT = 1 << 10;
   static final int POLL_CONTROL = 1 << 12;
   static final int ASYNC_PF_INT = 1 << 14;
   static final int CLOCKSOURCE_STABLE = 1 << 24;

@@ -309,7 +309,8 @@ final class X86Run implements RunCall {
   private void halt() {
     core.setRflags(core.rflags() & ~X86Flags.RFLAGS_RF);
     owner.counters().halted();
-    if (state.apic() == null) {
+    boolean waitsInGuest = (state.vm().disabledExits() & X86VmState.DISABLE_EXITS_HLT) != 0;
+    if (state.apic() == null && !waitsInGuest) {
       run.setExitReason(KvmRun.EXIT_HLT);
       finish(0);
     } else if (!cpu.hasWork()) {
