@@ -1,6 +1,7 @@
 package dev.quire.emulator.exec;
 
 import dev.quire.bindings.Uc;
+import dev.quire.emulator.device.arm64.Gicv3CpuRegisters;
 import dev.quire.mmu.Access;
 import dev.quire.mmu.Order;
 import dev.quire.mmu.PhysicalMemory;
@@ -106,6 +107,7 @@ final class Arm64SystemAccesses {
       return tlbi && crm != CRM_TLBI && crm != CRM_TLBI_INNER_SHAREABLE;
     }
     return SystemRegister.op1(register) > OP1_EL0
+        || Gicv3CpuRegisters.owns(register)
         || register == SystemRegister.CNTPCTSS_EL0
         || register == SystemRegister.CNTVCTSS_EL0;
   }

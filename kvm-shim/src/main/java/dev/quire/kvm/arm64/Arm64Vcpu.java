@@ -1,6 +1,7 @@
 package dev.quire.kvm.arm64;
 
 import dev.quire.emulator.device.arm64.GenericTimer;
+import dev.quire.emulator.device.arm64.Gicv3CpuRegisters;
 import dev.quire.emulator.exec.Arm64Core;
 import dev.quire.emulator.exec.Arm64Engine;
 import dev.quire.emulator.exec.Arm64RegisterFile;
@@ -96,7 +97,7 @@ final class Arm64Vcpu implements ArchVcpu {
             TRANSLATION_BYTES,
             new Arm64Processor.Place(index, timer, vm::broadcast),
             machine -> {
-              inFront[0] = new GuestSystemRegisters(machine);
+              inFront[0] = new GuestSystemRegisters(machine, this::interruptRegisters);
               return inFront[0];
             });
     guestRegisters = inFront[0];
@@ -111,6 +112,11 @@ final class Arm64Vcpu implements ArchVcpu {
     vcpu = new Vcpu(index, processor.engine(), cpu, processor.mmu(), faults, counters);
     system = new SystemRegisterStore(core, processor.mmu(), processor.registers(), timer);
     calls = new Arm64VcpuCalls(this, new CoreRegisters(file, system), system);
+  }
+
+  private Gicv3CpuRegisters interruptRegisters() {
+    VgicV3 vgic = vm.vgicV3();
+    return vgic == null ? null : vgic.cpuRegisters(index);
   }
 
   int index() {

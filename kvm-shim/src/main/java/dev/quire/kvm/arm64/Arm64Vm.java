@@ -29,7 +29,6 @@ final class Arm64Vm implements ArchVm, GicOutputs {
   private static final int IRQ_TYPE_PPI = 2;
   private static final int FIRST_PPI = 16;
   private static final int FIRST_SPI = 32;
-  private static final int CREATE_DEVICE_TEST = 0;
   private static final int MASKS_BYTES = 64;
   private static final int MASK_COUNT = 3 * 8 * 8;
 
@@ -40,7 +39,7 @@ final class Arm64Vm implements ArchVm, GicOutputs {
   private final PsciHandler psci = new PsciHandler(new Psci());
 
   /** Null without an in-kernel interrupt controller. */
-  private VgicV2 vgic;
+  private Vgic vgic;
 
   private Arm64Vcpu running;
   private int features = -1;
@@ -82,6 +81,35 @@ final class Arm64Vm implements ArchVm, GicOutputs {
     return false;
   }
 
+  int vcpuCount() {
+    return vcpus.size();
+  }
+
+  /** Index of the vCPU whose accesses are served. */
+  int runningIndex() {
+    return running == null ? 0 : running.index();
+  }
+
+  long mpidrOf(int index) {
+    return vcpus.get(index).mpidr();
+  }
+
+  /** The vCPU of an affinity packed into one word, or -1. */
+  int indexOfAffinity(long packed) {
+    long affinity = packed & 0xff_ffff | (packed >>> 24 & 0xff) << 32;
+    for (Arm64Vcpu vcpu : vcpus) {
+      if (vcpu.isInitialized() && (vcpu.mpidr() & Psci.AFFINITY_MASK) == affinity) {
+        return vcpu.index();
+      }
+    }
+    return -1;
+  }
+
+  /** Null without a GICv3. */
+  VgicV3 vgicV3() {
+    return vgic instanceof VgicV3 third ? third : null;
+  }
+
   boolean hasVgic() {
     return vgic != null;
   }
@@ -117,7 +145,7 @@ final class Arm64Vm implements ArchVm, GicOutputs {
   /** A timer's interrupt of a vCPU. */
   void timerLine(int index, int intid, boolean level) {
     if (vgic != null && vgic.isInitialized()) {
-      vgic.gic().privateInterrupt(index, intid).set(level);
+      vgic.setLine(index, intid, level);
     } else if (index < vcpus.size()) {
       vcpus.get(index).setUserLine(intid == GenericTimer.VIRTUAL_INTID, level);
     }
@@ -145,7 +173,7 @@ final class Arm64Vm implements ArchVm, GicOutputs {
   @Override
   public long ioctl(Caller caller, int request, long argument) {
     return switch (request) {
-      case Ioctls.CREATE_IRQCHIP -> createVgic();
+      case Ioctls.CREATE_IRQCHIP -> createVgic(VgicV2.TYPE);
       case Ioctls.ARM_SET_DEVICE_ADDR -> setDeviceAddress(caller, argument);
       case Ioctls.ARM_PREFERRED_TARGET -> preferredTarget(caller, argument);
       case Ioctls.IRQ_LINE, Ioctls.IRQ_LINE_STATUS -> irqLine(caller, argument);
@@ -157,27 +185,27 @@ final class Arm64Vm implements ArchVm, GicOutputs {
     };
   }
 
-  private long createVgic() {
+  private long createVgic(int type) {
     if (vgic != null) {
       return -Errno.EEXIST;
     }
     if (hasRun()) {
       return -Errno.EBUSY;
     }
-    vgic = new VgicV2(vcpus::size, () -> running == null ? 0 : running.index(), this, ipaBits);
+    vgic = type == VgicV2.TYPE ? new VgicV2(this) : new VgicV3(this);
     context.bus().add(vgic);
     return 0;
   }
 
   @Override
   public boolean hasDeviceType(int type) {
-    return type == VgicV2.TYPE;
+    return type == VgicV2.TYPE || type == VgicV3.TYPE;
   }
 
   @Override
   public KvmDevice createDevice(int type) {
-    error = createVgic();
-    return error == CREATE_DEVICE_TEST ? vgic : null;
+    error = createVgic(type);
+    return error == 0 ? vgic : null;
   }
 
   private long setDeviceAddress(Caller caller, long argument) {
@@ -189,7 +217,9 @@ final class Arm64Vm implements ArchVm, GicOutputs {
     if (id >>> 16 != DEVICE_ID_VGIC_V2) {
       return -Errno.ENODEV;
     }
-    return vgic == null ? -Errno.ENODEV : vgic.place(id & 0xffff, LittleEndian.getLong(address, 8));
+    return vgic instanceof VgicV2
+        ? vgic.place(id & 0xffff, LittleEndian.getLong(address, 8))
+        : -Errno.ENODEV;
   }
 
   private static long preferredTarget(Caller caller, long argument) {

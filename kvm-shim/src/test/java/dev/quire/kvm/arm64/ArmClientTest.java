@@ -311,8 +311,72 @@ class ArmClientTest {
     assertThat(client.vm.ioctl(client, Ioctls.CREATE_VCPU, 1)).isEqualTo(-Errno.EBUSY);
     client.put(0, 7, 0, 0);
     assertThat(client.vm.ioctl(client, Ioctls.CREATE_DEVICE, ArmClient.ARGUMENT))
-        .as("no vGICv3")
+        .as("one interrupt controller a VM")
+        .isEqualTo(-Errno.EEXIST);
+    client.put(0, 8, 0, 0);
+    assertThat(client.vm.ioctl(client, Ioctls.CREATE_DEVICE, ArmClient.ARGUMENT))
+        .as("no ITS")
         .isEqualTo(-Errno.ENODEV);
+  }
+
+  @Test
+  void aVgicV3IsReachedBySystemRegisters() {
+    Descriptor vcpu = client.vcpu(0, PSCI_0_2);
+    Descriptor other = client.vcpu(1, PSCI_0_2);
+    client.put(0, 7, 0, 0);
+    assertThat(client.vm.ioctl(client, Ioctls.CREATE_DEVICE, ArmClient.ARGUMENT)).isZero();
+    Descriptor vgic = client.file(client.word(4));
+    assertThat(attribute(vgic, Ioctls.SET_DEVICE_ATTR, 0, 2, 0x0800_1000)).isEqualTo(-Errno.EINVAL);
+    assertThat(attribute(vgic, Ioctls.SET_DEVICE_ATTR, 0, 2, 0x0800_0000)).isZero();
+    assertThat(attribute(vgic, Ioctls.SET_DEVICE_ATTR, 0, 3, 0x080a_0000)).isZero();
+    assertThat(attribute(vgic, Ioctls.SET_DEVICE_ATTR, 4, 0)).isZero();
+    // The distributor on, SPI 40 enabled (word 1, bit 8), priority 0xa0, routed to the second vCPU.
+    assertThat(attribute(vgic, Ioctls.SET_DEVICE_ATTR, 1, 0, 2)).isZero();
+    assertThat(attribute(vgic, Ioctls.SET_DEVICE_ATTR, 1, 0x104, 1 << 8)).isZero();
+    assertThat(attribute(vgic, Ioctls.SET_DEVICE_ATTR, 1, 0x428, 0xa0)).isZero();
+    assertThat(attribute(vgic, Ioctls.SET_DEVICE_ATTR, 1, 0x6000 + 8 * 40, 1)).isZero();
+    assertThat(attribute(vgic, Ioctls.SET_DEVICE_ATTR, 5, 1L << 32 | 0x1_0100, 1))
+        .as("SGI 0")
+        .isZero();
+    // msr icc_pmr_el1, x4; msr icc_igrpen1_el1, x2; wfi; mrs x5, icc_iar1_el1;
+    // msr icc_eoir1_el1, x5; str x5, [x6]
+    int[] code = {0xd5184604, 0xd518cce2, WFI, 0xd538cc05, 0xd518cc25, 0xf90000c5};
+    client.code(CODE, code);
+    client.code(CODE + 0x40, 0xd5380402, 0xf90000c2); // mrs x2, id_aa64pfr0_el1; str x2, [x6]
+    for (Descriptor each : new Descriptor[] {vcpu, other}) {
+      client.setReg(each, ArmClient.PC, CODE);
+      client.setReg(each, ArmClient.x(2), 1);
+      client.setReg(each, ArmClient.x(4), 0xf0);
+      client.setReg(each, ArmClient.x(6), DEVICE);
+    }
+    RunCall waits = ((VcpuFile) other).begin(client, Ioctls.RUN, 0);
+    assertThat(waits.step(1000)).isEqualTo(RunCall.WAITING);
+    client.put(0, 1 << 24 | 40, 1);
+    assertThat(client.vm.ioctl(client, Ioctls.IRQ_LINE, ArmClient.ARGUMENT)).isZero();
+    assertThat(waits.step(1000)).isEqualTo(RunCall.DONE);
+    assertThat(ArmClient.runWord64(other, MMIO_DATA)).isEqualTo(40);
+    client.setReg(vcpu, ArmClient.PC, CODE + 0x40);
+    assertThat(client.run(vcpu)).isZero();
+    assertThat(ArmClient.runWord64(vcpu, MMIO_DATA) >>> 24 & 15).as("PFR0.GIC").isEqualTo(1);
+    // msr icc_sgi1r_el1, x7 (to affinity 1, SGI 0); str x7, [x6]
+    client.code(CODE + 0x80, 0xd518cba7, 0xf90000c7);
+    finishStore(vcpu);
+    client.setReg(vcpu, ArmClient.PC, CODE + 0x80);
+    client.setReg(vcpu, ArmClient.x(7), 1 << 1);
+    assertThat(client.run(vcpu)).isZero();
+    finishStore(other);
+    client.setReg(other, ArmClient.PC, CODE + 8);
+    client.put(0, 1 << 24 | 40, 0);
+    assertThat(client.vm.ioctl(client, Ioctls.IRQ_LINE, ArmClient.ARGUMENT)).isZero();
+    assertThat(client.run(other)).isZero();
+    assertThat(ArmClient.runWord64(other, MMIO_DATA)).as("SGI 0").isZero();
+  }
+
+  /** Has the store of the last exit be over, and nothing else happen. */
+  private void finishStore(Descriptor vcpu) {
+    ArmClient.setRunByte(vcpu, 1, 1);
+    assertThat(client.run(vcpu)).isEqualTo(ArmClient.EINTR);
+    ArmClient.setRunByte(vcpu, 1, 0);
   }
 
   private long attribute(Descriptor device, int request, int group, long number, long... value) {

@@ -65,7 +65,8 @@ final class GicDistributor implements MmioDevice {
     changed.run();
   }
 
-  private int readWord(int cpu, int offset) {
+  /** A register as one CPU sees it. */
+  int readWord(int cpu, int offset) {
     int index = offset & 0x7f;
     return switch (offset >>> 7) {
       case 0x00 -> readHeader(offset);
@@ -130,7 +131,7 @@ final class GicDistributor implements MmioDevice {
   }
 
   /** {@code mask} has the bits that are written; the others of {@code value} are 0. */
-  private void writeWord(int cpu, int offset, int value, int mask) {
+  void writeWord(int cpu, int offset, int value, int mask) {
     int word = (offset & 0x7f) / 4;
     switch (offset >>> 7) {
       case 0x00 -> {
