@@ -123,7 +123,8 @@ class MmReplayCommandTest {
   @Test
   void whatIsNotRunDoesNotPass() throws IOException {
     String file =
-        file(line("later", "fcntl 1030 0", "{\"ret\":0,\"errno\":0}").replace("\"config\":{},", ""));
+        file(
+            line("later", "fcntl 1030 0", "{\"ret\":0,\"errno\":0}").replace("\"config\":{},", ""));
     assertThat(quire.run("mm", "replay", file)).isEqualTo(1);
     assertThat(quire.out())
         .contains("unsupported later: op 0 'fcntl 1030 0': this version does not run 'fcntl 1030'")
