@@ -74,7 +74,7 @@ static bool prepare(struct file *file, uint32_t request, uint64_t argument, stru
                        memory->host_address + memory->bytes > memory->host_address &&
                        memory->host_address + memory->bytes <= USER_END;
       if (plausible && !memory_share(memory->host_address, memory->bytes)) {
-        errno = ENOMEM;
+        errno = errno == EIO ? EIO : ENOMEM;
         return false;
       }
       return true;

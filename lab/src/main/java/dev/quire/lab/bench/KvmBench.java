@@ -3,12 +3,14 @@ package dev.quire.lab.bench;
 import dev.quire.kvm.server.Listener;
 import dev.quire.kvm.server.RunningService;
 import dev.quire.kvm.server.ServiceOptions;
+import dev.quire.lab.exec.ProgramArch;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
@@ -25,6 +27,7 @@ public final class KvmBench {
   private static final int MANY = 200;
   private static final int ROUND_TRIPS = 20_000;
   private static final double MOST_NO_OP = 3;
+  private static final double MOST_EXIT = 6;
   private static final double LEAST_THROUGHPUT = 0.8;
   private static final double MOST_GROWTH = 1.25;
   private static final double NANOS_PER_MICRO = 1e3;
@@ -54,6 +57,9 @@ public final class KvmBench {
         Path socket = folder.resolve("kvm");
         service.listen(new Listener.Unix(socket));
         all.add(noOp(folder, socket));
+        if (ProgramArch.X86_64.isNative()) {
+          all.add(exit(folder, socket));
+        }
         all.addAll(load(socket));
       }
     } catch (IOException e) {
@@ -76,10 +82,24 @@ public final class KvmBench {
     return Ratio.cost(BENCH, "KVM_GET_API_VERSION", "us", call, ECHO, echo, MOST_NO_OP);
   }
 
+  /** An OUT of a guest to a client under the preload library, and back into the guest. */
+  private Ratio exit(Path folder, Path socket) throws IOException {
+    Path echo = compile(folder);
+    KvmExits exits = new KvmExits();
+    double[] nanos =
+        TurnByTurn.medians(
+            rounds,
+            () -> roundTrip(echo, "echo", folder.resolve("echo")),
+            () -> exits.nanos(socket, ROUND_TRIPS));
+    double baseline = nanos[0] / NANOS_PER_MICRO;
+    double exit = nanos[1] / NANOS_PER_MICRO;
+    return Ratio.cost(BENCH, "KVM_RUN to an OUT", "us", exit, ECHO, baseline, MOST_EXIT);
+  }
+
   private static Path compile(Path folder) throws IOException {
     Path source = folder.resolve("ping_pong.c");
     try (InputStream in = KvmBench.class.getResourceAsStream("ping_pong.c")) {
-      Files.copy(in, source);
+      Files.copy(in, source, StandardCopyOption.REPLACE_EXISTING);
     }
     Path program = folder.resolve("ping_pong");
     output("cc", "-O2", "-o", program.toString(), source.toString());
