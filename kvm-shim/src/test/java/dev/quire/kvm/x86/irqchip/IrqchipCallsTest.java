@@ -235,6 +235,9 @@ class IrqchipCallsTest implements IrqchipOwner, Caller, UserMemory {
     assertThat(call(Ioctls.IRQ_LINE, 4, 1)).isZero();
     assertThat(local.pendingVector()).isEqualTo(0x34);
     assertThat(call(Ioctls.IRQ_LINE_STATUS, 4, 1)).isZero();
+    assertThat(word(0)).as("no edge").isEqualTo(1);
+    assertThat(call(Ioctls.IRQ_LINE, 4, 0)).isZero();
+    assertThat(call(Ioctls.IRQ_LINE_STATUS, 4, 1)).isZero();
     assertThat(word(0)).as("pending already").isZero();
     assertThat(local.acknowledge()).isEqualTo(0x34);
     outByte(0x21, 0x10);
