@@ -53,6 +53,16 @@ class KvmProgramsTest {
     assertThat(programs.run(program).passed()).isEqualTo(programs.runBare(program).passed());
   }
 
+  /** dup, fork, KVM_SET_SIGNAL_MASK, and a slot's memory that becomes other memory. */
+  @Test
+  void descriptorsForksAndSignalsAreARealKernels() throws IOException, InterruptedException {
+    needsX86();
+    Path program = programs.compile("kvm_descriptors", ProgramArch.X86_64);
+    KvmPrograms.Ending ending = programs.run(program);
+    assertThat(ending.passed()).isEqualTo(recorded("kvm_descriptors"));
+    assertThat(ending.err()).isEmpty();
+  }
+
   @Test
   void guestMemfdIsARealKernels() throws IOException, InterruptedException {
     needsX86();
