@@ -125,7 +125,7 @@ public final class ExecCommand implements Callable<Integer> {
     } catch (IOException e) {
       throw CommandFailure.usage("cannot run " + program.getFirst() + ": " + e.getMessage(), e);
     }
-    try (InterruptGuard guard = new InterruptGuard(() -> end(process))) {
+    try (InterruptGuard _ = new InterruptGuard(() -> end(process))) {
       return process.waitFor();
     }
   }
