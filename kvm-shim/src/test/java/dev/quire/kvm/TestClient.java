@@ -253,7 +253,7 @@ public class TestClient implements Caller, UserMemory, Descriptors, VmHosts, Aut
   @Override
   public long install(Descriptor file) {
     files.add(file);
-    return files.size() - 1;
+    return files.size() - 1L;
   }
 
   @Override

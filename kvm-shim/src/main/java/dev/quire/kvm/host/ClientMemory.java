@@ -12,7 +12,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.function.LongPredicate;
 
 /**
  * The memory of a client's process as the service knows it: which addresses are which part of which
@@ -24,7 +23,7 @@ public final class ClientMemory implements AutoCloseable {
   private static final long HIGHEST = 1L << 56;
 
   private final ClientMachines machines;
-  private final LongPredicate quota;
+  private final MemoryQuota quota;
   private final TreeMap<Long, ClientRange> ranges = new TreeMap<>();
   private final List<ClientHost> hosts = new CopyOnWriteArrayList<>();
 
@@ -32,9 +31,9 @@ public final class ClientMemory implements AutoCloseable {
   private final Map<HostFile, RemoteView> views = new java.util.IdentityHashMap<>();
 
   /**
-   * @param quota takes bytes of memory, or gives back if negative; false if there are none left
+   * @param quota of the process that lends it
    */
-  public ClientMemory(ClientMachines machines, LongPredicate quota) {
+  public ClientMemory(ClientMachines machines, MemoryQuota quota) {
     this.machines = machines;
     this.quota = quota;
   }
@@ -81,10 +80,10 @@ public final class ClientMemory implements AutoCloseable {
     if (isNoRange(hva, bytes)) {
       return -Errno.EINVAL;
     }
-    if (!quota.test(bytes)) {
+    if (!quota.take(bytes)) {
       return -Errno.ENOMEM;
     }
-    quota.test(-bytes);
+    quota.giveBack(bytes);
     try {
       HostFile file = HostFile.memory("kvm-remote", bytes);
       return put(hva, bytes, new ClientRange.SharedFile(file, true), 0, false);
@@ -102,7 +101,7 @@ public final class ClientMemory implements AutoCloseable {
       if (old != null && old.getValue().end() >= range.end() && range.continues(old.getValue())) {
         return 0;
       }
-      if (!quota.test(bytes)) {
+      if (!quota.take(bytes)) {
         return -Errno.ENOMEM;
       }
       cut(hva, hva + bytes);
@@ -158,7 +157,7 @@ public final class ClientMemory implements AutoCloseable {
       if (range.end() > end) {
         keep(range.part(end, range.end()));
       }
-      quota.test(Math.max(first, range.hva()) - Math.min(end, range.end()));
+      quota.giveBack(Math.min(end, range.end()) - Math.max(first, range.hva()));
       drop(range);
     }
   }
@@ -274,7 +273,7 @@ public final class ClientMemory implements AutoCloseable {
     List.copyOf(hosts).forEach(this::close);
     for (ClientRange range : List.copyOf(ranges.values())) {
       ranges.remove(range.hva());
-      quota.test(-range.bytes());
+      quota.giveBack(range.bytes());
       drop(range);
     }
   }

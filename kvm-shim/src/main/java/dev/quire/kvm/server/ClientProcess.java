@@ -11,6 +11,8 @@ import dev.quire.kvm.wire.Frames;
 import dev.quire.kvm.wire.Hello;
 import dev.quire.kvm.wire.Welcome;
 import io.netty.channel.Channel;
+import io.netty.channel.ChannelPromise;
+import io.netty.channel.DefaultChannelPromise;
 import io.netty.channel.IoEventLoop;
 import io.netty.channel.ManualIoEventLoop;
 import java.lang.System.Logger;
@@ -18,6 +20,7 @@ import java.lang.System.Logger.Level;
 import java.security.MessageDigest;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.TimeUnit;
 
 /**
  * A client's process: its sockets, files, VMs and memory, and the one thread they all live on. That
@@ -67,7 +70,7 @@ final class ClientProcess {
     thread.setDaemon(true);
     loop = new ManualIoEventLoop(thread, server.transport().handlers());
     files = new FileTable(quota.limits().descriptors());
-    memory = new ClientMemory(server.machines(), quota::memory);
+    memory = new ClientMemory(server.machines(), quota);
     turns = new RunTurns(this::over);
     calls = new Calls(this);
   }
@@ -155,12 +158,13 @@ final class ClientProcess {
    * Takes over a socket that was admitted. It reads nothing by itself yet. On the accepting thread.
    */
   void adopt(Channel channel, Hello hello, int sequence, FrameDecoder decoder) {
-    channel
-        .deregister()
-        .addListener(
-            left ->
-                loop.register(channel)
-                    .addListener(registered -> welcome(channel, hello, sequence, decoder)));
+    channel.deregister().addListener(left -> register(channel, hello, sequence, decoder));
+  }
+
+  private void register(Channel channel, Hello hello, int sequence, FrameDecoder decoder) {
+    ChannelPromise registered = new DefaultChannelPromise(channel, loop);
+    channel.unsafe().register(loop, registered);
+    registered.addListener(done -> welcome(channel, hello, sequence, decoder));
   }
 
   private void welcome(Channel channel, Hello hello, int sequence, FrameDecoder decoder) {
@@ -276,7 +280,7 @@ final class ClientProcess {
     if (mail != null) {
       release(mail::close);
     }
-    loop.shutdown();
+    loop.shutdownGracefully(0, 0, TimeUnit.NANOSECONDS);
     while (!loop.isTerminated()) {
       loop.runNow();
     }

@@ -1,9 +1,10 @@
 package dev.quire.kvm.server;
 
+import dev.quire.kvm.host.MemoryQuota;
 import dev.quire.kvm.wire.Limits;
 
 /** What a process has used of its limits. On the process's thread. */
-final class Quota {
+final class Quota implements MemoryQuota {
   private final Limits limits;
   private int vms;
   private int vcpus;
@@ -43,13 +44,18 @@ final class Quota {
     vcpus -= count;
   }
 
-  /** Takes bytes of memory, or gives back if negative: false if it may have no more. */
-  boolean memory(long bytes) {
+  @Override
+  public boolean take(long bytes) {
     if (bytes > limits.memoryBytes() - memoryBytes) {
       return false;
     }
     memoryBytes += bytes;
     return true;
+  }
+
+  @Override
+  public void giveBack(long bytes) {
+    memoryBytes -= bytes;
   }
 
   long memoryBytes() {

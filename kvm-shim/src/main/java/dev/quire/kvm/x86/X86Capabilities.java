@@ -2,6 +2,7 @@ package dev.quire.kvm.x86;
 
 import dev.quire.kvm.abi.Capabilities;
 import dev.quire.kvm.vm.ArchVcpu;
+import java.util.BitSet;
 
 /**
  * KVM_CHECK_EXTENSION of an x86 host (Linux v6.18 arch/x86/kvm/x86.c,
@@ -36,15 +37,10 @@ final class X86Capabilities {
   /** KVM_GUESTDBG_VALID_MASK. */
   private static final int GUEST_DEBUG_FLAGS = 0x1f_0003;
 
-  private X86Capabilities() {}
-
-  /** The answer, or {@link ArchVcpu#UNKNOWN} for what is not x86's. */
-  static long check(long capability) {
-    if (capability != (int) capability) {
-      return 0;
-    }
-    return switch ((int) capability) {
-      case Capabilities.IRQCHIP,
+  /** What is answered by 1. */
+  private static final BitSet PRESENT =
+      setOf(
+          Capabilities.IRQCHIP,
           Capabilities.HLT,
           Capabilities.MMU_SHADOW_CACHE_CONTROL,
           Capabilities.SET_TSS_ADDR,
@@ -107,8 +103,27 @@ final class X86Capabilities {
           Capabilities.TSC_CONTROL,
           Capabilities.VM_TSC_CONTROL,
           Capabilities.READONLY_MEM,
-          Capabilities.VM_TYPES ->
-          1;
+          Capabilities.VM_TYPES);
+
+  private X86Capabilities() {}
+
+  private static BitSet setOf(int... capabilities) {
+    BitSet set = new BitSet();
+    for (int capability : capabilities) {
+      set.set(capability);
+    }
+    return set;
+  }
+
+  /** The answer, or {@link ArchVcpu#UNKNOWN} for what is not x86's. */
+  static long check(long capability) {
+    if (capability != (int) capability) {
+      return 0;
+    }
+    if (capability >= 0 && PRESENT.get((int) capability)) {
+      return 1;
+    }
+    return switch ((int) capability) {
       case Capabilities.EXIT_HYPERCALL -> EXITING_HYPERCALLS;
       case Capabilities.SET_GUEST_DEBUG2 -> GUEST_DEBUG_FLAGS;
       case Capabilities.SYNC_REGS -> SYNC_REGS_FIELDS;

@@ -178,7 +178,7 @@ final class TestClient implements Caller, UserMemory, Descriptors, AutoCloseable
       return -24;
     }
     files.add(file);
-    return files.size() - 1;
+    return files.size() - 1L;
   }
 
   @Override
