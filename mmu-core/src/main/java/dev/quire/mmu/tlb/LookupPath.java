@@ -152,22 +152,31 @@ final class LookupPath {
   }
 
   /**
-   * The usual access here or in the level behind: where it left the entry; null if it is another.
+   * The usual access here and in the level behind, counted, as {@link
+   * TranslationCache#useOrRefill}.
    */
-  TranslationCache useOrRefill(long vpn, long owner) {
+  int useOrRefill(long vpn, long owner) {
     Place from = source;
     if (from == null) {
-      return null;
+      return TranslationCache.OTHER;
     }
     Place to = sole;
-    TranslationCache cache = to.cache;
-    int done = cache.useOrRefill(to.tag, from.cache, from.tag, vpn, owner);
-    if (done == TranslationCache.OTHER) {
-      return null;
+    int done = to.cache.useOrRefill(to.tag, from.cache, from.tag, vpn, owner);
+    if (done == TranslationCache.HIT) {
+      lookups++;
+    } else if (done != TranslationCache.OTHER) {
+      lookups++;
+      misses++;
+      if (done == TranslationCache.MISSED) {
+        behind.misses++;
+      }
     }
-    lookups++;
-    misses += done - TranslationCache.HIT;
-    return cache;
+    return done;
+  }
+
+  /** Where the usual access left its entry. */
+  TranslationCache usual() {
+    return sole.cache;
   }
 
   /** The slot in the place that {@link #use} gave last, until the next entry is written. */
@@ -214,7 +223,7 @@ final class LookupPath {
             && places[sole.tag] == sole
             && sole.cache.isPlain()
             && from.tag <= TranslationCache.ORDER_MASK
-            && from.cache.isGuessed();
+            && from.cache != sole.cache;
     source = usual ? from : null;
   }
 }

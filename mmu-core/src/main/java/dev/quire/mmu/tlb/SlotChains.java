@@ -47,22 +47,6 @@ final class SlotChains {
     heads[bucket] = slot;
   }
 
-  /**
-   * Gives a slot another page.
-   *
-   * @return false, with nothing changed, if its chain would have to be searched for it
-   */
-  boolean replace(int slot, long page) {
-    long link = links[slot];
-    int bucket = (int) (link >>> Integer.SIZE);
-    if (heads[bucket] != slot) {
-      return false;
-    }
-    heads[bucket] = (int) link;
-    add(slot, page);
-    return true;
-  }
-
   void remove(int slot) {
     long link = links[slot];
     int bucket = (int) (link >>> Integer.SIZE);

@@ -66,7 +66,7 @@ public final class TlbHierarchy {
     }
     counters = new TlbCounters(geometry, l1Paths, all);
     if (geometry.l2Inclusive()) {
-      TranslationCache[] inner = l1.toArray(TranslationCache[]::new);
+      Inclusion inner = new Inclusion(l1.toArray(TranslationCache[]::new));
       l2.forEach(cache -> cache.setInner(inner));
     }
     walker = walkModel(all, seed);
@@ -191,11 +191,13 @@ public final class TlbHierarchy {
 
   private void lookUp(long vpn, int type, int page) {
     LookupPath path = l1Paths[type];
-    TranslationCache usual = path.useOrRefill(vpn, owner);
-    if (usual != null) {
-      remember(vpn, type, usual);
-    } else {
+    int done = path.useOrRefill(vpn, owner);
+    if (done == TranslationCache.OTHER) {
       lookUp(path, vpn, type, page);
+    } else if (done == TranslationCache.MISSED) {
+      fillFromWalk(path, vpn, type, page);
+    } else {
+      remember(vpn, type, path.usual());
     }
   }
 

@@ -1,6 +1,7 @@
 package dev.quire.mmu.tlb;
 
 import dev.quire.mmu.Order;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -15,8 +16,8 @@ import java.util.List;
  *                                        \____ tag ____/
  * </pre>
  *
- * <p>The ways of a set are scanned, many of them after a look at the one where the page was last;
- * very many are found through {@link SlotChains}. All are exact.
+ * <p>Four ways are compared ({@link FourWays}); among more a page is found through {@link
+ * WayMarks}, among very many through {@link SlotChains}. All are exact.
  */
 final class TranslationCache {
   /** Kinds of entries, in place in the tag: a translation of all of its page. */
@@ -46,25 +47,19 @@ final class TranslationCache {
 
   static final int HIT = 1;
   static final int REFILLED = 2;
+  static final int MISSED = 3;
 
-  private static final int SLOT_LONGS = 4;
+  private static final int SLOT_LONGS = 3;
   private static final int KEY = 0;
   private static final int OWNER = 1;
   private static final int INFO = 2;
-  private static final int USED = 3;
-  private static final int USUAL_L1_WAYS = 4;
-  private static final int MOST_SCANNED = 24;
-  private static final int GUESSES_PER_ENTRY = 4;
   private static final int NONE = -1;
 
   private final int entries;
   private final int ways;
   private final int setMask;
 
-  /**
-   * Key, owner and info of a slot side by side, and under LRU when it was used last: the way in the
-   * low bits, so that the least of a set tells the way, and zero above it while it is free.
-   */
+  /** Key, owner and info of a slot side by side; behind the last some free, as marks may name. */
   private final long[] slots;
 
   private final boolean lru;
@@ -72,9 +67,13 @@ final class TranslationCache {
   /** Whether any entry may take the place of the one not used for longest. */
   private final boolean plainLru;
 
-  /** Of the way in the time of last use. */
-  private final int wayMask;
+  /**
+   * Under LRU, when a slot was used last: the way in the low bits, so that the least of a set tells
+   * the way, and zero above it while the slot is free. Null under another policy and with a ring.
+   */
+  private final long[] lastUses;
 
+  private final int wayMask;
   private final long clockStep;
   private long clock;
 
@@ -86,13 +85,10 @@ final class TranslationCache {
 
   private final WayChoice choice;
 
-  /** Null where the ways are scanned. */
+  /** At most one of the two; four ways have none. */
+  private final WayMarks marks;
+
   private final SlotChains chains;
-
-  /** By low bits of the page, in which way it was when it was last met; or null. */
-  private final byte[] guessedWays;
-
-  private final int guessBits;
 
   private final TagCensus census = new TagCensus(this);
 
@@ -100,7 +96,7 @@ final class TranslationCache {
   private boolean irregular;
 
   /** L1, if this is an inclusive L2; or null. */
-  private TranslationCache[] inner;
+  private Inclusion inner;
 
   /** Its place among a geometry's arrays, and what it counts there; fills by order. */
   final int structure;
@@ -124,27 +120,24 @@ final class TranslationCache {
     setMask = entries / ways - 1;
     int sets = entries / ways;
     lru = replacement == TlbReplacement.LRU;
-    slots = new long[SLOT_LONGS * entries];
+    slots = new long[SLOT_LONGS * (entries + WayMarks.MOST_WAYS)];
+    Arrays.fill(slots, FREE);
+    boolean many = ways > WayMarks.MOST_WAYS;
+    ring = lru && sets == 1 && many ? new SlotRing(ways) : null;
+    lastUses = lru && ring == null ? new long[entries] : null;
     wayMask = Integer.highestOneBit(2 * ways - 1) - 1;
     clockStep = wayMask + 1L;
-    ring = lru && sets == 1 && ways > MOST_SCANNED ? new SlotRing(ways) : null;
     trees = replacement == TlbReplacement.TREE_PLRU ? new TreeOrder(sets, ways) : null;
     choice = new WayChoice(ways, limits, seed + structure);
-    chains = ways > MOST_SCANNED ? new SlotChains(entries) : null;
-    boolean guesses = chains == null && ways > USUAL_L1_WAYS;
-    guessedWays = guesses ? new byte[guesses(entries)] : null;
-    guessBits = guesses ? Integer.numberOfTrailingZeros(guessedWays.length) : 0;
+    chains = many ? new SlotChains(entries) : null;
+    marks = many || ways == FourWays.WAYS ? null : new WayMarks(sets, ways);
     plainLru = lru && limits.isEmpty();
     clear();
   }
 
-  private static int guesses(int entries) {
-    return Integer.highestOneBit(2 * GUESSES_PER_ENTRY * entries - 1);
-  }
-
   /** Translations that leave this cache leave those too. */
-  void setInner(TranslationCache[] caches) {
-    inner = caches;
+  void setInner(Inclusion newInner) {
+    inner = newInner;
   }
 
   /** The key of the page that holds {@code vpn}; a shift takes the tag's low six bits alone. */
@@ -161,7 +154,7 @@ final class TranslationCache {
     long page = vpn >>> tag;
     long key = page << TAG_BITS | tag;
     int set = (int) page & setMask;
-    int slot = find(slots, page, key, set * ways);
+    int slot = find(page, key, set);
     if (slot == NONE) {
       return NONE;
     }
@@ -178,62 +171,42 @@ final class TranslationCache {
   }
 
   /** A slot with this key, whoever owns it. */
-  private int find(long[] in, long page, long key, int base) {
-    if (ways == USUAL_L1_WAYS) {
-      return scanFour(in, base, key);
+  private int find(long page, long key, int set) {
+    if (ways == FourWays.WAYS) {
+      return FourWays.find(slots, SLOT_LONGS, set * FourWays.WAYS, key);
     }
-    if (guessedWays != null) {
-      return guess(in, base, page, key);
+    if (marks == null) {
+      return chained(page, key);
     }
-    return chains != null ? chained(in, page, key) : scan(in, base, key);
-  }
-
-  private int chained(long[] in, long page, long key) {
-    int slot = chains.first(page);
-    while (slot != NONE && in[SLOT_LONGS * slot + KEY] != key) {
-      slot = chains.next(slot);
-    }
-    return slot;
-  }
-
-  private static int scanFour(long[] in, int base, long key) {
-    int at = SLOT_LONGS * base + KEY;
-    if (in[at] == key) {
-      return base;
-    }
-    if (in[at + SLOT_LONGS] == key) {
-      return base + 1;
-    }
-    if (in[at + 2 * SLOT_LONGS] == key) {
-      return base + 2;
-    }
-    return in[at + 3 * SLOT_LONGS] == key ? base + 3 : NONE;
-  }
-
-  private int guess(long[] in, int base, long page, long key) {
-    int slot = base + guessedWays[guessOf(page)];
-    return in[SLOT_LONGS * slot + KEY] == key ? slot : scanAndGuess(in, base, page, key);
-  }
-
-  private int scanAndGuess(long[] in, int base, long page, long key) {
-    int slot = scan(in, base, key);
-    if (slot != NONE) {
-      guessedWays[guessOf(page)] = (byte) (slot - base);
-    }
-    return slot;
-  }
-
-  private int scan(long[] in, int base, long key) {
-    for (int way = 0; way < ways; way++) {
-      if (in[SLOT_LONGS * (base + way) + KEY] == key) {
-        return base + way;
+    if (marks.guesses()) {
+      int slot = set * ways + marks.guess(page);
+      if (slots[SLOT_LONGS * slot + KEY] == key) {
+        return slot;
       }
+    }
+    return marked(page, key, set);
+  }
+
+  private int marked(long page, long key, int set) {
+    long candidates = marks.candidates(set, page, (int) key & TAG_MASK);
+    while (candidates != 0) {
+      int way = WayMarks.way(candidates);
+      int slot = set * ways + way;
+      if (slots[SLOT_LONGS * slot + KEY] == key) {
+        marks.found(page, way);
+        return slot;
+      }
+      candidates &= candidates - 1;
     }
     return NONE;
   }
 
-  private int guessOf(long page) {
-    return (int) (page ^ page >>> guessBits) & guessedWays.length - 1;
+  private int chained(long page, long key) {
+    int slot = chains.first(page);
+    while (slot != NONE && slots[SLOT_LONGS * slot + KEY] != key) {
+      slot = chains.next(slot);
+    }
+    return slot;
   }
 
   /** Where the key may be another address space's too, or other pages of the group. */
@@ -250,11 +223,11 @@ final class TranslationCache {
   }
 
   private void touch(int slot, int set) {
-    if (ring != null) {
-      ring.touch(slot);
-    } else if (lru) {
+    if (lastUses != null) {
       clock += clockStep;
-      slots[SLOT_LONGS * slot + USED] = clock | slot - set * ways;
+      lastUses[slot] = clock | slot - set * ways;
+    } else if (ring != null) {
+      ring.touch(slot);
     } else if (trees != null) {
       trees.touch(set, slot - set * ways);
     }
@@ -273,15 +246,25 @@ final class TranslationCache {
     // A free slot counts as the oldest, and which free slot is taken makes no difference.
     int slot = plainLru ? renewOldest(set) : victim(tag, set);
     long old = slots[SLOT_LONGS * slot + KEY];
-    if (inner != null && isTranslation(slot)) {
-      dropFromInner(slot);
+    if (inner != null) {
+      inner.leaves(this, slot);
     }
     // A free slot has a tag of its own.
     if (((int) (old ^ key) & TAG_MASK) != 0) {
       countReplacement(old, key);
     }
-    if (guessedWays != null) {
-      guessedWays[guessOf(page)] = (byte) (slot - set * ways);
+    write(slot, set, page, key, old, owner, info);
+    if (EntryInfo.stage1Extent(info) > (tag & ORDER_MASK) || (tag & KIND_MASK) == PART) {
+      irregular = true;
+    }
+    if (!plainLru) {
+      touch(slot, set);
+    }
+  }
+
+  private void write(int slot, int set, long page, long key, long old, long owner, long info) {
+    if (marks != null) {
+      marks.set(set, slot - set * ways, page, (int) key & TAG_MASK);
     } else if (chains != null) {
       if (old != FREE) {
         chains.remove(slot);
@@ -291,67 +274,49 @@ final class TranslationCache {
     slots[SLOT_LONGS * slot + KEY] = key;
     slots[SLOT_LONGS * slot + OWNER] = owner;
     slots[SLOT_LONGS * slot + INFO] = info;
-    if (EntryInfo.stage1Extent(info) > (tag & ORDER_MASK) || (tag & KIND_MASK) == PART) {
-      irregular = true;
-    }
-    if (!plainLru) {
-      touch(slot, set);
-    }
   }
 
   private int renewOldest(int set) {
     if (ring != null) {
       return ring.renewOldest();
     }
-    int first = set * ways;
-    int way = ways == USUAL_L1_WAYS ? leastRecentOfFour(slots, first) : leastRecent(first, ways);
-    clock += clockStep;
-    slots[SLOT_LONGS * (first + way) + USED] = clock | way;
-    return first + way;
-  }
-
-  private static int leastRecentOfFour(long[] in, int first) {
-    int at = SLOT_LONGS * first + USED;
-    long least =
-        Math.min(
-            Math.min(in[at], in[at + SLOT_LONGS]),
-            Math.min(in[at + 2 * SLOT_LONGS], in[at + 3 * SLOT_LONGS]));
-    return (int) least & USUAL_L1_WAYS - 1;
+    int slot = set * ways + leastRecent(set * ways, ways);
+    touch(slot, set);
+    return slot;
   }
 
   private int leastRecent(int first, int count) {
-    long least = slots[SLOT_LONGS * first + USED];
+    long[] in = lastUses;
+    if (count == FourWays.WAYS) {
+      return (int) FourWays.least(in, first) & wayMask;
+    }
+    long least = in[first];
     for (int slot = first + 1; slot < first + count; slot++) {
-      least = Math.min(least, slots[SLOT_LONGS * slot + USED]);
+      least = Math.min(least, in[slot]);
     }
     return (int) least & wayMask;
   }
 
-  /** Whether {@link #refill} can ever find something. */
-  boolean isGuessed() {
-    return lru && guessedWays != null;
-  }
-
-  /** Whether {@link #refill} can put something here. */
+  /** Whether any entry may take the place of the one not used for longest. */
   boolean isPlain() {
     return plainLru;
   }
 
   /**
-   * The usual access: a page's entry is here; or it is in the next level, in the way where it was
-   * when it was last met, and takes the place of the oldest here, of a page of the same size.
+   * The usual access, to the only size that this array and the next level have: a page's entry is
+   * here; or it is in the next level and takes the place of the oldest here, of a page of the same
+   * size; or it is nowhere.
    *
-   * @return {@link #HIT}, {@link #REFILLED}; or {@link #OTHER}, with nothing changed
+   * @return {@link #HIT}, {@link #REFILLED}; {@link #MISSED} or {@link #OTHER}, with nothing
+   *     changed
    */
   int useOrRefill(int tag, TranslationCache behind, int tagBehind, long vpn, long owner) {
     long page = vpn >>> tag;
     long key = page << TAG_BITS | tag;
     int set = (int) page & setMask;
-    int base = set * ways;
-    long[] to = slots;
-    int found = find(to, page, key, base);
+    int found = find(page, key, set);
     if (found != NONE) {
-      if (to[SLOT_LONGS * found + OWNER] != owner) {
+      if (slots[SLOT_LONGS * found + OWNER] != owner) {
         return OTHER;
       }
       hits++;
@@ -359,58 +324,27 @@ final class TranslationCache {
       return HIT;
     }
     long pageBehind = vpn >>> tagBehind;
-    int guess = behind.guessedWays[behind.guessOf(pageBehind)];
-    int there = SLOT_LONGS * (((int) pageBehind & behind.setMask) * behind.ways + guess);
-    long[] from = behind.slots;
-    behind.clock += behind.clockStep;
-    if (from[there + KEY] != (pageBehind << TAG_BITS | tagBehind) || from[there + OWNER] != owner) {
+    int setBehind = (int) pageBehind & behind.setMask;
+    int there = behind.find(pageBehind, pageBehind << TAG_BITS | tagBehind, setBehind);
+    if (there == NONE) {
+      return MISSED;
+    }
+    long info = behind.slots[SLOT_LONGS * there + INFO];
+    if (behind.slots[SLOT_LONGS * there + OWNER] != owner
+        || ((int) info & EntryInfo.ORDERS_AND_PAGES) != EntryInfo.ofWholePage(tag)) {
       return OTHER;
     }
-    long info = from[there + INFO];
-    if (((int) info & EntryInfo.ORDERS_AND_PAGES) != EntryInfo.ofWholePage(tag)) {
+    int slot = ring != null ? ring.oldest() : set * ways + leastRecent(set * ways, ways);
+    long old = slots[SLOT_LONGS * slot + KEY];
+    if (((int) (old ^ key) & TAG_MASK) != 0) {
       return OTHER;
     }
-    int slot = oldest(to, base);
-    if (!replace(to, slot, base, page, key, owner, info)) {
-      return OTHER;
-    }
+    touch(slot, set);
+    write(slot, set, page, key, old, owner, info);
     fills[tag]++;
     behind.hits++;
-    from[there + USED] = behind.clock | guess;
+    behind.touch(there, setBehind);
     return REFILLED;
-  }
-
-  /** False, with nothing changed, if more than the slot would change. */
-  private boolean replace(
-      long[] to, int slot, int base, long page, long key, long owner, long info) {
-    int here = SLOT_LONGS * slot;
-    if (((int) (to[here + KEY] ^ key) & TAG_MASK) != 0) {
-      return false;
-    }
-    if (chains != null) {
-      if (!chains.replace(slot, page)) {
-        return false;
-      }
-    } else if (guessedWays != null) {
-      guessedWays[guessOf(page)] = (byte) (slot - base);
-    }
-    if (ring != null) {
-      ring.renewOldest();
-    } else {
-      clock += clockStep;
-      to[here + USED] = clock | slot - base;
-    }
-    to[here + KEY] = key;
-    to[here + OWNER] = owner;
-    to[here + INFO] = info;
-    return true;
-  }
-
-  private int oldest(long[] in, int base) {
-    if (ring != null) {
-      return ring.oldest();
-    }
-    return base + (ways == USUAL_L1_WAYS ? leastRecentOfFour(in, base) : leastRecent(base, ways));
   }
 
   void remove(int slot) {
@@ -420,8 +354,8 @@ final class TranslationCache {
     census.change((int) slots[SLOT_LONGS * slot + KEY] & TAG_MASK, -1);
     if (ring != null) {
       ring.age(slot);
-    } else {
-      slots[SLOT_LONGS * slot + USED] &= wayMask;
+    } else if (lru) {
+      lastUses[slot] &= wayMask;
     }
     slots[SLOT_LONGS * slot + KEY] = FREE;
   }
@@ -455,7 +389,9 @@ final class TranslationCache {
   void clear() {
     for (int slot = 0; slot < entries; slot++) {
       slots[SLOT_LONGS * slot + KEY] = FREE;
-      slots[SLOT_LONGS * slot + USED] = slot % ways;
+      if (lastUses != null) {
+        lastUses[slot] = slot % ways;
+      }
     }
     if (chains != null) {
       chains.clear();
@@ -551,23 +487,6 @@ final class TranslationCache {
       }
     }
     return NONE;
-  }
-
-  private void dropFromInner(int slot) {
-    long start = start(slot);
-    long last = start | Order.offsetMask(order(slot));
-    for (TranslationCache cache : inner) {
-      for (int other = 0; other < cache.entries; other++) {
-        if (cache.slots[SLOT_LONGS * other + KEY] != FREE && cache.owner(other) == owner(slot)) {
-          long otherStart = cache.start(other);
-          long otherLast = otherStart | Order.offsetMask(cache.order(other));
-          if (Long.compareUnsigned(otherStart, last) <= 0
-              && Long.compareUnsigned(otherLast, start) >= 0) {
-            cache.remove(other);
-          }
-        }
-      }
-    }
   }
 
   private int setOf(long key) {

@@ -89,9 +89,9 @@ final class RandomGeometry {
         limits);
   }
 
-  /** Few enough to be scanned, or so many that they are not. */
+  /** Few enough to be marked, or so many that they are not. */
   private int manyWays() {
-    return random.nextInt(3) == 0 ? 25 + random.nextInt(8) : 9 + random.nextInt(12);
+    return random.nextInt(3) == 0 ? 33 + random.nextInt(8) : 9 + random.nextInt(12);
   }
 
   private List<WalkCache> walkCaches(boolean canShare) {

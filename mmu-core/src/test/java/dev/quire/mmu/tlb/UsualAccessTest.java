@@ -24,7 +24,15 @@ class UsualAccessTest {
   private static final int INVALIDATION_IN = 300;
 
   @ParameterizedTest
-  @CsvSource({"8, 4, 16, 8", "4, 4, 32, 8", "30, 30, 48, 24", "16, 8, 64, 16", "26, 26, 20, 5"})
+  @CsvSource({
+    "8, 4, 16, 8",
+    "4, 4, 32, 8",
+    "36, 36, 48, 24",
+    "16, 8, 64, 16",
+    "34, 34, 20, 5",
+    "30, 30, 64, 32",
+    "24, 12, 80, 40"
+  })
   void countsAsTheReferenceDoes(int l1, int l1Ways, int l2, int l2Ways) {
     List<Integer> orders = List.of(0, 9);
     TlbGeometry geometry =
