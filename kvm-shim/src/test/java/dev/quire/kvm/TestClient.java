@@ -62,6 +62,8 @@ public class TestClient implements Caller, UserMemory, Descriptors, VmHosts, Aut
   /**
    * @param ramGpa where the VM's memory begins
    */
+  // Subclasses have no state of their own.
+  @SuppressWarnings("this-escape")
   protected TestClient(
       Architecture architecture, KernelConfig config, KernelPteFormat format, long ramGpa) {
     this.ramGpa = ramGpa;
