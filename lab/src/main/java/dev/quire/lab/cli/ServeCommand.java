@@ -134,7 +134,7 @@ public final class ServeCommand implements Callable<Integer> {
     List<Listener> listeners = listeners();
     try (JsonLines json = common.openJson(invocation);
         VmReports reports = VmReports.in(report, invocation, common.seed);
-        InterruptGuard guard = new InterruptGuard(end::countDown);
+        InterruptGuard _ = new InterruptGuard(end::countDown);
         RunningService service = RunningService.start(options(reports))) {
       if (json != null) {
         Map<String, Object> config = new LinkedHashMap<>();

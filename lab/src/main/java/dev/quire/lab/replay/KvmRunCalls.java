@@ -177,7 +177,7 @@ final class KvmRunCalls {
     mmio.put("len", length);
     mmio.put("is_write", write ? 1L : 0L);
     if (write) {
-      int bytes = (int) Math.clamp(length, 0, MMIO_BYTES);
+      int bytes = Math.clamp(length, 0, MMIO_BYTES);
       mmio.put("data", HexFormat.of().formatHex(run.bytes(MMIO_DATA, bytes)));
     }
     return mmio;
@@ -261,8 +261,7 @@ final class KvmRunCalls {
       entry.put("gpa", hex(run.get(at, Long.BYTES)));
       entry.put("len", length);
       entry.put(
-          "data",
-          HexFormat.of().formatHex(run.bytes(at + 16, (int) Math.clamp(length, 0, MMIO_BYTES))));
+          "data", HexFormat.of().formatHex(run.bytes(at + 16, Math.clamp(length, 0, MMIO_BYTES))));
       entries.add(entry);
     }
     answer.put("first", first);
