@@ -33,8 +33,7 @@ class KvmClientsTest {
       Set.of(
           "ioctls::vcpu::tests::test_get_and_set_nested_state",
           "ioctls::vcpu::tests::test_run_code",
-          "ioctls::vm::tests::test_clock",
-          "ioctls::vm::tests::test_irq_chip");
+          "ioctls::vm::tests::test_clock");
 
   @TempDir Path folder;
 

@@ -14,7 +14,7 @@ final class Pic8259 {
   /** The master's input that the slave drives. */
   static final int CASCADE_PIN = 2;
 
-  private final int elcrMask;
+  private int elcrMask;
 
   private IntConsumer ended = pin -> {};
   private int lines;
@@ -102,7 +102,7 @@ final class Pic8259 {
   }
 
   int vector(int pin) {
-    return vectorBase | pin;
+    return vectorBase + pin & 0xff;
   }
 
   /** Even port: ICW1, OCW2 and OCW3. */
@@ -244,7 +244,8 @@ final class Pic8259 {
         rotateOnAutoEoi,
         fullyNested,
         icw4Follows,
-        elcr);
+        elcr,
+        elcrMask);
   }
 
   void setRegisters(PicRegisters from) {
@@ -253,7 +254,7 @@ final class Pic8259 {
     imr = from.imr() & 0xff;
     isr = from.isr() & 0xff;
     lowestPriority = from.lowestPriority() & 7;
-    vectorBase = from.vectorBase() & 0xf8;
+    vectorBase = from.vectorBase() & 0xff;
     readIsr = from.readIsr();
     poll = from.poll();
     specialMask = from.specialMask();
@@ -262,7 +263,8 @@ final class Pic8259 {
     rotateOnAutoEoi = from.rotateOnAutoEoi();
     fullyNested = from.fullyNested();
     icw4Follows = from.icw4Follows();
-    elcr = from.elcr() & elcrMask;
+    elcr = from.elcr() & 0xff;
+    elcrMask = from.elcrMask() & 0xff;
     single = false;
   }
 

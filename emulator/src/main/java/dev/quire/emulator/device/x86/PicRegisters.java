@@ -5,7 +5,9 @@ package dev.quire.emulator.device.x86;
  *
  * @param lines levels of the inputs
  * @param lowestPriority pin 0 to 7
+ * @param vectorBase what the pin is added to; ICW2 sets multiples of 8
  * @param nextIcw the initialization word it waits for, 2 to 4, or 0
+ * @param elcrMask pins whose trigger can be chosen
  */
 public record PicRegisters(
     int lines,
@@ -22,4 +24,5 @@ public record PicRegisters(
     boolean rotateOnAutoEoi,
     boolean fullyNested,
     boolean icw4Follows,
-    int elcr) {}
+    int elcr,
+    int elcrMask) {}

@@ -104,10 +104,8 @@ public final class IrqchipCalls {
     int id = buffer(chip).getInt(0);
     byte[] state =
         switch (id) {
-          case GsiRoutes.MASTER, GsiRoutes.SLAVE -> {
-            boolean slave = id == GsiRoutes.SLAVE;
-            yield PicState.of(irqchip.pics().registers(slave), slave);
-          }
+          case GsiRoutes.MASTER, GsiRoutes.SLAVE ->
+              PicState.of(irqchip.pics().registers(id == GsiRoutes.SLAVE));
           case GsiRoutes.IOAPIC -> IoApicState.of(irqchip.ioApic());
           default -> null;
         };

@@ -57,7 +57,7 @@ public final class KernelIrqchip implements KvmBus.Device {
         irq -> acknowledged(irq < GsiRoutes.PIC_PINS ? GsiRoutes.MASTER : GsiRoutes.SLAVE, irq));
     routes = split ? GsiRoutes.NONE : GsiRoutes.standard();
     for (boolean slave : new boolean[] {false, true}) {
-      pics.setRegisters(slave, PicState.AT_CREATION);
+      pics.setRegisters(slave, PicState.atCreation(slave));
     }
   }
 

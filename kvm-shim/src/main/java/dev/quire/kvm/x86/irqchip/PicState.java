@@ -6,15 +6,18 @@ import dev.quire.emulator.device.x86.PicRegisters;
 final class PicState {
   static final int BYTES = 16;
 
-  /** All zeros but what the chip fixes: nothing is masked, no initialization word awaited. */
-  static final PicRegisters AT_CREATION =
-      new PicRegisters(0, 0, 0, 0, 7, 0, false, false, false, 0, false, false, false, false, 0);
-
   private static final int[] ELCR_MASK = {0xf8, 0xde};
 
   private PicState() {}
 
-  static byte[] of(PicRegisters from, boolean slave) {
+  /** All zeros but what the chip fixes: nothing is masked, no initialization word awaited. */
+  static PicRegisters atCreation(boolean slave) {
+    byte[] state = new byte[BYTES];
+    state[BYTES - 1] = (byte) ELCR_MASK[slave ? 1 : 0];
+    return parse(state, 0);
+  }
+
+  static byte[] of(PicRegisters from) {
     return new byte[] {
       (byte) from.lines(),
       (byte) from.irr(),
@@ -31,7 +34,7 @@ final class PicState {
       flag(from.fullyNested()),
       flag(from.icw4Follows()),
       (byte) from.elcr(),
-      (byte) ELCR_MASK[slave ? 1 : 0]
+      (byte) from.elcrMask()
     };
   }
 
@@ -52,7 +55,8 @@ final class PicState {
         state[at + 11] != 0,
         state[at + 12] != 0,
         state[at + 13] != 0,
-        state[at + 14] & 0xff);
+        state[at + 14] & 0xff,
+        state[at + 15] & 0xff);
   }
 
   private static byte flag(boolean set) {

@@ -281,7 +281,8 @@ class IrqchipCallsTest implements IrqchipOwner, Caller, UserMemory {
     for (int chip = 0; chip < 3; chip++) {
       byte[] state = new byte[520];
       state[0] = (byte) chip;
-      byte[] pic = {1, 2, 4, 8, 3, 0x40, 1, 0, 1, 2, 1, 0, 1, 1, 0x20, (byte) 0xf8};
+      // Linux keeps what it is given, also a base and a mask that no chip has.
+      byte[] pic = {1, 2, 4, 8, 3, 0x4a, 1, 0, 1, 2, 1, 0, 1, 1, 0x20, (byte) 0xf0};
       System.arraycopy(pic, 0, state, 8, 16);
       if (chip == 1) {
         state[8 + 15] = (byte) 0xde;
