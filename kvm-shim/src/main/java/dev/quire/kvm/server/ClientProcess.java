@@ -25,7 +25,7 @@ import java.util.concurrent.TimeUnit;
 /**
  * A client's process: its sockets, files, VMs and memory, and the one thread they all live on. That
  * thread waits for the sockets itself, so a call that does not run a vCPU is answered where it was
- * read; while vCPUs run it looks at the sockets between their turns (docs/adr/0017).
+ * read; while vCPUs run it looks at the sockets between their turns (docs/adr/0018).
  *
  * <p>Ends with its last call socket, and then gives everything back, the newest first.
  */
