@@ -6,8 +6,8 @@ import dev.quire.emulator.vcpu.VcpuExit;
 import dev.quire.kernel.kvm.MemoryFault;
 import dev.quire.kernel.mm.Errno;
 import dev.quire.kvm.abi.KvmRun;
+import dev.quire.kvm.vm.GuestRun;
 import dev.quire.kvm.vm.KvmBus;
-import dev.quire.kvm.vm.RunCall;
 import dev.quire.kvm.vm.VmTime;
 
 /**
@@ -15,13 +15,12 @@ import dev.quire.kvm.vm.VmTime;
  * the last MMIO exit, then the guest in slices until an exit that user space sees. VM thread only,
  * but for {@link #signal}.
  */
-final class Arm64Run implements RunCall {
+final class Arm64Run extends GuestRun {
   private enum Phase {
     BEGINNING,
     /** The instruction of the last exit is not over. */
     FINISHING,
-    RUNNING,
-    OVER
+    RUNNING
   }
 
   /** ESR_EL2 of a software step from a lower level. */
@@ -35,12 +34,10 @@ final class Arm64Run implements RunCall {
   private final KvmBus bus;
   private Phase phase = Phase.BEGINNING;
   private boolean immediateExit;
-  private boolean waits;
   private long stepFrom;
-  private long result;
-  private volatile boolean signalled;
 
   Arm64Run(Arm64Vcpu owner) {
+    super(owner.vm().time(), owner.vcpu());
     this.owner = owner;
     this.run = owner.runStructure();
     this.vcpu = owner.vcpu();
@@ -50,50 +47,35 @@ final class Arm64Run implements RunCall {
   }
 
   @Override
-  public void signal() {
-    signalled = true;
-    engine.kick();
+  protected void setRunning(boolean running) {
+    owner.vm().setRunning(running ? owner : null);
   }
 
   @Override
-  public long result() {
-    return result;
-  }
-
-  @Override
-  public int step(long instructions) {
-    owner.vm().setRunning(owner);
-    try {
-      return turn(instructions);
-    } finally {
-      owner.vm().setRunning(null);
-    }
-  }
-
-  private int turn(long instructions) {
+  protected int turn(long instructions) {
     if (phase == Phase.BEGINNING) {
       begin();
     }
     long sliceEnd = engine.retired() + instructions;
-    while (phase != Phase.OVER) {
+    while (!isOver()) {
       time.runDue();
       if (phase == Phase.FINISHING && vcpu.isBetweenInstructions()) {
         afterFinish();
-      } else if (phase == Phase.RUNNING && signalled) {
+      } else if (phase == Phase.RUNNING && isSignalled()) {
         interrupted();
       } else if (phase == Phase.RUNNING && owner.vm().context().isDirtyRingFull(owner.id())) {
         run.setExitReason(KvmRun.EXIT_DIRTY_RING_FULL);
         finish(0);
       } else if (phase == Phase.RUNNING && owner.isWaiting()) {
-        if (!idle()) {
-          return WAITING;
+        int outcome = idle();
+        if (outcome != DONE) {
+          return outcome;
         }
       } else if (phase == Phase.RUNNING && owner.userLinesChanged()) {
         interrupted();
       } else if (phase == Phase.RUNNING && engine.retired() >= sliceEnd) {
         return MORE;
       } else {
-        endWait();
         int outcome = runCore(sliceEnd);
         if (outcome != DONE) {
           return outcome;
@@ -106,11 +88,10 @@ final class Arm64Run implements RunCall {
   private void begin() {
     long error = owner.beforeRun();
     if (error != 0) {
-      result = error;
-      phase = Phase.OVER;
+      finish(error);
       return;
     }
-    time.entered();
+    enter();
     immediateExit = run.immediateExit();
     owner.leaveStore();
     int bytes = owner.takeAwaitedBytes();
@@ -131,40 +112,11 @@ final class Arm64Run implements RunCall {
     phase = Phase.RUNNING;
   }
 
-  /** Waits for an interrupt, or to be switched on: whether it goes on. */
-  private boolean idle() {
-    if (!waits) {
-      waits = true;
-      time.beginWait();
-    }
-    boolean something = time.skip();
-    if (!owner.isWaiting()) {
-      endWait();
-      return true;
-    }
-    return something;
-  }
-
-  private void endWait() {
-    if (waits) {
-      waits = false;
-      time.endWait();
-    }
-  }
-
   private int runCore(long sliceEnd) {
     boolean finishing = phase == Phase.FINISHING;
     owner.cpu().finishOnly(finishing);
     long end = owner.stepsSingly() ? Math.min(sliceEnd, stepFrom + 1) : sliceEnd;
-    long deadline = finishing ? engine.retired() : time.deadline(engine, end);
-    time.start(engine);
-    VcpuExit exit;
-    try {
-      exit = vcpu.run(deadline);
-    } finally {
-      time.stop();
-    }
-    return handle(exit);
+    return handle(finishing ? finishInstruction() : execute(end));
   }
 
   private int handle(VcpuExit exit) {
@@ -189,7 +141,7 @@ final class Arm64Run implements RunCall {
         return MORE;
       }
       case VcpuExit.HandlerDead(String ignored) -> {
-        if (!signalled) {
+        if (!isSignalled()) {
           return WAITING;
         }
         interrupted();
@@ -233,12 +185,10 @@ final class Arm64Run implements RunCall {
     finish(error == 0 ? -Errno.ENOSYS : error);
   }
 
-  private void finish(long value) {
+  @Override
+  protected void finish(long value) {
     owner.cpu().finishOnly(false);
-    endWait();
-    time.left();
-    result = value;
-    phase = Phase.OVER;
+    super.finish(value);
     run.setDeviceIrqLevel(owner.reportUserLines());
   }
 }

@@ -8,9 +8,9 @@ import dev.quire.emulator.vcpu.x86.X86Flags;
 import dev.quire.kernel.kvm.MemoryFault;
 import dev.quire.kernel.mm.Errno;
 import dev.quire.kvm.abi.KvmRun;
+import dev.quire.kvm.vm.GuestRun;
 import dev.quire.kvm.vm.KvmBus;
 import dev.quire.kvm.vm.KvmFaults;
-import dev.quire.kvm.vm.RunCall;
 import dev.quire.kvm.vm.VmTime;
 import java.util.function.BooleanSupplier;
 
@@ -19,15 +19,14 @@ import java.util.function.BooleanSupplier;
  * exit left, then the guest in slices until an exit that user space sees. VM thread only, but for
  * {@link #signal}.
  */
-final class X86Run implements RunCall {
+final class X86Run extends GuestRun {
   private enum Phase {
     BEGINNING,
     /** Waits for INIT and a start-up IPI. */
     UNINITIALIZED,
     /** The instruction of the last exit is not over. */
     FINISHING,
-    RUNNING,
-    OVER
+    RUNNING
   }
 
   private static final long MOST_CR8 = 15;
@@ -49,11 +48,9 @@ final class X86Run implements RunCall {
   private final KvmBus bus;
   private Phase phase = Phase.BEGINNING;
   private boolean immediateExit;
-  private boolean waits;
-  private long result;
-  private volatile boolean signalled;
 
   X86Run(X86Vcpu owner) {
+    super(owner.vm().time(), owner.vcpu());
     this.owner = owner;
     this.state = owner.state();
     this.exits = owner.exits();
@@ -69,29 +66,14 @@ final class X86Run implements RunCall {
   }
 
   @Override
-  public void signal() {
-    signalled = true;
-    engine.kick();
+  protected void setRunning(boolean running) {
+    owner.vm().setRunning(running ? owner : null);
   }
 
   @Override
-  public long result() {
-    return result;
-  }
-
-  @Override
-  public int step(long instructions) {
-    owner.vm().setRunning(owner);
-    try {
-      return turn(instructions);
-    } finally {
-      owner.vm().setRunning(null);
-    }
-  }
-
-  private int turn(long instructions) {
+  protected int turn(long instructions) {
     if (phase == Phase.BEGINNING) {
-      time.entered();
+      enter();
       begin();
     }
     time.runDue();
@@ -100,16 +82,17 @@ final class X86Run implements RunCall {
       return awaitStart();
     }
     long sliceEnd = engine.retired() + instructions;
-    while (phase != Phase.OVER) {
+    while (!isOver()) {
       time.runDue();
       owner.acceptStartUp();
       if (phase == Phase.FINISHING && vcpu.isBetweenInstructions()) {
         afterFinish();
-      } else if (phase == Phase.RUNNING && signalled) {
+      } else if (phase == Phase.RUNNING && isSignalled()) {
         interrupted();
       } else if (phase == Phase.RUNNING && isWaiting()) {
-        if (!idle()) {
-          return WAITING;
+        int outcome = idle();
+        if (outcome != DONE) {
+          return outcome;
         }
       } else if (phase == Phase.RUNNING && engine.retired() >= sliceEnd) {
         return MORE;
@@ -134,22 +117,6 @@ final class X86Run implements RunCall {
     return state.mpState() == X86VcpuState.HALTED
         || state.mpState() == X86VcpuState.INIT_RECEIVED
         || state.mpState() == X86VcpuState.UNINITIALIZED;
-  }
-
-  /** Waits; lets time pass if every vCPU does. Whether something happened. */
-  private boolean idle() {
-    if (!waits) {
-      waits = true;
-      time.beginWait();
-    }
-    return time.skip();
-  }
-
-  private void endWait() {
-    if (waits) {
-      waits = false;
-      time.endWait();
-    }
   }
 
   // The beginning.
@@ -184,17 +151,12 @@ final class X86Run implements RunCall {
   }
 
   private int awaitStart() {
-    if (signalled) {
-      run.setExitReason(KvmRun.EXIT_INTR);
-      finish(-Errno.EINTR);
-      return DONE;
+    if (isSignalled()) {
+      interrupted();
+    } else if (state.mpState() != X86VcpuState.UNINITIALIZED) {
+      finish(-Errno.EAGAIN);
     }
-    if (state.mpState() == X86VcpuState.UNINITIALIZED) {
-      idle();
-      return WAITING;
-    }
-    finish(-Errno.EAGAIN);
-    return DONE;
+    return isOver() ? DONE : idle() == MORE ? MORE : WAITING;
   }
 
   /** sync_regs: what the client changed in kvm_run; every byte is copied once before it is used. */
@@ -253,20 +215,11 @@ final class X86Run implements RunCall {
   // The guest runs.
 
   private int runCore(long sliceEnd) {
-    endWait();
     boolean finishing = phase == Phase.FINISHING;
     cpu.finishOnly(finishing);
     boolean inUserSpace = state.vm().irqchip() == X86VmState.Irqchip.NONE;
     cpu.askWindow(inUserSpace && run.requestInterruptWindow());
-    long deadline = finishing ? engine.retired() : time.deadline(engine, stops.deadline(sliceEnd));
-    VcpuExit exit;
-    time.start(engine);
-    try {
-      exit = vcpu.run(deadline);
-    } finally {
-      time.stop();
-    }
-    return handle(exit);
+    return handle(finishing ? finishInstruction() : execute(stops.deadline(sliceEnd)));
   }
 
   private int handle(VcpuExit exit) {
@@ -290,7 +243,7 @@ final class X86Run implements RunCall {
         return MORE;
       }
       case VcpuExit.HandlerDead(String ignored) -> {
-        if (!signalled) {
+        if (!isSignalled()) {
           return WAITING;
         }
         interrupted();
@@ -369,12 +322,10 @@ final class X86Run implements RunCall {
 
   // The end.
 
-  private void finish(long value) {
+  @Override
+  protected void finish(long value) {
     cpu.finishOnly(false);
-    endWait();
-    time.left();
-    result = value;
-    phase = Phase.OVER;
+    super.finish(value);
     owner.counters().left(run.exitReason());
     state.afterRun();
     long valid = run.validRegs();

@@ -101,6 +101,23 @@ class IrqchipRunTest {
         .isBetween(1_000_000L, 1_000_100L);
   }
 
+  /** Interrupts are off, and a timer goes on for ever: the turn ends all the same. */
+  @Test
+  void aGuestThatNothingWakesDoesNotKeepTheThread() {
+    Descriptor vcpu = vcpuWithIrqchip(0);
+    client.put(0);
+    TestClient.require(client.vm.ioctl(client, Ioctls.CREATE_PIT2, TestClient.ARGUMENT));
+    // PIT: channel 0, mode 2, count 0x1000; hlt
+    client.bytes(0x1000, "b034 e643 b000 e640 b010 e640 f4".replace(" ", ""));
+    start(vcpu);
+    RunCall call = ((VcpuFile) vcpu).begin(client, Ioctls.RUN, 0);
+    assertThat(call.step(SLICE)).isEqualTo(RunCall.MORE);
+    assertThat(call.step(SLICE)).isEqualTo(RunCall.MORE);
+    call.signal();
+    assertThat(step(call)).isEqualTo(RunCall.DONE);
+    assertThat(call.result()).isEqualTo(-4);
+  }
+
   @Test
   void startUpMessagesStartTheOthers() {
     Descriptor boot = vcpuWithIrqchip(0);
