@@ -14,7 +14,7 @@ import dev.quire.kernel.page.PageFlag;
  * the base size. Used on the kernel's thread.
  */
 final class LentFile extends ModelledFile implements VmOps {
-  private final long firstPfn;
+  private final LentFrames lent;
   private final FaultAround around;
 
   /**
@@ -22,7 +22,7 @@ final class LentFile extends ModelledFile implements VmOps {
    */
   LentFile(FileServices services, long firstPfn, long pages) {
     super(FileKind.MEMFD, services, pages);
-    this.firstPfn = firstPfn;
+    this.lent = new LentFrames(services, cache(), firstPfn);
     this.around = new FaultAround(this, true);
   }
 
@@ -52,28 +52,13 @@ final class LentFile extends ModelledFile implements VmOps {
     if (index >= sizeInPages()) {
       return VmFault.SIGBUS;
     }
-    long page = cache().getReferenced(index);
-    if (page == PageCache.NONE) {
-      page = firstPfn + index;
-      services().folios().lend(page);
-      frames().set(page, PageFlag.UPTODATE | PageFlag.SWAPBACKED | PageFlag.DIRTY);
-      cache().addHugetlb(page, index);
-      services().folios().get(page, 1);
-    }
-    return page;
+    return lent.grab(index, PageFlag.UPTODATE | PageFlag.SWAPBACKED | PageFlag.DIRTY);
   }
 
   /** Takes the frames back before the cache lets go of what would else be freed. */
   @Override
   protected void released() {
-    long last = sizeInPages() - 1;
-    long page = cache().first(0, last);
-    while (page != PageCache.NONE) {
-      long next = frames().index(page) + 1;
-      cache().remove(page);
-      services().folios().takeBack(page);
-      page = cache().first(next, last);
-    }
+    lent.release(0, sizeInPages() - 1);
   }
 
   @Override

@@ -2,6 +2,7 @@ package dev.quire.kernel.filemap;
 
 import dev.quire.kernel.gmem.GuestMemfd;
 import dev.quire.kernel.gmem.GuestMemfdUser;
+import dev.quire.kernel.gmem.SharedBytes;
 import dev.quire.kernel.mm.FileKind;
 import dev.quire.kernel.mm.FileMappings;
 import dev.quire.kernel.mm.FileSystems;
@@ -88,6 +89,15 @@ public final class ModelledFiles implements FileSystems {
    */
   public GuestMemfd guestMemfd(GuestMemfdUser vm, long pages, int flags) {
     return new GuestMemfd(services, pages, flags, guestMemfdWrite, vm);
+  }
+
+  /**
+   * The same, whose bytes a process that the kernel does not model can have mapped.
+   *
+   * @param bytes in frames that the page allocator does not have
+   */
+  public GuestMemfd guestMemfd(GuestMemfdUser vm, long pages, int flags, SharedBytes bytes) {
+    return GuestMemfd.shared(services, pages, flags, vm, bytes);
   }
 
   /**

@@ -2,6 +2,7 @@ package dev.quire.kernel.gmem;
 
 import dev.quire.kernel.filemap.FileServices;
 import dev.quire.kernel.filemap.GrabDesign;
+import dev.quire.kernel.filemap.LentFrames;
 import dev.quire.kernel.filemap.ModelledFile;
 import dev.quire.kernel.filemap.PageCache;
 import dev.quire.kernel.mm.Errno;
@@ -47,6 +48,11 @@ public final class GuestMemfd extends ModelledFile implements VmOps, UffdFileOps
   private final GuestMemfdUser vm;
   private final int flags;
   private final GrabDesign writeDesign;
+
+  /** Where its pages are, and {@code shared}, if not where the kernel allocates; or null. */
+  private final LentFrames lent;
+
+  private final SharedBytes shared;
   private final long[] batch = new long[PageCache.BATCH];
 
   /** First page and the one behind the last of each bound slot. */
@@ -69,10 +75,30 @@ public final class GuestMemfd extends ModelledFile implements VmOps, UffdFileOps
    */
   public GuestMemfd(
       FileServices services, long pages, int flags, GrabDesign writeDesign, GuestMemfdUser vm) {
+    this(services, pages, flags, writeDesign, vm, null);
+  }
+
+  private GuestMemfd(
+      FileServices services,
+      long pages,
+      int flags,
+      GrabDesign writeDesign,
+      GuestMemfdUser vm,
+      SharedBytes shared) {
     super(FileKind.GUEST_MEMFD, services, pages);
+    this.shared = shared;
+    this.lent = shared == null ? null : new LentFrames(services, cache(), shared.firstPfn());
     this.flags = flags;
     this.writeDesign = writeDesign;
     this.vm = vm;
+  }
+
+  /**
+   * A file whose bytes a process that the kernel does not model can have mapped. There is no write.
+   */
+  public static GuestMemfd shared(
+      FileServices services, long pages, int flags, GuestMemfdUser vm, SharedBytes bytes) {
+    return new GuestMemfd(services, pages, flags, null, vm, bytes);
   }
 
   /**
@@ -154,11 +180,21 @@ public final class GuestMemfd extends ModelledFile implements VmOps, UffdFileOps
 
   /** A page of the file that holds something: zeros if it is new. */
   private long grab(long pgoff) {
-    long folio = cache().grab(pgoff);
+    long folio = grabPage(pgoff);
     if (folio != PageCache.NONE) {
       makeUptodate(folio);
     }
     return folio;
+  }
+
+  /** A page of the file as it is. */
+  private long grabPage(long pgoff) {
+    return lent == null ? cache().grab(pgoff) : lent.grab(pgoff, 0);
+  }
+
+  /** Whether a process that the kernel does not model may touch what it mapped. */
+  public boolean isTouchable() {
+    return (flags & MMAP) != 0 && (flags & INIT_SHARED) != 0;
   }
 
   @Override
@@ -172,6 +208,9 @@ public final class GuestMemfd extends ModelledFile implements VmOps, UffdFileOps
     invalidateStart(0, sizeInPages());
     invalidateEnd(0, sizeInPages());
     bindings.clear();
+    if (lent != null) {
+      lent.release(0, sizeInPages() - 1);
+    }
   }
 
   private void invalidateStart(long first, long end) {
@@ -221,7 +260,9 @@ public final class GuestMemfd extends ModelledFile implements VmOps, UffdFileOps
   private void makeUptodate(long folio) {
     if (!frames().is(folio, PageFlag.UPTODATE)) {
       services().counters().count(Primitive.PAGE_CLEAR);
-      services().contents().cleared(folio, 0);
+      if (lent == null) {
+        services().contents().cleared(folio, 0);
+      }
       frames().set(folio, PageFlag.UPTODATE);
     }
   }
@@ -292,7 +333,11 @@ public final class GuestMemfd extends ModelledFile implements VmOps, UffdFileOps
       long first = offset >>> pageShift();
       long end = offset + bytes >>> pageShift();
       invalidateStart(first, end);
-      punch(offset, bytes);
+      if (lent != null) {
+        punchLent(first, Math.min(end, sizeInPages()));
+      } else {
+        punch(offset, bytes);
+      }
       invalidateEnd(first, end);
       return 0;
     }
@@ -301,13 +346,23 @@ public final class GuestMemfd extends ModelledFile implements VmOps, UffdFileOps
     }
     long end = offset + bytes >>> pageShift();
     for (long index = offset >>> pageShift(); index < end; index++) {
-      long folio = cache().grab(index);
+      long folio = grabPage(index);
       if (folio == PageCache.NONE) {
         return -Errno.ENOMEM;
       }
       services().folios().put(folio, 1);
     }
     return 0;
+  }
+
+  private void punchLent(long first, long end) {
+    if (first < end) {
+      if (!mappings().isEmpty()) {
+        services().mappings().unmap(mappings(), first, end - first, false);
+      }
+      lent.release(first, end - 1);
+      shared.punched(first, end - first);
+    }
   }
 
   private boolean pageAligned(long bytes) {

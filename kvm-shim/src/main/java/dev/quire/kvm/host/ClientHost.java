@@ -4,6 +4,7 @@ import dev.quire.bindings.NativeMemory;
 import dev.quire.emulator.exec.EngineMemory;
 import dev.quire.emulator.exec.ForeignStores;
 import dev.quire.kernel.filemap.ModelledFiles;
+import dev.quire.kernel.gmem.GuestMemfdUser;
 import dev.quire.kernel.mm.FrameAllocator;
 import dev.quire.kernel.mm.HostMemory;
 import dev.quire.kernel.mm.Kernel;
@@ -13,6 +14,7 @@ import dev.quire.kernel.mm.OpenFile;
 import dev.quire.kernel.mm.Process;
 import dev.quire.kernel.stat.VmEvent;
 import dev.quire.kvm.fd.SharedPages;
+import dev.quire.kvm.vm.GuestMemory;
 import dev.quire.kvm.vm.VmHost;
 import dev.quire.mmu.Order;
 import java.io.UncheckedIOException;
@@ -271,6 +273,14 @@ public final class ClientHost implements VmHost, AutoCloseable {
   @Override
   public FrameAllocator tableFrames() {
     return host.tableFrames();
+  }
+
+  @Override
+  public GuestMemory guestMemory(GuestMemfdUser vm, long pages, int flags) {
+    GuestMemfdBytes bytes = GuestMemfdBytes.of(machine, runs, memory.quota(), pages);
+    return bytes == null
+        ? null
+        : new GuestMemory(machine.files().guestMemfd(vm, pages, flags, bytes), bytes);
   }
 
   @Override

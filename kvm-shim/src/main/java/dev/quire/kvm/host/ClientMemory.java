@@ -38,6 +38,10 @@ public final class ClientMemory implements AutoCloseable {
     this.quota = quota;
   }
 
+  MemoryQuota quota() {
+    return quota;
+  }
+
   /** The host of a new VM. */
   public ClientHost open() {
     ClientHost host = new ClientHost(this, machines);

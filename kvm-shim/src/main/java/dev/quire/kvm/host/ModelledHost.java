@@ -2,11 +2,13 @@ package dev.quire.kvm.host;
 
 import dev.quire.emulator.exec.EngineMemory;
 import dev.quire.kernel.filemap.ModelledFiles;
+import dev.quire.kernel.gmem.GuestMemfdUser;
 import dev.quire.kernel.mm.FrameAllocator;
 import dev.quire.kernel.mm.HostMemory;
 import dev.quire.kernel.mm.Kernel;
 import dev.quire.kernel.mm.KernelAddressSpace;
 import dev.quire.kvm.fd.SharedPages;
+import dev.quire.kvm.vm.GuestMemory;
 import dev.quire.kvm.vm.VmHost;
 
 /** A process of a {@link HostMachine} as the VMs it makes see it. Several may stand on it. */
@@ -52,6 +54,11 @@ public final class ModelledHost implements VmHost {
   /** {@inheritDoc} The process maps its memory itself: there is nothing to do. */
   @Override
   public void prepare(long hva, long bytes) {}
+
+  @Override
+  public GuestMemory guestMemory(GuestMemfdUser vm, long pages, int flags) {
+    return new GuestMemory(machine.files().guestMemfd(vm, pages, flags), null);
+  }
 
   @Override
   public SharedPages allocate(int pages) {

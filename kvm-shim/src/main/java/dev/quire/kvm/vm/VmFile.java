@@ -96,8 +96,10 @@ public final class VmFile extends VmDescriptor {
     if (error != 0) {
       return error;
     }
-    GuestMemfd file = host().files().guestMemfd(vm().stage2(), bytes / Vm.PAGE_BYTES, (int) flags);
-    return caller.descriptors().install(new GuestMemfdFile(vm(), file));
+    GuestMemory memory = host().guestMemory(vm().stage2(), bytes / Vm.PAGE_BYTES, (int) flags);
+    return memory == null
+        ? -Errno.ENOMEM
+        : caller.descriptors().install(new GuestMemfdFile(vm(), memory));
   }
 
   /** kvm_ioctl_create_device: struct kvm_create_device is type, fd and flags. */

@@ -2,6 +2,7 @@ package dev.quire.kvm.vm;
 
 import dev.quire.emulator.exec.EngineMemory;
 import dev.quire.kernel.filemap.ModelledFiles;
+import dev.quire.kernel.gmem.GuestMemfdUser;
 import dev.quire.kernel.mm.FrameAllocator;
 import dev.quire.kernel.mm.HostMemory;
 import dev.quire.kernel.mm.Kernel;
@@ -33,6 +34,15 @@ public interface VmHost {
    * there is to be in {@link #space}. Nothing being there is no error (a later fault is).
    */
   void prepare(long hva, long bytes);
+
+  /**
+   * The file of KVM_CREATE_GUEST_MEMFD.
+   *
+   * @param flags that {@link dev.quire.kernel.gmem.GuestMemfd#creationError} finds nothing wrong
+   *     with
+   * @return null if there is no memory for it
+   */
+  GuestMemory guestMemory(GuestMemfdUser vm, long pages, int flags);
 
   /** Memory to share with the client, zeroed; null if there is no more. */
   SharedPages allocate(int pages);

@@ -1,0 +1,13 @@
+package dev.quire.kernel.gmem;
+
+/**
+ * Bytes of a guest_memfd that lie outside what the kernel allocates from, in one run of frames, so
+ * that a process that the kernel does not model can have them mapped. On the kernel's thread.
+ */
+public interface SharedBytes {
+  /** The frame of the file's first page; the others follow. */
+  long firstPfn();
+
+  /** Pages of the file are gone: whoever looks there next finds zeros. */
+  void punched(long firstPage, long pages);
+}
