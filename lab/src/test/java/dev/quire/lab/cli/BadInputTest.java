@@ -75,7 +75,8 @@ class BadInputTest {
         "tlb --stream chase --record /no/folder/x     | cannot write --record /no/folder/x",
         "tlb-presets zen5                             | unknown TLB preset 'zen5'",
         "tlb-presets /                                | /: is a directory",
-        "serve --listen x                             | 'serve' is not available in this version",
+        "serve --listen x                             | --listen x: give unix:PATH or"
+            + " tcp:HOST:PORT",
         "boot                                         | Missing required parameter: 'GUEST'",
         "boot helo                                    | did you mean hello-",
         "boot hello-x86_65                            | did you mean hello-x86_64?",

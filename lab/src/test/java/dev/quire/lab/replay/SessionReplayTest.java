@@ -34,6 +34,10 @@ class SessionReplayTest {
     return answer;
   }
 
+  private static Map<String, Object> data(String hex) {
+    return Map.of("signal", 0L, "data", hex);
+  }
+
   private CaseResult replayed() {
     return CaseReplay.run(
         new GoldenCase("f.json", 2, "case", Map.of("ops", ops, "observed", observed)));
@@ -49,14 +53,14 @@ class SessionReplayTest {
   void bytesAreStoredAndLoaded() {
     op("map 0 4 rw", OK);
     op("mem 0+0xffe 01020304", Map.of("ret", 0L));
-    op("peek 0+0xffd 6", Map.of("data", "000102030400"));
+    op("peek 0+0xffd 6", data("000102030400"));
     op("words 2 0xfffffffffffffffe 2 3", Map.of("ret", 0L));
-    op("peek 2 17", Map.of("data", "feffffffffffffff010000000000000000"));
+    op("peek 2 17", data("feffffffffffffff010000000000000000"));
     op("get s+4096", value(2));
-    op("peek s+0xfff 2", Map.of("data", "ab02"));
+    op("peek s+0xfff 2", data("ab02"));
     op("mprotect 1 1 r", OK);
     op("mem 0+0xffe aabbccdd", Map.of("signal", 11L, "si_code", 2L, "si_addr", "1+0x0"));
-    op("peek 0+0xffe 4", Map.of("data", "aabb0304"));
+    op("peek 0+0xffe 4", data("aabb0304"));
     op("munmap 3 1", OK);
     op("peek 2+0xfff 2", Map.of("signal", 11L, "si_code", 1L, "si_addr", "3+0x0"));
     passes();
@@ -113,7 +117,7 @@ class SessionReplayTest {
     op("rawread 100", Map.of("ret", 100L, "errno", 0L));
     op("lseek 0 1", Map.of("ret", 8292L, "errno", 0L));
     op("pwrite 3 5", Map.of("ret", 3L, "errno", 0L));
-    op("peek 0+4 5", Map.of("data", "ab01ababab"));
+    op("peek 0+4 5", data("ab01ababab"));
     op("fcntl 3 0", Map.of("ret", 0x8002L, "errno", 0L));
     op("reopen_ro r", OK);
     op("@r fcntl 3 0", Map.of("ret", 0x8000L, "errno", 0L));
