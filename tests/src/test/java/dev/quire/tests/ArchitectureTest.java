@@ -27,6 +27,7 @@ class ArchitectureTest {
   private static final String KVM = "dev.quire.kvm..";
   private static final String LAB = "dev.quire.lab..";
   private static final String JDK = "java..";
+  private static final String TLS = "javax.net.ssl..";
   private static final String MICROMETER = "io.micrometer..";
   private static final String NETTY = "io.netty..";
   private static final String JACKSON = "com.fasterxml.jackson.core..";
@@ -87,7 +88,7 @@ class ArchitectureTest {
 
   @ArchTest
   static final ArchRule KVM_SHIM_USES_THE_EMULATOR_AND_WHAT_IT_SPEAKS =
-      mayUseOnly(KVM, EMULATOR, CORE, TLB, X86, ARM64, KERNEL, BINDINGS, NETTY, MICROMETER);
+      mayUseOnly(KVM, EMULATOR, CORE, TLB, X86, ARM64, KERNEL, BINDINGS, NETTY, MICROMETER, TLS);
 
   /** A second reading of a manual that used the first would share its mistakes. */
   @ArchTest

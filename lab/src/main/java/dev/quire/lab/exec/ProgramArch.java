@@ -1,28 +1,22 @@
 package dev.quire.lab.exec;
 
+import dev.quire.bindings.NativeStub;
+
 /** Architectures that a program may be for, and what it takes to run one on this machine. */
 public enum ProgramArch {
-  X86_64("x86-64", 0x3e, "amd64", "x86_64-linux-gnu-gcc", "qemu-x86_64", "/usr/x86_64-linux-gnu"),
-  ARM64(
-      "arm64", 0xb7, "aarch64", "aarch64-linux-gnu-gcc", "qemu-aarch64", "/usr/aarch64-linux-gnu");
+  X86_64("x86-64", 0x3e, "x86_64-linux-gnu-gcc", "qemu-x86_64", "/usr/x86_64-linux-gnu"),
+  ARM64("arm64", 0xb7, "aarch64-linux-gnu-gcc", "qemu-aarch64", "/usr/aarch64-linux-gnu");
 
   private final String title;
   private final int elfMachine;
-  private final String javaName;
   private final String crossCompiler;
   private final String emulator;
   private final String crossRoot;
 
   ProgramArch(
-      String title,
-      int elfMachine,
-      String javaName,
-      String crossCompiler,
-      String emulator,
-      String crossRoot) {
+      String title, int elfMachine, String crossCompiler, String emulator, String crossRoot) {
     this.title = title;
     this.elfMachine = elfMachine;
-    this.javaName = javaName;
     this.crossCompiler = crossCompiler;
     this.emulator = emulator;
     this.crossRoot = crossRoot;
@@ -53,15 +47,13 @@ public enum ProgramArch {
     return this == ofMachine();
   }
 
-  /** This machine's, or null if it is neither. */
+  /**
+   * This machine's.
+   *
+   * @throws dev.quire.bindings.NativeLibraryException if it is neither
+   */
   public static ProgramArch ofMachine() {
-    String name = System.getProperty("os.arch");
-    for (ProgramArch arch : values()) {
-      if (arch.javaName.equals(name)) {
-        return arch;
-      }
-    }
-    return null;
+    return NativeStub.Host.current() == NativeStub.Host.X86_64 ? X86_64 : ARM64;
   }
 
   /** By e_machine of an ELF header, or null. */
