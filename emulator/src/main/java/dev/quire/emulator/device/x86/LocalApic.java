@@ -32,33 +32,23 @@ public final class LocalApic implements WordMmioDevice, DeviceState {
   private static final int VERSION = 0x0005_0014;
 
   private static final int SVR_ENABLE = 0x100;
-  private static final int ERROR_SEND_VECTOR = 0x20;
-  private static final int ERROR_RECEIVE_VECTOR = 0x40;
-  private static final int ERROR_REGISTER = 0x80;
 
   private final int cpu;
-  private final int apicId;
   private final boolean bootProcessor;
   private final ApicBus bus;
   private final VcpuSignals signals;
   private final ExternalInterruptSource external;
   private final LapicTimer timer;
   private final LocalVectorTable lvt = new LocalVectorTable();
-
-  private final VectorSet isr = new VectorSet();
-  private final VectorSet tmr = new VectorSet();
-  private final VectorSet irr = new VectorSet();
+  private final LintPins lint;
+  private final ApicVectors vectors = new ApicVectors();
+  private final LogicalDestination logical = new LogicalDestination();
+  private final ApicErrorStatus errors = new ApicErrorStatus();
+  private final InterruptCommand command = new InterruptCommand();
   private long apicBase;
   private int idRegister;
-  private int taskPriority;
-  private int logicalDestination;
-  private int destinationFormat;
   private int spurious;
-  private int errors;
-  private int errorsSinceWrite;
-  private final InterruptCommand command = new InterruptCommand();
   private boolean extIntPending;
-  private final boolean[] lintLines = new boolean[2];
 
   /** {@code cpu} is the vCPU's index and its initial APIC id; index 0 is the boot processor. */
   public LocalApic(
@@ -81,29 +71,24 @@ public final class LocalApic implements WordMmioDevice, DeviceState {
       VirtualClock clock,
       EventQueue events) {
     this.cpu = cpu;
-    this.apicId = cpu;
     this.bootProcessor = bootProcessor;
     this.bus = bus;
     this.signals = signals;
     this.external = external;
     timer = new LapicTimer(clock, events, () -> raise(LocalVectorTable.TIMER));
+    lint = new LintPins(cpu, lvt, signals, this::acceptVector);
     bus.attach(this);
     apicBase = DEFAULT_BASE_GPA | BASE_ENABLE | (bootProcessor ? BASE_BSP : 0);
-    idRegister = apicId << 24;
+    idRegister = cpu << 24;
     resetRegisters();
   }
 
   /** INIT: everything but the ID and the base goes back to its reset value. */
   private void resetRegisters() {
-    isr.clear();
-    tmr.clear();
-    irr.clear();
-    taskPriority = 0;
-    logicalDestination = 0;
-    destinationFormat = -1;
+    vectors.reset();
+    logical.reset();
     spurious = 0xff;
-    errors = 0;
-    errorsSinceWrite = 0;
+    errors.reset();
     command.reset();
     extIntPending = false;
     lvt.reset(bootProcessor);
@@ -117,8 +102,7 @@ public final class LocalApic implements WordMmioDevice, DeviceState {
     if (externalPending()) {
       return external.peekVector();
     }
-    int vector = isEnabledByBase() ? irr.highest() : -1;
-    return vector >= 0 && vector >>> 4 > processorPriority() >>> 4 ? vector : -1;
+    return isEnabledByBase() ? vectors.deliverable() : -1;
   }
 
   /** Takes the interrupt: the INTA cycle. Gives the spurious vector when nothing is pending. */
@@ -130,8 +114,7 @@ public final class LocalApic implements WordMmioDevice, DeviceState {
     } else if (vector < 0) {
       return spurious & 0xff;
     } else {
-      irr.remove(vector);
-      isr.add(vector);
+      vectors.beginService(vector);
     }
     changed();
     return vector;
@@ -139,11 +122,11 @@ public final class LocalApic implements WordMmioDevice, DeviceState {
 
   /** TPR; CR8 is its bits 4..7. */
   public int taskPriority() {
-    return taskPriority;
+    return vectors.taskPriority();
   }
 
   public void setTaskPriority(int value) {
-    taskPriority = value & 0xff;
+    vectors.setTaskPriority(value);
     changed();
   }
 
@@ -189,6 +172,10 @@ public final class LocalApic implements WordMmioDevice, DeviceState {
     return asserted -> setLint(pin, asserted);
   }
 
+  void setLint(int pin, boolean asserted) {
+    lint.set(pin, asserted);
+  }
+
   // ---- What the bus uses --------------------------------------------------------------------
 
   int apicId() {
@@ -199,14 +186,8 @@ public final class LocalApic implements WordMmioDevice, DeviceState {
     return isEnabledByBase() && (spurious & SVR_ENABLE) != 0;
   }
 
-  /** Flat model: any common bit. Cluster model: same cluster and a common bit; 0xff is all. */
   boolean matchesLogical(int destination) {
-    int mine = logicalDestination >>> 24;
-    if (destinationFormat >>> 28 == 0xf) {
-      return (mine & destination) != 0;
-    }
-    boolean cluster = destination >>> 4 == 0xf || destination >>> 4 == mine >>> 4;
-    return cluster && (mine & destination & 0xf) != 0;
+    return logical.matches(destination);
   }
 
   /** Takes a message that addresses this APIC; false when it cannot be accepted. */
@@ -236,11 +217,8 @@ public final class LocalApic implements WordMmioDevice, DeviceState {
     return true;
   }
 
-  /** PPR: the higher of task priority and in-service class (SDM, "Processor Priority"). */
   int processorPriority() {
-    int serving = isr.highest();
-    int inService = serving < 0 ? 0 : serving & 0xf0;
-    return (taskPriority & 0xf0) >= inService ? taskPriority : inService;
+    return vectors.processorPriority();
   }
 
   // ---- Registers ----------------------------------------------------------------------------
@@ -248,10 +226,8 @@ public final class LocalApic implements WordMmioDevice, DeviceState {
   @Override
   public int readWord(long offsetBytes) {
     int offset = (int) offsetBytes;
-    if (offset >= 0x100 && offset < 0x280) {
-      int index = offset >>> 4 & 7;
-      VectorSet set = offset < 0x180 ? isr : offset < 0x200 ? tmr : irr;
-      return (offset & 0xf) == 0 ? set.word(index) : reserved();
+    if (ApicVectors.covers(offset)) {
+      return vectors.read(offset);
     }
     int entry = LocalVectorTable.entryAt(offset);
     if (entry >= 0) {
@@ -260,14 +236,14 @@ public final class LocalApic implements WordMmioDevice, DeviceState {
     return switch (offset) {
       case 0x020 -> idRegister;
       case 0x030 -> VERSION;
-      case 0x080 -> taskPriority;
-      case 0x090 -> arbitrationPriority();
-      case 0x0a0 -> processorPriority();
+      case 0x080 -> vectors.taskPriority();
+      case 0x090 -> vectors.arbitrationPriority();
+      case 0x0a0 -> vectors.processorPriority();
       case 0x0b0, 0x0c0 -> 0; // EOI is write-only; there is no remote read
-      case 0x0d0 -> logicalDestination;
-      case 0x0e0 -> destinationFormat;
+      case 0x0d0 -> logical.destination();
+      case 0x0e0 -> logical.format();
       case 0x0f0 -> spurious;
-      case 0x280 -> errors;
+      case 0x280 -> errors.shown();
       case 0x300 -> command.low();
       case 0x310 -> command.high();
       case 0x380 -> timer.initialCount();
@@ -289,17 +265,14 @@ public final class LocalApic implements WordMmioDevice, DeviceState {
       case 0x020 -> idRegister = value & 0xff00_0000;
       case 0x080 -> setTaskPriority(value);
       case 0x0b0 -> endOfInterrupt();
-      case 0x0d0 -> logicalDestination = value & 0xff00_0000;
-      case 0x0e0 -> destinationFormat = value | 0x0fff_ffff;
+      case 0x0d0 -> logical.setDestination(value);
+      case 0x0e0 -> logical.setFormat(value);
       case 0x0f0 -> writeSpurious(value);
-      case 0x280 -> {
-        errors = errorsSinceWrite;
-        errorsSinceWrite = 0;
-      }
+      case 0x280 -> errors.show();
       case 0x300 -> {
         command.setLow(value);
         if (command.send(bus, this) == InterruptCommand.Outcome.ILLEGAL_VECTOR) {
-          logError(ERROR_SEND_VECTOR);
+          logError(ApicErrorStatus.SEND_ILLEGAL_VECTOR);
         }
       }
       case 0x310 -> command.setHigh(value);
@@ -315,18 +288,14 @@ public final class LocalApic implements WordMmioDevice, DeviceState {
    */
   public void setRegisters(IntUnaryOperator at) {
     idRegister = at.applyAsInt(0x020) & 0xff00_0000;
-    taskPriority = at.applyAsInt(0x080) & 0xff;
-    logicalDestination = at.applyAsInt(0x0d0) & 0xff00_0000;
-    destinationFormat = at.applyAsInt(0x0e0) | 0x0fff_ffff;
+    vectors.setTaskPriority(at.applyAsInt(0x080));
+    logical.setDestination(at.applyAsInt(0x0d0));
+    logical.setFormat(at.applyAsInt(0x0e0));
     spurious = at.applyAsInt(0x0f0) & 0x3ff;
-    errors = at.applyAsInt(0x280) & 0xff;
+    errors.restoreShown(at.applyAsInt(0x280));
     command.setLow(at.applyAsInt(0x300));
     command.setHigh(at.applyAsInt(0x310));
-    for (int index = 0; index < VectorSet.WORDS; index++) {
-      isr.setWord(index, at.applyAsInt(0x100 + 16 * index));
-      tmr.setWord(index, at.applyAsInt(0x180 + 16 * index));
-      irr.setWord(index, at.applyAsInt(0x200 + 16 * index));
-    }
+    vectors.restore(at);
     lvt.restore(at);
     timer.restore(
         lvt.timerMode(),
@@ -341,9 +310,8 @@ public final class LocalApic implements WordMmioDevice, DeviceState {
     lvt.write(entry, value, (spurious & SVR_ENABLE) != 0);
     if (entry == LocalVectorTable.TIMER) {
       applyTimerEntry();
-    } else if (entry == LocalVectorTable.LINT0 || entry == LocalVectorTable.LINT1) {
-      deliverLevelLint(entry);
     }
+    lint.entryWritten(entry);
     changed();
   }
 
@@ -361,31 +329,18 @@ public final class LocalApic implements WordMmioDevice, DeviceState {
   }
 
   private int reserved() {
-    logError(ERROR_REGISTER);
+    logError(ApicErrorStatus.ILLEGAL_REGISTER);
     return 0;
   }
 
-  private int arbitrationPriority() {
-    int serving = Math.max(isr.highest(), 0) & 0xf0;
-    int requested = Math.max(irr.highest(), 0) & 0xf0;
-    int task = taskPriority & 0xf0;
-    return task >= requested && task > serving ? taskPriority : Math.max(serving, requested);
-  }
-
   private void endOfInterrupt() {
-    int vector = isr.highest();
+    int vector = vectors.endService();
     if (vector < 0) {
       return; // the spurious interrupt has no ISR bit, and some guests still write EOI for it
     }
-    isr.remove(vector);
-    if (tmr.contains(vector)) {
+    if (vectors.isLevelTriggered(vector)) {
       bus.endOfInterrupt(vector);
-      for (int pin = 0; pin < 2; pin++) {
-        int entry = LocalVectorTable.LINT0 + pin;
-        if (lvt.endLevel(entry, vector)) {
-          deliverLevelLint(entry);
-        }
-      }
+      lint.endOfInterrupt(vector);
     }
     changed();
   }
@@ -397,18 +352,16 @@ public final class LocalApic implements WordMmioDevice, DeviceState {
       return false;
     }
     if (vector < 16) {
-      logError(ERROR_RECEIVE_VECTOR);
+      logError(ApicErrorStatus.RECEIVE_ILLEGAL_VECTOR);
       return false;
     }
-    irr.add(vector);
-    tmr.set(vector, levelTriggered);
+    vectors.request(vector, levelTriggered);
     changed();
     return true;
   }
 
   private void logError(int error) {
-    boolean fresh = (errorsSinceWrite & error) == 0;
-    errorsSinceWrite |= error;
+    boolean fresh = errors.gather(error);
     // An error entry with an illegal vector must not report itself for ever.
     if (fresh && lvt.vector(LocalVectorTable.ERROR) >= 16) {
       raise(LocalVectorTable.ERROR);
@@ -421,54 +374,13 @@ public final class LocalApic implements WordMmioDevice, DeviceState {
     }
   }
 
-  void setLint(int pin, boolean asserted) {
-    boolean rising = asserted && !lintLines[pin];
-    if (lintLines[pin] == asserted) {
-      return;
-    }
-    lintLines[pin] = asserted;
-    int entry = LocalVectorTable.LINT0 + pin;
-    if (lvt.isMasked(entry)) {
-      return;
-    }
-    switch (lvt.deliveryMode(entry)) {
-      case ApicMessage.FIXED -> {
-        if (lvt.isLevel(entry)) {
-          deliverLevelLint(entry);
-        } else if (rising) {
-          acceptVector(lvt.vector(entry), false);
-        }
-      }
-      case ApicMessage.NMI -> {
-        if (rising) {
-          signals.nmi(cpu);
-        }
-      }
-      case ApicMessage.EXTINT -> changed();
-      default -> {
-        // SMI is absent; INIT through a pin is not wired on a PC.
-      }
-    }
-  }
-
-  /** A level-triggered fixed LINT pin requests while it is asserted and not already in service. */
-  private void deliverLevelLint(int entry) {
-    boolean asserted = lintLines[entry - LocalVectorTable.LINT0];
-    if (asserted && lvt.requestsByLevel(entry) && acceptVector(lvt.vector(entry), true)) {
-      lvt.setRemoteIrr(entry);
-    }
-  }
-
   /** ExtINT bypasses priorities: by LINT0, by the pin itself when disabled, or by an IOAPIC. */
   private boolean externalPending() {
     if (extIntPending && external.isPending()) {
       return true;
     }
-    boolean wired =
-        !isEnabledByBase() && bootProcessor
-            || !lvt.isMasked(LocalVectorTable.LINT0)
-                && lvt.deliveryMode(LocalVectorTable.LINT0) == ApicMessage.EXTINT;
-    return wired && lintLines[0] && external.isPending();
+    boolean wired = !isEnabledByBase() && bootProcessor || lint.isExternalInterrupt();
+    return wired && lint.isAsserted(0) && external.isPending();
   }
 
   private boolean isEnabledByBase() {
@@ -482,13 +394,13 @@ public final class LocalApic implements WordMmioDevice, DeviceState {
   @Override
   public void save(StateWriter writer) {
     writer.begin("local-apic", 1);
-    writer.putLong(apicBase).putInt(idRegister).putInt(taskPriority);
-    writer.putInt(logicalDestination).putInt(destinationFormat).putInt(spurious);
-    writer.putInt(errors).putInt(errorsSinceWrite).putInt(command.low()).putInt(command.high());
-    writer.putBoolean(extIntPending).putBoolean(lintLines[0]).putBoolean(lintLines[1]);
-    isr.save(writer);
-    tmr.save(writer);
-    irr.save(writer);
+    writer.putLong(apicBase).putInt(idRegister).putInt(vectors.taskPriority());
+    logical.save(writer);
+    writer.putInt(spurious);
+    errors.save(writer);
+    writer.putInt(command.low()).putInt(command.high()).putBoolean(extIntPending);
+    lint.save(writer);
+    vectors.save(writer);
     lvt.save(writer);
     timer.save(writer);
     writer.end();
@@ -499,20 +411,15 @@ public final class LocalApic implements WordMmioDevice, DeviceState {
     reader.begin("local-apic", 1);
     apicBase = reader.getLong() & (0xf_ffff_f000L | BASE_ENABLE | BASE_BSP);
     idRegister = reader.getInt() & 0xff00_0000;
-    taskPriority = reader.getInt(0, 0xff, "TPR");
-    logicalDestination = reader.getInt() & 0xff00_0000;
-    destinationFormat = reader.getInt() | 0x0fff_ffff;
+    vectors.setTaskPriority(reader.getInt(0, 0xff, "TPR"));
+    logical.load(reader);
     spurious = reader.getInt(0, 0x3ff, "SVR");
-    errors = reader.getInt(0, 0xff, "ESR");
-    errorsSinceWrite = reader.getInt(0, 0xff, "pending errors");
+    errors.load(reader);
     command.setLow(reader.getInt());
     command.setHigh(reader.getInt());
     extIntPending = reader.getBoolean();
-    lintLines[0] = reader.getBoolean();
-    lintLines[1] = reader.getBoolean();
-    isr.load(reader);
-    tmr.load(reader);
-    irr.load(reader);
+    lint.load(reader);
+    vectors.load(reader);
     lvt.load(reader);
     timer.load(reader);
     reader.end();
