@@ -19,12 +19,8 @@ public final class Gicv3 {
 
   private static final int PRIORITY_BITS = 5;
 
-  private final GicState state;
-  private final GicCpuInterface[] interfaces;
+  private final GicCore core;
   private final Gicv3CpuRegisters[] registers;
-  private final GicOutputs outputs;
-  private final boolean[] irq;
-  private final boolean[] fiq;
   private final MmioDevice distributor;
   private final MmioDevice[] redistributors;
 
@@ -32,29 +28,23 @@ public final class Gicv3 {
    * @param affinities MPIDR_EL1's affinity fields of a PE by its index
    */
   public Gicv3(int cpus, int interrupts, IntToLongFunction affinities, GicOutputs outputs) {
-    state = new GicState(cpus, interrupts);
+    GicState state = new GicState(cpus, interrupts);
     for (int cpu = 0; cpu < cpus; cpu++) {
       for (int word = 0; word < state.words(); word++) {
         state.setWord(GicState.Bits.GROUP1, cpu, word, -1);
       }
     }
-    this.outputs = outputs;
-    irq = new boolean[cpus];
-    fiq = new boolean[cpus];
-    GicDistributor shared = new GicDistributor(state, PRIORITY_BITS, () -> 0, this::update);
-    interfaces = new GicCpuInterface[cpus];
+    core = new GicCore(state, PRIORITY_BITS, () -> 0, outputs);
     registers = new Gicv3CpuRegisters[cpus];
     redistributors = new MmioDevice[cpus];
     Gicv3Affinities routes = new Gicv3Affinities(cpus, affinities);
     for (int cpu = 0; cpu < cpus; cpu++) {
-      interfaces[cpu] = new GicCpuInterface(state, shared, cpu, PRIORITY_BITS, this::update);
-    }
-    for (int cpu = 0; cpu < cpus; cpu++) {
       registers[cpu] =
-          new Gicv3CpuRegisters(interfaces[cpu], cpu, PRIORITY_BITS, routes, this::request);
-      redistributors[cpu] = new Gicv3Redistributor(shared, cpu, cpus, routes, this::update);
+          new Gicv3CpuRegisters(core.cpuInterface(cpu), cpu, PRIORITY_BITS, routes, this::request);
+      redistributors[cpu] =
+          new Gicv3Redistributor(core.distributor, cpu, cpus, routes, core::update);
     }
-    distributor = new Gicv3Distributor(shared, state, routes, this::update);
+    distributor = new Gicv3Distributor(core.distributor, state, routes, core::update);
   }
 
   public MmioDevice distributor() {
@@ -72,51 +62,22 @@ public final class Gicv3 {
 
   /** The wire of a shared interrupt, 32 or more. */
   public InterruptLine shared(int intid) {
-    if (intid < GicState.PRIVATE || intid >= state.interrupts) {
-      throw new IllegalArgumentException(intid + " is no shared interrupt of this GIC");
-    }
-    return line(0, intid);
+    return core.shared(intid);
   }
 
   /** The wire of a PE's private peripheral interrupt, 16 to 31. */
   public InterruptLine privateInterrupt(int cpu, int intid) {
-    if (intid < GicState.SGIS || intid >= GicState.PRIVATE || cpu < 0 || cpu >= state.cpus) {
-      throw new IllegalArgumentException(intid + " of CPU " + cpu + " is no PPI of this GIC");
-    }
-    return line(cpu, intid);
-  }
-
-  private InterruptLine line(int cpu, int intid) {
-    return asserted -> {
-      if (state.has(GicState.Bits.LINE, cpu, intid) != asserted) {
-        state.setLine(cpu, intid, asserted);
-        update();
-      }
-    };
+    return core.privateInterrupt(cpu, intid);
   }
 
   /** Whether the input of an interrupt is asserted. */
   public boolean isAsserted(int cpu, int intid) {
-    return state.has(GicState.Bits.LINE, cpu, intid);
+    return core.state.has(GicState.Bits.LINE, cpu, intid);
   }
 
   /** Makes an SGI pending. */
   private void request(int cpu, int sgi) {
-    state.setSgiSources(cpu, sgi, 1);
-    update();
-  }
-
-  private void update() {
-    for (int cpu = 0; cpu < interfaces.length; cpu++) {
-      int intid = interfaces[cpu].signalled();
-      boolean any = intid != GicCpuInterface.SPURIOUS;
-      boolean fast = any && interfaces[cpu].isFiq(intid);
-      boolean normal = any && !fast;
-      if (irq[cpu] != normal || fiq[cpu] != fast) {
-        irq[cpu] = normal;
-        fiq[cpu] = fast;
-        outputs.set(cpu, normal, fast);
-      }
-    }
+    core.state.setSgiSources(cpu, sgi, 1);
+    core.update();
   }
 }
