@@ -13,6 +13,8 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.logging.Level;
+import java.util.logging.Logger;
 import java.util.stream.Stream;
 
 /**
@@ -23,8 +25,10 @@ import java.util.stream.Stream;
 public final class KvmBench {
   private static final String BENCH = "kvm";
   private static final String ECHO = "C ping-pong";
-  private static final int FEW = 8;
-  private static final int MANY = 200;
+
+  /** Clients by the thousand would fill the screen. */
+  private static final Logger SERVICE_LOG = Logger.getLogger("dev.quire.kvm");
+
   private static final int ROUND_TRIPS = 20_000;
 
   /** Until the JVM has compiled the service: what counts is one that has served for a while. */
@@ -32,15 +36,13 @@ public final class KvmBench {
 
   private static final double MOST_NO_OP = 3;
   private static final double MOST_EXIT = 6;
-  private static final double LEAST_THROUGHPUT = 0.8;
-  private static final double MOST_GROWTH = 1.25;
   private static final double NANOS_PER_MICRO = 1e3;
 
   private final int rounds;
   private final int soakSeconds;
 
   /**
-   * @param soakSeconds how long the many clients run
+   * @param soakSeconds how long the many clients come and go
    */
   public KvmBench(int rounds, int soakSeconds) {
     this.rounds = rounds;
@@ -54,6 +56,7 @@ public final class KvmBench {
    */
   public List<Ratio> run() {
     List<Ratio> all = new ArrayList<>();
+    SERVICE_LOG.setLevel(Level.WARNING);
     Path folder = null;
     try {
       folder = Files.createTempDirectory("quire-bench");
@@ -64,7 +67,9 @@ public final class KvmBench {
         if (ProgramArch.X86_64.isNative()) {
           all.add(exit(folder, socket));
         }
-        all.addAll(load(socket));
+        KvmSoak soak = new KvmSoak(service.server(), socket);
+        all.add(soak.throughput(rounds));
+        all.addAll(soak.leaks(soakSeconds));
       }
     } catch (IOException e) {
       throw new UncheckedIOException(e);
@@ -140,56 +145,6 @@ public final class KvmBench {
       throw new IOException("interrupted", e);
     }
     return text;
-  }
-
-  /** Exits per second of few and of many clients, and what the many leave behind. */
-  private List<Ratio> load(Path socket) throws IOException {
-    int fewSeconds = Math.max(2, soakSeconds / 8);
-    new KvmLoad(socket, FEW).run(fewSeconds);
-    double few = new KvmLoad(socket, FEW).run(fewSeconds).exitsPerSecond();
-    long descriptors = descriptors();
-    KvmLoad.Outcome outcome = new KvmLoad(socket, MANY).run(soakSeconds);
-    double many = outcome.exitsPerSecond();
-    long left = settled(descriptors) - descriptors;
-    String fewClients = FEW + " clients";
-    return List.of(
-        Ratio.speed(
-            BENCH,
-            "exit of " + MANY + " clients",
-            "us",
-            1e6 / many,
-            fewClients,
-            1e6 / few,
-            LEAST_THROUGHPUT),
-        Ratio.cost(
-            BENCH,
-            "resident memory at their end",
-            "MiB",
-            outcome.lastMebibytes(),
-            "after a quarter of the time",
-            outcome.firstMebibytes(),
-            MOST_GROWTH),
-        Ratio.cost(BENCH, "descriptors left", "", Math.max(0, left), "one", 1, 0));
-  }
-
-  /** Descriptors of this process, once those of ended clients have gone; waits 5 s at most. */
-  private static long settled(long wanted) throws IOException {
-    long now = descriptors();
-    try {
-      for (int i = 0; i < 100 && now > wanted; i++) {
-        Thread.sleep(50);
-        now = descriptors();
-      }
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-    }
-    return now;
-  }
-
-  private static long descriptors() throws IOException {
-    try (Stream<Path> all = Files.list(Path.of("/proc/self/fd"))) {
-      return all.count();
-    }
   }
 
   private static void remove(Path folder) {

@@ -46,19 +46,28 @@ final class KvmLoad {
   /**
    * What came of it.
    *
+   * @param nanosOfExit of all clients together
+   * @param machines VMs that were made
    * @param firstMebibytes resident after a quarter of the time
+   * @param lastMebibytes resident at the end, all clients being there
    */
-  record Outcome(double exitsPerSecond, double firstMebibytes, double lastMebibytes) {}
+  record Outcome(double nanosOfExit, long machines, double firstMebibytes, double lastMebibytes) {}
 
   private final Path socket;
   private final int clients;
+  private final long exitsEach;
+  private final LongAdder machines = new LongAdder();
   private final LongAdder exits = new LongAdder();
   private final AtomicReference<Throwable> failure = new AtomicReference<>();
   private volatile boolean over;
 
-  KvmLoad(Path socket, int clients) {
+  /**
+   * @param exitsEach after so many a client goes, and another comes
+   */
+  KvmLoad(Path socket, int clients, long exitsEach) {
     this.socket = socket;
     this.clients = clients;
+    this.exitsEach = exitsEach;
   }
 
   /**
@@ -79,7 +88,7 @@ final class KvmLoad {
       Thread.sleep(seconds * 250L);
       double first = residentMebibytes();
       Thread.sleep(seconds * 750L);
-      double rate = (exits.sum() - before) / ((System.nanoTime() - from) / 1e9);
+      double nanos = (double) (System.nanoTime() - from) / (exits.sum() - before);
       double last = residentMebibytes();
       over = true;
       for (Thread thread : threads) {
@@ -88,7 +97,7 @@ final class KvmLoad {
       if (failure.get() != null) {
         throw new IOException("a client failed: " + failure.get(), failure.get());
       }
-      return new Outcome(rate, first, last);
+      return new Outcome(nanos, machines.sum(), first, last);
     } catch (InterruptedException e) {
       over = true;
       Thread.currentThread().interrupt();
@@ -97,29 +106,40 @@ final class KvmLoad {
   }
 
   private void client(CountDownLatch ready) {
-    boolean counted = false;
-    try (Kvm kvm = Kvm.connect(socket)) {
-      Vm vm = kvm.createVm();
-      GuestMemory memory = vm.addMemory(0, 0, MEMORY_BYTES);
-      memory.write(CODE_GPA, CODE);
-      Vcpu vcpu = vcpu(vm);
-      ready.countDown();
-      counted = true;
+    boolean running = false;
+    try {
       while (!over) {
-        if (!(vcpu.run() instanceof VcpuExit.Io)) {
-          throw new IOException("the guest did something else than its OUT");
+        try (Kvm kvm = Kvm.connect(socket)) {
+          Vm vm = kvm.createVm();
+          GuestMemory memory = vm.addMemory(0, 0, MEMORY_BYTES);
+          memory.write(CODE_GPA, CODE);
+          Vcpu vcpu = vcpu(vm);
+          machines.increment();
+          if (!running) {
+            ready.countDown();
+            running = true;
+          }
+          run(vcpu);
+          vcpu.close();
+          memory.close();
+          vm.close();
         }
-        exits.increment();
       }
-      vcpu.close();
-      memory.close();
-      vm.close();
     } catch (IOException | RuntimeException e) {
       failure.compareAndSet(null, e);
       over = true;
-      if (!counted) {
+      if (!running) {
         ready.countDown();
       }
+    }
+  }
+
+  private void run(Vcpu vcpu) throws IOException {
+    for (long left = exitsEach; left > 0 && !over; left--) {
+      if (!(vcpu.run() instanceof VcpuExit.Io)) {
+        throw new IOException("the guest did something else than its OUT");
+      }
+      exits.increment();
     }
   }
 

@@ -65,7 +65,7 @@ public final class BenchCommand implements Callable<Integer> {
       names = "--soak",
       paramLabel = "S",
       defaultValue = "120",
-      description = "Seconds that kvm's 200 clients run (default: ${DEFAULT-VALUE}).")
+      description = "Seconds that kvm's 200 clients come and go (default: ${DEFAULT-VALUE}).")
   int soakSeconds;
 
   BenchCommand(Invocation invocation) {
