@@ -115,6 +115,9 @@ void *call_add_user(struct call *call, uint64_t address, size_t bytes, size_t *r
 static bool send_bytes(int fd, const uint8_t *data, size_t bytes) {
   while (bytes > 0) {
     ssize_t sent = send(fd, data, bytes, MSG_NOSIGNAL);
+    if (sent < 0 && errno == EINTR) {
+      continue;
+    }
     if (sent <= 0) {
       process_lost(sent < 0 && errno == EAGAIN ? "it takes nothing any more" : "it closed the connection");
       errno = EIO;
@@ -141,6 +144,9 @@ bool call_notify(struct call *call, enum op op, uint64_t sequence) {
 static bool receive_until(struct link *link, size_t *have, size_t wanted) {
   while (*have < wanted) {
     ssize_t got = recv(link->fd, link->in + *have, link->in_room - *have, 0);
+    if (got < 0 && errno == EINTR) {
+      continue;
+    }
     if (got <= 0) {
       process_lost(got == 0 ? "it closed the connection" : errno == EAGAIN ? "it does not answer" : strerror(errno));
       errno = EIO;

@@ -54,8 +54,32 @@ void process_lost(const char *why) {
   report_once(&said, "the KVM service is lost: %s; its calls fail with EIO from here on", why);
 }
 
+/* Signals are blocked here, and still a wait with a timeout can end by EINTR: work for the thread in the kernel, a
+   tracer, a stop of the whole process. */
 static bool send_all(int fd, const void *data, size_t bytes) {
-  return send(fd, data, bytes, MSG_NOSIGNAL) == (ssize_t)bytes;
+  const uint8_t *rest = data;
+  while (bytes > 0) {
+    ssize_t sent = send(fd, rest, bytes, MSG_NOSIGNAL);
+    if (sent <= 0 && errno != EINTR) {
+      return false;
+    }
+    rest += sent > 0 ? sent : 0;
+    bytes -= sent > 0 ? (size_t)sent : 0;
+  }
+  return true;
+}
+
+static bool receive_all(int fd, void *data, size_t bytes) {
+  uint8_t *rest = data;
+  while (bytes > 0) {
+    ssize_t got = recv(fd, rest, bytes, MSG_WAITALL);
+    if (got == 0 || (got < 0 && errno != EINTR)) {
+      return false;
+    }
+    rest += got > 0 ? got : 0;
+    bytes -= got > 0 ? (size_t)got : 0;
+  }
+  return true;
 }
 
 /* A connected socket, or -1 with errno ENODEV. */
@@ -127,12 +151,12 @@ static bool greet(int fd, uint16_t role) {
   } in = {0};
   memcpy(out.hello.magic, "QUIREKVM", sizeof out.hello.magic);
   memcpy(out.hello.cookie, welcome.cookie, sizeof out.hello.cookie);
-  if (!send_all(fd, &out, sizeof out) || recv(fd, &in.head, sizeof in.head, MSG_WAITALL) != sizeof in.head) {
+  if (!send_all(fd, &out, sizeof out) || !receive_all(fd, &in.head, sizeof in.head)) {
     report_once(&said, "the KVM service at %s does not answer", socket_path());
     return false;
   }
   if (in.head.result != WIRE_VERSION || in.head.length != sizeof in ||
-      recv(fd, &in.segment, sizeof in - sizeof in.head, MSG_WAITALL) != (ssize_t)(sizeof in - sizeof in.head)) {
+      !receive_all(fd, &in.segment, sizeof in - sizeof in.head)) {
     report_once(&said, "the KVM service at %s refuses this program: %s", socket_path(), refusal(in.head.result));
     return false;
   }

@@ -59,7 +59,10 @@ uint32_t descriptors_send(int fd) {
   head->cmsg_type = SCM_RIGHTS;
   head->cmsg_len = CMSG_LEN(sizeof(int));
   memcpy(CMSG_DATA(head), &fd, sizeof fd);
-  ssize_t sent = sendmsg(channel, &message, MSG_NOSIGNAL);
+  ssize_t sent;
+  do {
+    sent = sendmsg(channel, &message, MSG_NOSIGNAL);
+  } while (sent < 0 && errno == EINTR);
   pthread_mutex_unlock(&lock);
   return sent == (ssize_t)sizeof body ? tag : 0;
 }
@@ -74,7 +77,10 @@ static int receive(struct arrived *arrived) {
   } control;
   struct msghdr message = {
       .msg_iov = &data, .msg_iovlen = 1, .msg_control = control.room, .msg_controllen = sizeof control.room};
-  ssize_t got = recvmsg(channel, &message, MSG_CMSG_CLOEXEC | MSG_WAITALL);
+  ssize_t got;
+  do {
+    got = recvmsg(channel, &message, MSG_CMSG_CLOEXEC | MSG_WAITALL);
+  } while (got < 0 && errno == EINTR);
   struct cmsghdr *head = got == (ssize_t)sizeof body ? CMSG_FIRSTHDR(&message) : NULL;
   if (head == NULL || head->cmsg_type != SCM_RIGHTS || head->cmsg_len != CMSG_LEN(sizeof(int))) {
     errno = EIO;

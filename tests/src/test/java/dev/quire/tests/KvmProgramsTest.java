@@ -72,6 +72,16 @@ class KvmProgramsTest {
     assertThat(ending.err()).isEmpty();
   }
 
+  /** Its waits end by EINTR, though no handler runs: signal(7). */
+  @Test
+  void aProcessThatIsStoppedAndContinuedLosesNothing() throws IOException, InterruptedException {
+    needsX86();
+    Path program = programs.compile("kvm_stopped", ProgramArch.X86_64);
+    KvmPrograms.Ending ending = programs.run(program);
+    assertThat(ending.passed()).isEqualTo("opened 400 of 400\n");
+    assertThat(ending.err()).isEmpty();
+  }
+
   @Test
   void fourThreadsTakeASpinlockOnFourVcpus() throws IOException, InterruptedException {
     needsX86();
