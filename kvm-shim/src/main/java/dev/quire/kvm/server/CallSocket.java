@@ -100,7 +100,7 @@ final class CallSocket extends ChannelInboundHandlerAdapter {
     if (cause instanceof DecoderException && cause.getCause() instanceof BadFrameException bad) {
       refuse(bad);
     } else if (cause instanceof IOException) {
-      LOG.log(Level.DEBUG, "process={0} socket: {1}", process.id(), cause.getMessage());
+      LOG.log(Level.DEBUG, "process={0,number,#} socket: {1}", process.id(), cause.getMessage());
       close();
     } else {
       process.failed(cause);
@@ -109,7 +109,10 @@ final class CallSocket extends ChannelInboundHandlerAdapter {
 
   private void refuse(BadFrameException cause) {
     LOG.log(
-        Level.INFO, "process={0} event=bad-frame reason=\"{1}\"", process.id(), cause.getMessage());
+        Level.INFO,
+        "process={0,number,#} event=bad-frame reason=\"{1}\"",
+        process.id(),
+        cause.getMessage());
     process.metrics().badFrame();
     send(process.calls().error(cause.sequence(), -EPROTO));
     channel.flush();

@@ -285,7 +285,7 @@ final class ClientProcess {
       loop.runNow();
     }
     server.ended(this);
-    LOG.log(Level.INFO, "process={0} pid={1} event=end", id, pid);
+    LOG.log(Level.INFO, "process={0,number,#} pid={1,number,#} event=end", id, pid);
   }
 
   /** A call nobody waits for: it has to be over before its file may go. */

@@ -5,6 +5,7 @@ import dev.quire.kvm.KvmService;
 import dev.quire.kvm.fd.Caller;
 import dev.quire.kvm.fd.Descriptor;
 import dev.quire.kvm.host.ClientHost;
+import dev.quire.kvm.host.HostFigures;
 import dev.quire.kvm.vm.Architecture;
 import dev.quire.kvm.vm.VmHost;
 import dev.quire.kvm.vm.VmHosts;
@@ -87,7 +88,9 @@ public final class KvmFiles implements ServiceFiles {
       ends.ended(process.id(), numbers.remove(host), its);
       process.quota().vmGone();
       process.quota().vcpusGone(its.vcpus());
+      HostFigures figures = its.figures();
       process.memory().close(its);
+      process.metrics().vmEnded(figures);
     }
   }
 }

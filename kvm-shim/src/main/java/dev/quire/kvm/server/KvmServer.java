@@ -216,7 +216,8 @@ public final class KvmServer implements AutoCloseable {
     processes.put(process.id(), process);
     sockets.put(socket, process.id());
     process.start();
-    LOG.log(Level.INFO, "process={0} pid={1} event=begin", process.id(), hello.pid());
+    LOG.log(
+        Level.INFO, "process={0,number,#} pid={1,number,#} event=begin", process.id(), hello.pid());
     return Admission.to(process);
   }
 

@@ -1,5 +1,6 @@
 package dev.quire.kvm.server;
 
+import dev.quire.kvm.host.HostFigures;
 import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -15,6 +16,7 @@ public final class ServerMetrics {
   private final LongAdder refused = new LongAdder();
   private final LongAdder defects = new LongAdder();
   private final LongAdder hangs = new LongAdder();
+  private volatile VmTotals vms;
 
   /**
    * @param registry where others read it
@@ -39,11 +41,17 @@ public final class ServerMetrics {
   void watch(KvmServer server) {
     gauge("processes", "clients' processes", server, KvmServer::processCount);
     gauge("sockets", "open sockets", server, KvmServer::socketCount);
+    vms = new VmTotals(server, registry);
   }
 
   private void gauge(
       String name, String description, KvmServer server, ToDoubleFunction<KvmServer> value) {
     Gauge.builder("quire.kvm." + name, server, value).description(description).register(registry);
+  }
+
+  /** A VM is no longer among its process's. */
+  void vmEnded(HostFigures figures) {
+    vms.ended(figures);
   }
 
   void call() {

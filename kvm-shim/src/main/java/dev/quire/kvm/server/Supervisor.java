@@ -46,14 +46,14 @@ final class Supervisor implements AutoCloseable {
     for (ClientProcess process : server.processes()) {
       if (process.busyNs(now) > settings.hang().toNanos()) {
         if (hanging.add(process.id())) {
-          LOG.log(Level.ERROR, "process={0} event=hangs", process.id());
+          LOG.log(Level.ERROR, "process={0,number,#} event=hangs", process.id());
           server.metrics().hang();
           server.cut(process);
           process.close();
         }
       } else if (settings.idle().isPositive()
           && process.silentNs(now) > settings.idle().toNanos()) {
-        LOG.log(Level.INFO, "process={0} event=idle", process.id());
+        LOG.log(Level.INFO, "process={0,number,#} event=idle", process.id());
         process.close();
       } else {
         process.checkFrames(now, settings.hello().toNanos());
