@@ -107,12 +107,15 @@ struct io_msr_filter {
 
 #define IO_UFFD_REGISTER _IOC(_IOC_READ | _IOC_WRITE, 0xAA, 0x00, 32)
 #define IO_UFFD_UNREGISTER _IOC(_IOC_READ, 0xAA, 0x01, 16)
+#define IO_UFFD_WRITEPROTECT _IOC(_IOC_READ | _IOC_WRITE, 0xAA, 0x06, 24)
 
+/* Of UFFDIO_WRITEPROTECT too, without ioctls. */
 struct io_uffd_register {
   uint64_t start;
   uint64_t bytes;
   uint64_t mode;
   uint64_t ioctls;
 };
+enum { IO_UFFD_PROTECT = 1 };
 
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "touch.h"
 #include "user.h"
 
 enum { FIRST_ROOM = 16384, ALIGNMENT = 8 };
@@ -134,8 +135,9 @@ bool call_send(struct call *call) {
   return send_bytes(call->link->fd, call->link->out, call->link->out_bytes);
 }
 
-bool call_notify(struct call *call, enum op op, uint64_t sequence) {
-  struct request_head head = {.length = sizeof head, .op = (uint16_t)op, .fd = -1, .request = sequence};
+bool call_notify(struct call *call, enum op op, uint64_t argument) {
+  struct request_head head = {
+      .length = sizeof head, .op = (uint16_t)op, .fd = -1, .request = head_of(call)->sequence, .argument = argument};
   head.sequence = ++call->link->sequence;
   return send_bytes(call->link->fd, (const uint8_t *)&head, sizeof head);
 }
@@ -194,9 +196,33 @@ bool call_receive(struct call *call) {
   return true;
 }
 
+bool call_touch(struct call *call, bool *touching) {
+  *touching = touch_begin(call->link, call->reply.value);
+  return *touching || call_notify(call, OP_RESUME, EAGAIN);
+}
+
+bool call_touched(struct call *call, bool *touching) {
+  int result = touch_result(call->link);
+  if (result == TOUCH_UNDER_WAY) {
+    return true;
+  }
+  *touching = false;
+  return call_notify(call, OP_RESUME, (uint64_t)result);
+}
+
 int64_t call_exchange(struct call *call) {
   if (!call_send(call) || !call_receive(call)) {
     return -1;
+  }
+  while ((call->reply.flags & REPLY_MORE) != 0) {
+    bool touching;
+    bool ok = call_touch(call, &touching);
+    while (ok && touching) {
+      ok = call_touched(call, &touching);
+    }
+    if (!ok || !call_receive(call)) {
+      return -1;
+    }
   }
   if (call->reply.result < 0) {
     errno = (int)-call->reply.result;

@@ -34,12 +34,18 @@ void *call_add_user(struct call *call, uint64_t address, size_t bytes, size_t *r
 /* Sends and waits for the reply. -1 with errno EIO if there is none; else the result: -1 with errno, or 0 and more. */
 int64_t call_exchange(struct call *call);
 
-/* The same in halves, for KVM_RUN. call_receive takes one reply, which may be an intermediate one. */
+/* The same in parts, for KVM_RUN. call_receive takes one reply, which may be an intermediate one. */
 bool call_send(struct call *call);
 bool call_receive(struct call *call);
 
-/* Sends a frame that has no reply: KICK, RESUME. */
-bool call_notify(struct call *call, enum op op, uint64_t sequence);
+/* Sends a frame that has no reply and concerns the call under way: KICK, RESUME. */
+bool call_notify(struct call *call, enum op op, uint64_t argument);
+
+/* After an intermediate reply: begins what it asks for. A touch that cannot begin is refused at once. */
+bool call_touch(struct call *call, bool *touching);
+
+/* When touch_descriptor can be read, or to wait for it: tells the service. */
+bool call_touched(struct call *call, bool *touching);
 
 /* The reply's segments: a position to start with 0, the next address, bytes and data; false at the end. */
 bool call_next_segment(const struct call *call, size_t *position, uint64_t *address, uint32_t *bytes, void **data);

@@ -22,6 +22,7 @@ struct link {
   size_t in_room;
   int signals; /* signalfd of signals that KVM_SET_SIGNAL_MASK lets through, or -1 */
   uint64_t signals_mask;
+  struct toucher *toucher; /* see touch.h, or null */
   struct link *next;
 };
 

@@ -12,6 +12,7 @@
 #include "files.h"
 #include "interpose.h"
 #include "ioctls.h"
+#include "memory.h"
 #include "real.h"
 #include "userfault.h"
 
@@ -32,6 +33,9 @@ EXPORTED int ioctl(int fd, unsigned long request, ...) {
     userfault_registered(fd, range->start, range->bytes, range->mode);
   } else if (result == 0 && (uint32_t)request == IO_UFFD_UNREGISTER) {
     userfault_unregistered(range->start, range->bytes);
+  } else if (result == 0 && (uint32_t)request == IO_UFFD_WRITEPROTECT && (range->mode & IO_UFFD_PROTECT) != 0 &&
+             memory_concerns(range->start, range->bytes)) {
+    memory_discard(range->start, range->bytes, false);
   }
   return result;
 }
@@ -201,8 +205,16 @@ EXPORTED off_t lseek(int fd, off_t offset, int whence) {
 
 EXPORTED off64_t lseek64(int fd, off64_t offset, int whence) { return lseek(fd, offset, whence); }
 
+static int allocate(int fd, int mode, off_t offset, off_t bytes) {
+  int result = real()->fallocate(fd, mode, offset, bytes);
+  if (result == 0 && (mode & FALLOC_FL_PUNCH_HOLE) != 0 && table_is_owner()) {
+    memory_punched(fd, (uint64_t)offset, (uint64_t)bytes);
+  }
+  return result;
+}
+
 EXPORTED int fallocate(int fd, int mode, off_t offset, off_t bytes) {
-  EITHER(int, fd, files_fallocate(file, mode, offset, bytes), real()->fallocate(fd, mode, offset, bytes))
+  EITHER(int, fd, files_fallocate(file, mode, offset, bytes), allocate(fd, mode, offset, bytes))
 }
 
 EXPORTED int fallocate64(int fd, int mode, off64_t offset, off64_t bytes) {

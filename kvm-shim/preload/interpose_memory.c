@@ -87,7 +87,7 @@ EXPORTED int madvise(void *address, size_t bytes, int advice) {
     return 0; /* of private memory, which it no longer is; to free nothing is one way to do it */
   }
   if (result == 0 && (advice == MADV_DONTNEED || advice == MADV_REMOVE)) {
-    memory_discard(start, bytes, advice == MADV_DONTNEED);
+    memory_discard(start, bytes, true);
   }
   return result;
 }

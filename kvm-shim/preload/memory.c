@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "call.h"
 #include "convert.h"
@@ -16,6 +19,8 @@
 #include "real.h"
 #include "report.h"
 #include "userfault.h"
+
+enum { PAGE = 4096 };
 
 /* A range that the service maps. */
 struct share {
@@ -192,6 +197,7 @@ static bool share_piece(struct piece *piece) {
     }
   }
   withdraw(piece->start, piece->end);
+  userfault_announce(piece->start, piece->end);
   if (!announce(piece, fd)) {
     report_once(&said_refused, "the KVM service cannot map guest memory at %#llx, %llu bytes: %s",
                 (unsigned long long)piece->start, (unsigned long long)(piece->end - piece->start), strerror(errno));
@@ -211,7 +217,6 @@ static bool share_piece(struct piece *piece) {
     return false;
   }
   set_bounds();
-  userfault_announce(piece->start, piece->end);
   return true;
 }
 
@@ -286,7 +291,7 @@ void memory_changed(uint64_t start, uint64_t bytes) {
   errno = saved;
 }
 
-void memory_discard(uint64_t start, uint64_t bytes, bool only_private) {
+void memory_discard(uint64_t start, uint64_t bytes, bool contents) {
   int saved = errno;
   uint64_t end = start + bytes;
   pthread_mutex_lock(&lock);
@@ -294,12 +299,33 @@ void memory_discard(uint64_t start, uint64_t bytes, bool only_private) {
     const struct share *share = &shares[i];
     uint64_t from = share->start > start ? share->start : start;
     uint64_t to = share->end < end ? share->end : end;
-    if (from < to && (share->fd >= 0 || !only_private)) {
-      if (share->fd >= 0) {
+    if (from < to) {
+      if (share->fd >= 0 && contents) {
         off_t at = (off_t)(share->offset + (from - share->start));
         real()->fallocate(share->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, (off_t)(to - from));
       }
       call_range(OP_DISCARD, from, to - from);
+    }
+  }
+  pthread_mutex_unlock(&lock);
+  errno = saved;
+}
+
+void memory_punched(int fd, uint64_t offset, uint64_t bytes) {
+  int saved = errno;
+  struct stat status;
+  pthread_mutex_lock(&lock);
+  if (share_count > 0 && syscall(SYS_fstat, fd, &status) == 0) {
+    for (size_t i = 0; i < share_count; i++) {
+      const struct share *share = &shares[i];
+      uint64_t share_end = share->offset + (share->end - share->start);
+      uint64_t from = share->offset > offset ? share->offset : offset;
+      uint64_t to = share_end < offset + bytes ? share_end : offset + bytes;
+      from = (from + PAGE - 1) & ~(uint64_t)(PAGE - 1);
+      to &= ~(uint64_t)(PAGE - 1);
+      if (share->device == status.st_dev && share->inode == status.st_ino && from < to) {
+        call_range(OP_DISCARD, share->start + (from - share->offset), to - from);
+      }
     }
   }
   pthread_mutex_unlock(&lock);

@@ -20,9 +20,12 @@ void memory_forget_vm(int32_t vm);
 /* The program mapped, unmapped or protected something in the range: what slots use of it is shared anew. */
 void memory_changed(uint64_t start, uint64_t bytes);
 
-/* The program threw contents of a range away: MADV_DONTNEED does that to private memory (or what was private before it
-   was shared), MADV_REMOVE to any. */
-void memory_discard(uint64_t start, uint64_t bytes, bool only_private);
+/* The program threw contents of a range away, or has its kernel watch the range anew: MADV_DONTNEED (which of private
+   memory throws the contents away, also of what was private before it was shared), MADV_REMOVE, UFFDIO_WRITEPROTECT. */
+void memory_discard(uint64_t start, uint64_t bytes, bool contents);
+
+/* The program punched a hole into a file by way of a descriptor. */
+void memory_punched(int fd, uint64_t offset, uint64_t bytes);
 
 /* Whether the range may be near anything that the service maps or a slot names; cheap. */
 bool memory_concerns(uint64_t start, uint64_t bytes);

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -12,8 +11,8 @@
 #include "call.h"
 #include "files.h"
 #include "ioctls.h"
-#include "real.h"
 #include "table.h"
+#include "touch.h"
 
 static uint64_t to_bits(const sigset_t *set) {
   uint64_t bits;
@@ -41,8 +40,10 @@ static int deliverable(struct link *link, uint64_t bits) {
   return fd;
 }
 
-/* Waits for the reply, in the mask that applies while a vCPU runs. False when a signal came first. */
-static bool wait_for_reply(struct call *call, const struct file *vcpu) {
+enum event { EVENT_REPLY, EVENT_SIGNAL, EVENT_TOUCHED };
+
+/* Waits for the reply, or for a touch to be over, in the mask that applies while a vCPU runs. */
+static enum event wait_for_event(struct call *call, const struct file *vcpu, bool touching) {
   sigset_t mask = call->signals;
   uint64_t blocked = to_bits(&mask);
   uint64_t through = 0;
@@ -51,39 +52,33 @@ static bool wait_for_reply(struct call *call, const struct file *vcpu) {
     blocked |= vcpu->run_mask;
     memcpy(&mask, &blocked, sizeof blocked);
   }
-  struct pollfd waiting[2] = {{.fd = call->link->fd, .events = POLLIN},
-                              {.fd = deliverable(call->link, through), .events = POLLIN}};
-  if (ppoll(waiting, 2, NULL, &mask) < 0) {
-    return errno != EINTR; /* any other failure shows in the reading */
+  struct pollfd waiting[3] = {{.fd = call->link->fd, .events = POLLIN},
+                              {.fd = deliverable(call->link, through), .events = POLLIN},
+                              {.fd = touching ? touch_descriptor(call->link) : -1, .events = POLLIN}};
+  if (ppoll(waiting, 3, NULL, &mask) < 0) {
+    return errno == EINTR ? EVENT_SIGNAL : EVENT_REPLY; /* any other failure shows in the reading */
   }
-  return waiting[0].revents != 0 || waiting[1].revents == 0;
-}
-
-/* The service is about to access a page that the program watches by userfaultfd: the program's kernel has to see it. */
-static bool touch(struct call *call) {
-  enum { WRITING = 1, PAGE = 4096 };
-  uint64_t page = call->reply.value & ~(uint64_t)(PAGE - 1);
-  bool writing = (call->reply.value & WRITING) != 0;
-  void *address = (void *)(uintptr_t)page;
-  if (real()->madvise(address, PAGE, writing ? MADV_POPULATE_WRITE : MADV_POPULATE_READ) != 0 && errno == EINVAL) {
-    volatile uint8_t *byte = address; /* a kernel before 5.14 */
-    if (writing) {
-      __atomic_fetch_or(byte, 0, __ATOMIC_SEQ_CST);
-    } else {
-      (void)*byte;
-    }
+  if (waiting[0].revents != 0) {
+    return EVENT_REPLY;
   }
-  uint32_t sequence = call->reply.sequence;
-  return call_notify(call, OP_RESUME, sequence);
+  return waiting[1].revents != 0 ? EVENT_SIGNAL : waiting[2].revents != 0 ? EVENT_TOUCHED : EVENT_REPLY;
 }
 
 /* After KICK the call ends soon; its own result counts if it was quicker. */
 static bool receive_end(struct call *call, const struct file *vcpu) {
   bool kicked = false;
+  bool touching = false;
   for (;;) {
-    if (!kicked && !wait_for_reply(call, vcpu)) {
+    enum event event = kicked ? EVENT_REPLY : wait_for_event(call, vcpu, touching);
+    if (event == EVENT_TOUCHED) {
+      if (!call_touched(call, &touching)) {
+        return false;
+      }
+      continue;
+    }
+    if (event == EVENT_SIGNAL) {
       kicked = true;
-      if (!call_notify(call, OP_KICK, ((struct request_head *)call->link->out)->sequence)) {
+      if (!call_notify(call, OP_KICK, 0)) {
         return false;
       }
     }
@@ -93,7 +88,7 @@ static bool receive_end(struct call *call, const struct file *vcpu) {
     if ((call->reply.flags & REPLY_MORE) == 0) {
       return true;
     }
-    if (!touch(call)) {
+    if (!kicked && !call_touch(call, &touching)) {
       return false;
     }
   }

@@ -13,7 +13,7 @@ void userfault_unregistered(uint64_t start, uint64_t bytes);
 /* Arms again what a new mapping of a range disarmed. */
 void userfault_restore(uint64_t start, uint64_t end);
 
-/* Tells the service which parts of a newly shared range are armed. */
+/* Tells the service which parts of a range are armed, before it is shared. */
 void userfault_announce(uint64_t start, uint64_t end);
 
 void userfault_before_fork(void);

@@ -14,6 +14,9 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Unmodified programs of /dev/kvm see from the service what the real one shows them. */
 class KvmProgramsTest {
+  /** Exit code of a program that the host gives too little. */
+  private static final int SKIPPED = 77;
+
   @TempDir static Path folder;
 
   private static KvmPrograms programs;
@@ -70,6 +73,45 @@ class KvmProgramsTest {
     KvmPrograms.Ending ending = programs.run(program, "guest_memfd");
     assertThat(ending.passed()).isEqualTo(recorded("kvm_transcript-guest_memfd"));
     assertThat(ending.err()).isEmpty();
+  }
+
+  /** The client's own handler sees what guest and calls touch: missing, minor, write-protected. */
+  @Test
+  void userfaultfdIsARealKernels() throws IOException, InterruptedException {
+    needsX86();
+    Path program = programs.compile("kvm_userfault", ProgramArch.X86_64);
+    KvmPrograms.Ending ending = programs.run(program);
+    assumeThat(ending.exitCode()).as("userfaultfd of kernel accesses").isNotEqualTo(SKIPPED);
+    assertThat(ending.passed()).isEqualTo(recorded("kvm_userfault"));
+    assertThat(ending.err()).isEmpty();
+  }
+
+  /**
+   * Guest tables that are not there yet, a handler that takes its time, and one for user mode only:
+   * hva_to_pfn_slow takes FOLL_INTERRUPTIBLE and makes -EINTR of it, -EFAULT of SIGBUS (Linux v6.18
+   * virt/kvm/kvm_main.c, arch/x86/kvm/mmu/mmu.c).
+   */
+  @Test
+  void aHandlerMayTakeItsTimeOrRefuse() throws IOException, InterruptedException {
+    needsX86();
+    Path program = programs.compile("kvm_userfault", ProgramArch.X86_64);
+    KvmPrograms.Ending ending = programs.run(program, "walks");
+    assumeThat(ending.exitCode()).as("userfaultfd of kernel accesses").isNotEqualTo(SKIPPED);
+    assertThat(ending.passed())
+        .isEqualTo(
+            recorded("kvm_userfault")
+                .replace(
+                    "done\n",
+                    """
+                      anonymous page 10
+                      anonymous page 8
+                    translate 0: valid 0
+                      anonymous page 7
+                    signalled: -1 Interrupted system call
+                    anonymous page 7 holds 39
+                    user mode only: -1 Bad address
+                    done
+                    """));
   }
 
   /** Its waits end by EINTR, though no handler runs: signal(7). */

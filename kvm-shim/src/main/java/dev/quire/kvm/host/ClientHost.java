@@ -12,6 +12,8 @@ import dev.quire.kernel.mm.KernelAddressSpace;
 import dev.quire.kernel.mm.Mman;
 import dev.quire.kernel.mm.OpenFile;
 import dev.quire.kernel.mm.Process;
+import dev.quire.kernel.mm.UffdMemory;
+import dev.quire.kernel.mm.VmFlags;
 import dev.quire.kernel.stat.VmEvent;
 import dev.quire.kvm.fd.SharedPages;
 import dev.quire.kvm.vm.GuestMemory;
@@ -38,19 +40,13 @@ import java.util.function.LongSupplier;
 public final class ClientHost implements VmHost, AutoCloseable {
   private static final Logger LOG = System.getLogger(ClientHost.class.getName());
 
-  /** A range that is mapped, and the frames behind it. */
-  private record Lease(ClientRange range, long firstPfn) {
-    long pages() {
-      return range.bytes() >>> Order.BASE_PAGE_SHIFT;
-    }
-  }
-
   private final ClientMemory memory;
   private final HostMachine machine;
   private final ModelledHost host;
   private final Process process;
   private final FrameRuns runs;
   private final ForeignStores foreign;
+  private final TouchGate gate = new TouchGate();
   private final TreeMap<Long, Lease> leases = new TreeMap<>();
 
   /** What VMs asked for: end by beginning, apart from each other. */
@@ -60,6 +56,9 @@ public final class ClientHost implements VmHost, AutoCloseable {
   private final List<LongSupplier> vcpus = new CopyOnWriteArrayList<>();
 
   private volatile long leasedBytes;
+
+  /** Counts what made pages untouched again. */
+  private long forgotten;
 
   ClientHost(ClientMemory memory, ClientMachines machines) {
     this.memory = memory;
@@ -101,8 +100,8 @@ public final class ClientHost implements VmHost, AutoCloseable {
       long to = Math.min(end, range.end());
       while (from < to) {
         Map.Entry<Long, Lease> below = leases.floorEntry(from);
-        if (below != null && below.getValue().range.end() > from) {
-          from = below.getValue().range.end();
+        if (below != null && below.getValue().range().end() > from) {
+          from = below.getValue().range().end();
           continue;
         }
         Long next = leases.ceilingKey(from);
@@ -134,15 +133,17 @@ public final class ClientHost implements VmHost, AutoCloseable {
     int prot = range.readOnly() ? Mman.PROT_READ : Mman.PROT_READ | Mman.PROT_WRITE;
     int flags = Mman.MAP_SHARED | Mman.MAP_FIXED;
     long result = process.mmap(range.hva(), range.bytes(), prot, flags, file, 0);
-    file.put();
     if (result != range.hva()) {
+      file.put();
       LOG.log(Level.WARNING, "event=no-mmap hva=0x{0} result={1}", hex(range.hva()), result);
       giveBack(pfn, pages);
       return;
     }
     range.file().get();
-    leases.put(range.hva(), new Lease(range, pfn));
+    Lease lease = new Lease(range, pfn, file);
+    leases.put(range.hva(), lease);
     leasedBytes += range.bytes();
+    watch(lease, range.hva(), range.end());
   }
 
   private static String hex(long value) {
@@ -158,22 +159,28 @@ public final class ClientHost implements VmHost, AutoCloseable {
 
   /** The client's memory in a range is another now, or none. */
   void changed(long first, long end) {
-    List<Lease> gone = new ArrayList<>();
-    Map.Entry<Long, Lease> at = leases.floorEntry(first);
-    if (at == null || at.getValue().range.end() <= first) {
-      at = leases.higherEntry(first);
-    }
-    while (at != null && at.getKey() < end) {
-      gone.add(at.getValue());
-      at = leases.higherEntry(at.getKey());
-    }
+    List<Lease> gone = leases(first, end);
     for (Lease lease : gone) {
       release(lease);
     }
     for (Lease lease : gone) {
-      again(lease.range.hva(), lease.range.end());
+      again(lease.range().hva(), lease.range().end());
     }
     again(first, end);
+  }
+
+  /** What is leased of a range, in order. */
+  private List<Lease> leases(long first, long end) {
+    List<Lease> found = new ArrayList<>();
+    Map.Entry<Long, Lease> at = leases.floorEntry(first);
+    if (at == null || at.getValue().range().end() <= first) {
+      at = leases.higherEntry(first);
+    }
+    while (at != null && at.getKey() < end) {
+      found.add(at.getValue());
+      at = leases.higherEntry(at.getKey());
+    }
+    return found;
   }
 
   /** Leases anew what of a range was wanted. */
@@ -190,23 +197,35 @@ public final class ClientHost implements VmHost, AutoCloseable {
   }
 
   private void release(Lease lease) {
-    leases.remove(lease.range.hva());
-    leasedBytes -= lease.range.bytes();
-    process.munmap(lease.range.hva(), lease.range.bytes());
-    giveBack(lease.firstPfn, lease.pages());
-    lease.range.file().put();
+    leases.remove(lease.range().hva());
+    leasedBytes -= lease.range().bytes();
+    process.munmap(lease.range().hva(), lease.range().bytes());
+    lease.file().put();
+    forgotten++;
+    giveBack(lease.firstPfn(), lease.pages());
+    lease.range().file().put();
   }
 
   /** The client stored something into its memory. */
   void stored(long hva, long bytes) {
-    for (Lease lease : leases.headMap(hva + bytes, false).values()) {
-      long from = Math.max(hva, lease.range.hva());
-      long to = Math.min(hva + bytes, lease.range.end());
-      if (from < to) {
-        long first = from - lease.range.hva() >>> Order.BASE_PAGE_SHIFT;
-        long last = to - 1 - lease.range.hva() >>> Order.BASE_PAGE_SHIFT;
-        wrote(lease.firstPfn + first, last - first + 1);
-      }
+    for (Lease lease : leases(hva, hva + bytes)) {
+      long from = Math.max(hva, lease.range().hva());
+      long to = Math.min(hva + bytes, lease.range().end());
+      long first = from - lease.range().hva() >>> Order.BASE_PAGE_SHIFT;
+      long last = to - 1 - lease.range().hva() >>> Order.BASE_PAGE_SHIFT;
+      wrote(lease.firstPfn() + first, last - first + 1);
+    }
+  }
+
+  /** The client's kernel has nothing there any more, or wants to see who touches it. */
+  void discarded(long hva, long bytes) {
+    forgotten++;
+    stored(hva, bytes);
+    for (Lease lease : leases(hva, hva + bytes)) {
+      long from = Math.max(hva, lease.range().hva());
+      long to = Math.min(hva + bytes, lease.range().end());
+      lease.forget(from, to - from);
+      watch(lease, from, to);
     }
   }
 
@@ -214,6 +233,61 @@ public final class ClientHost implements VmHost, AutoCloseable {
     for (long page = 0; page < pages; page++) {
       machine.wrote(firstPfn + page);
     }
+  }
+
+  /** What the client watches of a range is another now. */
+  void watched(long first, long end) {
+    for (Lease lease : leases(first, end)) {
+      watch(lease, Math.max(first, lease.range().hva()), Math.min(end, lease.range().end()));
+    }
+  }
+
+  private void watch(Lease lease, long first, long end) {
+    UffdMemory uffd = machine.kernel().uffd();
+    uffd.unregister(process, gate, first, end, (start, bytes) -> {});
+    for (Watches.Part part : memory.watched(first, end)) {
+      boolean pages = (part.mode() & (Watches.MISSING | Watches.MINOR)) != 0;
+      boolean writes = (part.mode() & Watches.WRITE_PROTECT) != 0 && !lease.range().readOnly();
+      long modes = (pages ? VmFlags.UFFD_MISSING : 0) | (writes ? VmFlags.UFFD_WP : 0);
+      long error = modes == 0 ? 0 : uffd.register(process, gate, part.first(), part.end(), modes);
+      if (error == 0 && writes) {
+        error = uffd.writeProtect(process, part.first(), part.end(), true);
+      }
+      if (error != 0) {
+        LOG.log(Level.WARNING, "event=no-watch hva=0x{0} errno={1}", hex(part.first()), -error);
+      }
+    }
+  }
+
+  /**
+   * What the client has to touch before the last access can go on, once: a page's address, and in
+   * bit 0 whether for writing. -1 if it need not.
+   */
+  public long takeTouch() {
+    return gate.take();
+  }
+
+  /** Changes when pages become untouched: what was asked before is to be asked again. */
+  public long forgotten() {
+    return forgotten;
+  }
+
+  /** The client touched what {@link #takeTouch} named. */
+  public void touched(long touch) {
+    long page = touch & -Order.bytes(0);
+    long end = page + Order.bytes(0);
+    for (Lease lease : leases(page, end)) {
+      lease.touch(page, Order.bytes(0));
+      if ((touch & TouchGate.WRITE) != 0) {
+        // Does nothing where nothing is protected.
+        machine.kernel().uffd().writeProtect(process, page, end, false);
+      }
+    }
+  }
+
+  /** It could not: the access that waits fails. */
+  public void untouchable(long touch) {
+    gate.refuse(touch);
   }
 
   /** A vCPU is about to run: what its client stored meanwhile may be code. */
@@ -301,7 +375,7 @@ public final class ClientHost implements VmHost, AutoCloseable {
   /** Gives everything back; the VM is gone. */
   @Override
   public void close() {
-    leases.values().forEach(lease -> lease.range.file().put());
+    leases.values().forEach(lease -> lease.range().file().put());
     leases.clear();
     machine.close();
   }

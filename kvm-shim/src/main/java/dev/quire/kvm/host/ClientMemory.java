@@ -25,6 +25,7 @@ public final class ClientMemory implements AutoCloseable {
   private final ClientMachines machines;
   private final MemoryQuota quota;
   private final TreeMap<Long, ClientRange> ranges = new TreeMap<>();
+  private final Watches watches = new Watches();
   private final List<ClientHost> hosts = new CopyOnWriteArrayList<>();
 
   /** Views of what the service holds for a remote client, by file. */
@@ -138,9 +139,29 @@ public final class ClientMemory implements AutoCloseable {
       if (range.file().remote) {
         part.file().file.punch(part.offset(), part.bytes());
       }
-      stored(part.hva(), part.bytes());
     }
+    hosts.forEach(host -> host.discarded(hva, bytes));
     return 0;
+  }
+
+  /**
+   * The client armed userfaultfd on a range, or disarmed it.
+   *
+   * @param mode bits of UFFDIO_REGISTER, 0 to end it
+   */
+  public long watch(long hva, long bytes, long mode) {
+    if (isNoRange(hva, bytes) || (mode & ~(long) Watches.ALL) != 0) {
+      return -Errno.EINVAL;
+    }
+    if (!watches.set(hva, hva + bytes, (int) mode)) {
+      return -Errno.ENOMEM;
+    }
+    hosts.forEach(host -> host.watched(hva, hva + bytes));
+    return 0;
+  }
+
+  List<Watches.Part> watched(long first, long end) {
+    return watches.within(first, end);
   }
 
   private static boolean isNoRange(long hva, long bytes) {

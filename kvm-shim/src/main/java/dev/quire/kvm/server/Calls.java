@@ -21,6 +21,7 @@ final class Calls {
   private final ClientProcess process;
   private final FileCalls fileCalls;
   private final MemoryCalls memoryCalls;
+  private final FrameBuilder touching = new FrameBuilder(Frames.DEFAULT_LIMIT_BYTES);
   private final ArrayDeque<CallFrame> idle = new ArrayDeque<>();
 
   Calls(ClientProcess process) {
@@ -52,6 +53,7 @@ final class Calls {
       return;
     }
     if (op == Op.RESUME) {
+      resume(socket, (int) request.request(), request.argument());
       return;
     }
     CallFrame frame = take();
@@ -120,13 +122,14 @@ final class Calls {
       idle.push(frame);
       return;
     }
-    if ((int) request.request() == Ioctls.RUN && vcpu.host() instanceof ClientHost host) {
+    ClientHost host = (ClientHost) vcpu.host();
+    if ((int) request.request() == Ioctls.RUN) {
       host.beforeRun();
     }
     RunCall call = vcpu.begin(frame, (int) request.request(), request.argument());
     vcpu.get();
-    PendingRun run = new PendingRun(frame, vcpu, call);
-    if (RunTurns.turn(run)) {
+    PendingRun run = new PendingRun(frame, vcpu, call, host);
+    if (process.turns().turn(run)) {
       runOver(run);
     } else {
       process.turns().add(run);
@@ -149,14 +152,46 @@ final class Calls {
     idle.push(frame);
   }
 
+  /** A call has nothing to do: for the client, if it has to touch a page first. */
+  void waits(PendingRun run) {
+    long touch = run.host.takeTouch();
+    if (touch != PendingRun.NONE) {
+      run.touch = touch;
+      run.touchedAt = run.host.forgotten();
+      touching.reply(run.frame.request.sequence(), 0, touch, Frames.MORE, 0);
+      run.frame.socket.send(touching);
+      run.frame.socket.flush();
+    }
+  }
+
+  private void resume(CallSocket socket, int sequence, long error) {
+    PendingRun run = find(socket, sequence);
+    if (run == null || !run.isTouching()) {
+      return;
+    }
+    if (error != 0) {
+      run.host.untouchable(run.touch);
+    } else if (run.host.forgotten() == run.touchedAt) {
+      run.host.touched(run.touch);
+    }
+    run.touch = PendingRun.NONE;
+    run.lookAgain = 0;
+  }
+
   private void kick(CallSocket socket, int sequence) {
+    PendingRun run = find(socket, sequence);
+    if (run != null) {
+      run.signal();
+    }
+  }
+
+  private PendingRun find(CallSocket socket, int sequence) {
     for (PendingRun run : process.turns().all()) {
       if (run.frame.socket == socket && run.frame.request.sequence() == sequence) {
-        run.call.signal();
-        run.lookAgain = 0;
-        return;
+        return run;
       }
     }
+    return null;
   }
 
   /** The file a call names, or null with the answer given. */

@@ -71,7 +71,7 @@ final class ClientProcess {
     loop = new ManualIoEventLoop(thread, server.transport().handlers());
     files = new FileTable(quota.limits().descriptors());
     memory = new ClientMemory(server.machines(), quota);
-    turns = new RunTurns(this::over);
+    turns = new RunTurns(this::over, this::waits);
     calls = new Calls(this);
   }
 
@@ -182,7 +182,7 @@ final class ClientProcess {
         new Welcome(
             Frames.VERSION,
             server.architecture(),
-            passes ? Welcome.PASSES_DESCRIPTORS : 0,
+            passes ? Welcome.PASSES_DESCRIPTORS | Welcome.WATCHES : 0,
             id,
             cookie,
             quota.limits());
@@ -203,8 +203,7 @@ final class ClientProcess {
     sockets.remove(socket);
     for (PendingRun run : turns.all()) {
       if (run.frame.socket == socket) {
-        run.call.signal();
-        run.lookAgain = 0;
+        run.signal();
       }
     }
     synchronized (this) {
@@ -222,6 +221,10 @@ final class ClientProcess {
 
   private void over(PendingRun run) {
     calls.runOver(run);
+  }
+
+  private void waits(PendingRun run) {
+    calls.waits(run);
   }
 
   private synchronized boolean isEnded() {

@@ -24,6 +24,9 @@ final class MemoryCalls {
       case SHARE -> frame.answer(share(request));
       case UNSHARE -> frame.answer(process.memory().unshare(request.request(), request.argument()));
       case DISCARD -> frame.answer(process.memory().discard(request.request(), request.argument()));
+      case WATCH ->
+          frame.answer(
+              process.memory().watch(request.request(), request.argument(), request.third()));
       case LEND -> frame.answer(lend(request));
       case LOAD -> load(frame);
       case STORE -> frame.answer(store(frame));

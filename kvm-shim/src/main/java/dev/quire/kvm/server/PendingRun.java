@@ -1,16 +1,31 @@
 package dev.quire.kvm.server;
 
 import dev.quire.kvm.fd.Descriptor;
+import dev.quire.kvm.host.ClientHost;
 import dev.quire.kvm.vm.RunCall;
 
-/** A call on a vCPU that is not over: KVM_RUN, or one that waits for it. */
+/**
+ * A call on a vCPU that is not over: KVM_RUN, or one that waits for it. While the client touches a
+ * page for it (TOUCH), it has no turns.
+ */
 final class PendingRun {
+  static final long NONE = -1;
+
   final CallFrame frame;
 
   /** Held open until it is over. */
   final Descriptor file;
 
   final RunCall call;
+
+  /** What the VM stands on. */
+  final ClientHost host;
+
+  /** What the client was asked to touch; {@link #NONE} if it was not. */
+  long touch = NONE;
+
+  /** The host's {@link ClientHost#forgotten} when it was asked. */
+  long touchedAt;
 
   /** How many instructions its next turn may take. */
   long slice = TurnLength.FIRST;
@@ -21,9 +36,22 @@ final class PendingRun {
   /** How long it waited last. */
   long patience;
 
-  PendingRun(CallFrame frame, Descriptor file, RunCall call) {
+  PendingRun(CallFrame frame, Descriptor file, RunCall call, ClientHost host) {
     this.frame = frame;
     this.file = file;
     this.call = call;
+    this.host = host;
+  }
+
+  /** A signal came, or nobody wants it any more: its next turn is now and the last. */
+  void signal() {
+    call.signal();
+    touch = NONE;
+    lookAgain = 0;
+  }
+
+  /** Whether it waits for the client to touch a page. */
+  boolean isTouching() {
+    return touch != NONE;
   }
 }

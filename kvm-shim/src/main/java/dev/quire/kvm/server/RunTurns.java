@@ -16,12 +16,15 @@ final class RunTurns {
 
   private final List<PendingRun> runs = new ArrayList<>();
   private final Consumer<PendingRun> done;
+  private final Consumer<PendingRun> waits;
 
   /**
    * @param done gets each that is over, already out of the list
+   * @param waits gets each whose turn ended with nothing to do
    */
-  RunTurns(Consumer<PendingRun> done) {
+  RunTurns(Consumer<PendingRun> done, Consumer<PendingRun> waits) {
     this.done = done;
+    this.waits = waits;
   }
 
   void add(PendingRun run) {
@@ -52,7 +55,7 @@ final class RunTurns {
   void round() {
     for (int i = 0; i < runs.size(); ) {
       PendingRun run = runs.get(i);
-      if (run.lookAgain != 0 && run.lookAgain - System.nanoTime() > 0) {
+      if (run.isTouching() || run.lookAgain != 0 && run.lookAgain - System.nanoTime() > 0) {
         i++;
       } else if (turn(run)) {
         runs.remove(i);
@@ -66,13 +69,14 @@ final class RunTurns {
   }
 
   /** Whether it is over. */
-  static boolean turn(PendingRun run) {
+  boolean turn(PendingRun run) {
     long before = System.nanoTime();
     int state = run.call.step(run.slice);
     long now = System.nanoTime();
     if (state == RunCall.WAITING) {
       run.patience = Math.clamp(2 * run.patience, FIRST_PATIENCE_NS, MOST_PATIENCE_NS);
       run.lookAgain = now + run.patience | 1;
+      waits.accept(run);
     } else {
       run.lookAgain = 0;
       run.patience = 0;
@@ -81,11 +85,14 @@ final class RunTurns {
     return state == RunCall.DONE;
   }
 
-  /** How long until somebody has a turn: 0 if now, -1 if nobody ever. */
+  /** How long until somebody has a turn: 0 if now, -1 if nobody ever unless something comes in. */
   long idleNs() {
     long least = -1;
     long now = System.nanoTime();
     for (PendingRun run : runs) {
+      if (run.isTouching()) {
+        continue;
+      }
       long left = run.lookAgain == 0 ? 0 : Math.max(0, run.lookAgain - now);
       least = least < 0 ? left : Math.min(least, left);
     }

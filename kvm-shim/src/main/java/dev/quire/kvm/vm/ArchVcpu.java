@@ -7,10 +7,13 @@ public interface ArchVcpu extends AutoCloseable {
   /** The call is none of this architecture's vCPU calls. */
   long UNKNOWN = Long.MIN_VALUE;
 
+  /** The call did nothing yet: it needs a page that waits for user space (userfaultfd). */
+  long MUST_WAIT = Long.MIN_VALUE + 1;
+
   /**
    * A vCPU ioctl other than KVM_RUN.
    *
-   * @return the result, -errno or {@link #UNKNOWN}
+   * @return the result, -errno, {@link #UNKNOWN} or {@link #MUST_WAIT}
    */
   long ioctl(Caller caller, int request, long argument);
 

@@ -94,6 +94,9 @@ final class VcpuCall implements RunCall {
       case Ioctls.GET_STATS_FD -> result = vcpu.vm().openStatistics(caller, vcpu);
       default -> {
         long answer = vcpu.arch().ioctl(caller, request, argument);
+        if (answer == ArchVcpu.MUST_WAIT) {
+          return new RepeatedCall(vcpu.arch(), caller, request, argument);
+        }
         result = answer == ArchVcpu.UNKNOWN ? -Errno.EINVAL : answer;
       }
     }

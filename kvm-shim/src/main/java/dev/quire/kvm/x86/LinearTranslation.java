@@ -25,11 +25,15 @@ final class LinearTranslation {
   /** UNMAPPED_GVA. */
   static final long INVALID = -1;
 
+  /** A table is in a page that waits for user space. */
+  static final long MUST_WAIT = -2;
+
   private static final long RFLAGS_AC = 1L << 18;
   private static final long LOW_32 = 0xffff_ffffL;
 
   private final VmContext vm;
   private final Ia32eWalker walker;
+  private boolean waits;
 
   LinearTranslation(VmContext vm) {
     this.vm = vm;
@@ -38,14 +42,18 @@ final class LinearTranslation {
             vm.host().memory(), new ClientMapping(), new FaultRecord(), new MmuCounters());
   }
 
-  /** The guest physical address, or {@link #INVALID}. */
+  /** The guest physical address, {@link #INVALID} or {@link #MUST_WAIT}. */
   long translate(ControlRegisters registers, long rflags, long linear) {
     if (registers.mode() == PagingMode.NONE) {
       return linear;
     }
     long va = registers.mode().isIa32e() ? linear : linear & LOW_32;
     int access = Access.READ | ((rflags & RFLAGS_AC) != 0 ? Access.USER_DATA_ALLOWED : 0);
+    waits = false;
     long found = walker.walk(registers, va, access);
+    if (Translation.failed(found) && waits) {
+      return MUST_WAIT;
+    }
     if (Translation.failed(found)) {
       // Flags in tables that cannot be written are left alone.
       found = walker.walk(registers, va, access | Access.PROBE);
@@ -66,11 +74,12 @@ final class LinearTranslation {
       MemSlot slot = vm.stage2().slots().find(gfn);
       boolean write = Access.isWrite(access);
       HostAddressSpace space = vm.host().space();
-      long found =
-          slot == null || write && slot.isReadonly()
-              ? Translation.failure(FaultRecord.STAGE2)
-              : space.fault(slot.hvaOf(gfn), write);
+      if (slot == null || write && slot.isReadonly()) {
+        return fault.set(FaultRecord.STAGE2, 0, gpa, access, 0, 0);
+      }
+      long found = space.fault(slot.hvaOf(gfn), write);
       if (Translation.failed(found)) {
+        waits = Translation.kind(found) == HostAddressSpace.MUST_WAIT;
         return fault.set(FaultRecord.STAGE2, 0, gpa, access, 0, 0);
       }
       if (write) {

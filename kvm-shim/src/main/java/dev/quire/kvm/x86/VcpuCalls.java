@@ -283,6 +283,9 @@ final class VcpuCalls {
     }
     long linear = LittleEndian.getLong(struct, KvmTranslation.LINEAR_ADDRESS);
     long gpa = translation.translate(vcpu.mmu().registers(), vcpu.core().rflags(), linear);
+    if (gpa == LinearTranslation.MUST_WAIT) {
+      return ArchVcpu.MUST_WAIT;
+    }
     boolean valid = gpa != LinearTranslation.INVALID;
     LittleEndian.putLong(struct, KvmTranslation.PHYSICAL_ADDRESS, gpa);
     LittleEndian.putByte(struct, KvmTranslation.VALID, valid ? 1 : 0);

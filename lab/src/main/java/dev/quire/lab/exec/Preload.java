@@ -25,6 +25,7 @@ public final class Preload {
           "report",
           "requests",
           "table",
+          "touch",
           "user",
           "userfault");
   private static final List<String> HEADERS = List.of("abi.h", "interpose.h", "wire.h");
