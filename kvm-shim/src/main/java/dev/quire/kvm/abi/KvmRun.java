@@ -20,6 +20,7 @@ public final class KvmRun {
   public static final int EXIT_SHUTDOWN = 8;
   public static final int EXIT_INTR = 10;
   public static final int EXIT_SET_TPR = 11;
+  public static final int EXIT_TPR_ACCESS = 12;
   public static final int EXIT_HYPERCALL = 3;
   public static final int EXIT_INTERNAL_ERROR = 17;
   public static final int EXIT_SYSTEM_EVENT = 24;
@@ -250,6 +251,19 @@ public final class KvmRun {
   /** kvm_sync_regs of arm64: levels of timers whose controller is in user space. */
   public void setDeviceIrqLevel(long lines) {
     setLong(SYNC_AREA, lines);
+  }
+
+  /** KVM_EXIT_TPR_ACCESS of the instruction at this address. */
+  public void exitTprAccess(long rip, boolean write) {
+    setExitReason(EXIT_TPR_ACCESS);
+    setLong(UNION, rip);
+    setInt(UNION + 8, write ? 1 : 0);
+  }
+
+  /** KVM_EXIT_IOAPIC_EOI. */
+  public void exitIoapicEoi(int vector) {
+    setExitReason(EXIT_IOAPIC_EOI);
+    setByte(UNION, vector);
   }
 
   /** KVM_EXIT_X86_RDMSR or _WRMSR. */

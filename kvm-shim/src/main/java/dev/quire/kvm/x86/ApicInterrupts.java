@@ -3,6 +3,7 @@ package dev.quire.kvm.x86;
 import dev.quire.emulator.device.VirtualClock;
 import dev.quire.emulator.device.x86.LocalApic;
 import dev.quire.kvm.x86.irqchip.LapicState;
+import dev.quire.kvm.x86.irqchip.UserIoApic;
 import java.util.function.LongSupplier;
 
 /**
@@ -14,6 +15,7 @@ final class ApicInterrupts extends VcpuInterrupts implements KernelApic {
   private static final int X2APIC_FIRST = 0x800;
   private static final int REGISTER_ID = 0x020;
   private static final int REGISTER_VERSION = 0x030;
+  private static final int REGISTER_TASK_PRIORITY = 0x080;
   private static final int REGISTER_EOI = 0x0b0;
   private static final int REGISTER_LDR = 0x0d0;
   private static final int REGISTER_DFR = 0x0e0;
@@ -27,8 +29,11 @@ final class ApicInterrupts extends VcpuInterrupts implements KernelApic {
   private static final int BROADCAST = 0xff;
 
   private final LocalApic local;
+  private final UserIoApic userIoApic;
+  private final VirtualApicPage virtualPage;
   private final int id;
   private final VirtualClock clock;
+  private TaskPriorityReports reports;
   private LongSupplier timeStamp;
   private long base;
   private long value;
@@ -36,16 +41,43 @@ final class ApicInterrupts extends VcpuInterrupts implements KernelApic {
   private boolean sipiPending;
   private int sipiVector;
 
-  ApicInterrupts(LocalApic local, int id, VirtualClock clock) {
+  /**
+   * @param userIoApic null unless the irqchip is split
+   */
+  ApicInterrupts(
+      LocalApic local,
+      UserIoApic userIoApic,
+      VirtualApicPage virtualPage,
+      int id,
+      VirtualClock clock) {
     this.local = local;
+    this.userIoApic = userIoApic;
+    this.virtualPage = virtualPage;
     this.id = id;
     this.clock = clock;
     base = local.apicBase();
   }
 
   @Override
-  void attachTimeStamp(LongSupplier counter) {
+  void attach(LongSupplier counter, TaskPriorityReports taskPriority) {
     timeStamp = counter;
+    reports = taskPriority;
+  }
+
+  @Override
+  int takeEnded() {
+    return userIoApic == null ? -1 : userIoApic.takeEnded();
+  }
+
+  @Override
+  boolean acceptsExternal() {
+    return local.acceptsExternal();
+  }
+
+  /** The instruction at {@code rip} accesses the task priority. */
+  void taskPriorityAccess(long rip, boolean write) {
+    virtualPage.take();
+    reports.accessed(rip, write);
   }
 
   @Override
@@ -65,11 +97,13 @@ final class ApicInterrupts extends VcpuInterrupts implements KernelApic {
 
   @Override
   public long cr8() {
+    virtualPage.take();
     return Integer.toUnsignedLong(local.taskPriority() >>> 4);
   }
 
   @Override
   public void setCr8(long priority) {
+    virtualPage.take();
     local.setTaskPriority((int) priority << 4);
   }
 
@@ -86,6 +120,21 @@ final class ApicInterrupts extends VcpuInterrupts implements KernelApic {
 
   private boolean isX2Apic() {
     return (base & X2APIC_ENABLE) != 0;
+  }
+
+  @Override
+  public boolean setVirtualPage(long gpa) {
+    return virtualPage.setAddress(gpa);
+  }
+
+  @Override
+  void enterGuest() {
+    virtualPage.give();
+  }
+
+  @Override
+  void leaveGuest() {
+    virtualPage.take();
   }
 
   @Override
@@ -117,6 +166,9 @@ final class ApicInterrupts extends VcpuInterrupts implements KernelApic {
         if (!LapicState.isRegister(register)) {
           return false;
         }
+        if (register == REGISTER_TASK_PRIORITY) {
+          taskPriorityAccess(reports.here(), false);
+        }
         value = local.readWord(register) & 0xffff_ffffL;
       }
     }
@@ -142,6 +194,9 @@ final class ApicInterrupts extends VcpuInterrupts implements KernelApic {
         boolean known = LapicState.isRegister(register) && (register < 0x100 || register >= 0x280);
         if (!known || data >>> 32 != 0) {
           return false;
+        }
+        if (register == REGISTER_TASK_PRIORITY) {
+          taskPriorityAccess(reports.here(), true);
         }
         local.writeWord(register, (int) data);
       }

@@ -10,6 +10,14 @@ public interface KernelApic {
   /** IA32_APIC_BASE has changed: mode and address. */
   void baseChanged(long base);
 
+  /**
+   * KVM_SET_VAPIC_ADDR.
+   *
+   * @param gpa 0 for none
+   * @return false where no memory is
+   */
+  boolean setVirtualPage(long gpa);
+
   /** KVM_GET_LAPIC: fills struct kvm_lapic_state. */
   void save(byte[] registers);
 

@@ -7,7 +7,6 @@ import dev.quire.emulator.vcpu.AccessShape;
 import dev.quire.emulator.vcpu.GuestCpu;
 import dev.quire.emulator.vcpu.VcpuExit;
 import dev.quire.emulator.vcpu.x86.EventKind;
-import dev.quire.emulator.vcpu.x86.InterruptController;
 import dev.quire.emulator.vcpu.x86.X86Cpu;
 import dev.quire.emulator.vcpu.x86.X86EventDelivery;
 import dev.quire.emulator.vcpu.x86.X86Flags;
@@ -33,7 +32,7 @@ final class KvmCpu implements GuestCpu {
   private final VcpuEvents events;
   private final RunExit exits;
   private final GuestStops stops;
-  private final InterruptController interrupts;
+  private final VcpuInterrupts interrupts;
   private boolean finishesOnly;
   private boolean windowAsked;
 
@@ -47,7 +46,7 @@ final class KvmCpu implements GuestCpu {
       X86Engine engine,
       X86EventDelivery delivery,
       X86VcpuState state,
-      InterruptController interrupts,
+      VcpuInterrupts interrupts,
       RunExit exits,
       GuestStops stops) {
     this.cpu = cpu;
@@ -81,6 +80,10 @@ final class KvmCpu implements GuestCpu {
     if (finishesOnly) {
       return VcpuExit.SLICE_END;
     }
+    interrupts.leaveGuest();
+    if (reports()) {
+      return VcpuExit.CLIENT;
+    }
     events.nmiMasked = cpu.isNmiBlocked();
     VcpuExit blocked = injectQueued();
     if (blocked == null) {
@@ -92,11 +95,12 @@ final class KvmCpu implements GuestCpu {
     if (blocked != null) {
       return blocked;
     }
-    if (windowAsked && isReadyForInterrupt()) {
-      exits.run().setExitReason(KvmRun.EXIT_IRQ_WINDOW_OPEN);
+    if (opensWindow()) {
       return VcpuExit.CLIENT;
     }
-    engine.setInterruptPending(windowAsked || interrupts.pendingVector() >= 0);
+    engine.setInterruptPending(
+        windowAsked && acceptsFromClient() || hasExternal() || interrupts.pendingVector() >= 0);
+    interrupts.enterGuest();
     VcpuExit stop = stops.beforeRun();
     long flags = core.rflags();
     if (stop == null && (flags & X86Flags.RFLAGS_RF) != 0) {
@@ -104,6 +108,37 @@ final class KvmCpu implements GuestCpu {
       core.setRflags(flags & ~X86Flags.RFLAGS_RF);
     }
     return stop;
+  }
+
+  /** What the instruction behind has done that user space is to know. */
+  private boolean reports() {
+    if (state.taskPriorityReports().take(exits.run())) {
+      return true;
+    }
+    int vector = interrupts.takeEnded();
+    if (vector >= 0) {
+      exits.run().exitIoapicEoi(vector);
+    }
+    return vector >= 0;
+  }
+
+  /** KVM_EXIT_IRQ_WINDOW_OPEN, if the client waits for it and could inject now. */
+  boolean opensWindow() {
+    boolean opens = windowAsked && isReadyForInterrupt();
+    if (opens) {
+      exits.run().setExitReason(KvmRun.EXIT_IRQ_WINDOW_OPEN);
+    }
+    return opens;
+  }
+
+  /** kvm_cpu_has_extint, with a split irqchip. */
+  private boolean hasExternal() {
+    return events.externalVector >= 0 && interrupts.acceptsExternal();
+  }
+
+  /** kvm_cpu_accept_dm_intr: whether there is room for an interrupt of user space's PIC. */
+  private boolean acceptsFromClient() {
+    return !events.interruptInjected && events.externalVector < 0 && interrupts.acceptsExternal();
   }
 
   /** What was queued or begun before: an exception, else an NMI, else an interrupt. */
@@ -140,7 +175,7 @@ final class KvmCpu implements GuestCpu {
   }
 
   private VcpuExit injectInterrupt() {
-    if (events.externalVector >= 0 && interruptsAllowed()) {
+    if (hasExternal() && interruptsAllowed()) {
       int vector = events.externalVector;
       events.externalVector = -1;
       return deliver(EventKind.EXTERNAL_INTERRUPT, vector);
@@ -199,11 +234,11 @@ final class KvmCpu implements GuestCpu {
     return (core.rflags() & X86Flags.RFLAGS_IF) != 0 && !core.interruptShadow();
   }
 
-  /** kvm_vcpu_ready_for_interrupt_injection, without in-kernel controllers. */
+  /** kvm_vcpu_ready_for_interrupt_injection, without an in-kernel PIC. */
   boolean isReadyForInterrupt() {
     return interruptsAllowed()
+        && acceptsFromClient()
         && !events.hasException()
-        && !events.interruptInjected
         && !events.nmiInjected;
   }
 
@@ -301,6 +336,6 @@ final class KvmCpu implements GuestCpu {
         || events.nmiInjected
         || events.interruptInjected
         || events.nmisPending > 0 && !cpu.isNmiBlocked()
-        || enabled && (interrupts.pendingVector() >= 0 || events.externalVector >= 0);
+        || enabled && (interrupts.pendingVector() >= 0 || hasExternal());
   }
 }

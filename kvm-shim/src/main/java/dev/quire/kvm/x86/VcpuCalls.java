@@ -52,7 +52,6 @@ final class VcpuCalls {
   private final SpecialRegisters special;
   private final EventCalls events;
   private final LinearTranslation translation;
-  private boolean reportsTaskPriority;
   private Long signalMask;
 
   VcpuCalls(
@@ -62,10 +61,6 @@ final class VcpuCalls {
     this.special = special;
     this.events = events;
     this.translation = new LinearTranslation(vcpu.vm().context());
-  }
-
-  boolean reportsTaskPriority() {
-    return reportsTaskPriority;
   }
 
   Long signalMask() {
@@ -393,14 +388,12 @@ final class VcpuCalls {
     if (LittleEndian.getInt(struct, Integer.BYTES) != 0) {
       return -Errno.EINVAL;
     }
-    reportsTaskPriority = LittleEndian.getInt(struct, 0) != 0;
+    vcpu.taskPriorityReports().enable(LittleEndian.getInt(struct, 0) != 0);
     return UserStructs.copyOut(caller, argument, struct);
   }
 
-  /** The virtual APIC page speeds up task-priority reports; it is checked and not used. */
   private long setVapicAddress(byte[] struct) {
-    long gpa = LittleEndian.getLong(struct, 0);
-    return gpa == 0 || vcpu.vm().guestMemory().contains(gpa, Integer.BYTES) ? 0 : -Errno.EINVAL;
+    return vcpu.apic().setVirtualPage(LittleEndian.getLong(struct, 0)) ? 0 : -Errno.EINVAL;
   }
 
   private long setTscKhz(int khz) {

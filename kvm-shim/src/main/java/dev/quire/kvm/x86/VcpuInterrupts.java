@@ -16,8 +16,24 @@ class VcpuInterrupts implements InterruptController, X86Core.TaskPriority {
     return null;
   }
 
-  /** Names the vCPU's time-stamp counter; before the first run. */
-  void attachTimeStamp(LongSupplier counter) {}
+  /** Names the vCPU's time-stamp counter and who reports task priorities; before the first run. */
+  void attach(LongSupplier counter, TaskPriorityReports taskPriority) {}
+
+  /** The vector whose end a user-space IOAPIC is to hear of now, or -1. */
+  int takeEnded() {
+    return -1;
+  }
+
+  /** Whether an interrupt of a user-space PIC would be taken (kvm_apic_accept_pic_intr). */
+  boolean acceptsExternal() {
+    return true;
+  }
+
+  /** The guest is about to run. */
+  void enterGuest() {}
+
+  /** The guest has run, if {@link #enterGuest} has been called since the last time. */
+  void leaveGuest() {}
 
   /** Whether INIT waits to be taken; it is taken then. */
   boolean takeInit() {

@@ -82,7 +82,9 @@ final class X86Run extends GuestRun {
       return awaitStart();
     }
     long sliceEnd = engine.retired() + instructions;
+    boolean userPic = state.vm().irqchip() != X86VmState.Irqchip.KERNEL;
     while (!isOver()) {
+      cpu.askWindow(userPic && run.requestInterruptWindow());
       time.runDue();
       owner.acceptStartUp();
       if (phase == Phase.FINISHING && vcpu.isBetweenInstructions()) {
@@ -90,6 +92,10 @@ final class X86Run extends GuestRun {
       } else if (phase == Phase.RUNNING && isSignalled()) {
         interrupted();
       } else if (phase == Phase.RUNNING && isWaiting()) {
+        if (state.mpState() == X86VcpuState.HALTED && cpu.opensWindow()) {
+          finish(0);
+          continue;
+        }
         int outcome = idle();
         if (outcome != DONE) {
           return outcome;
@@ -217,8 +223,6 @@ final class X86Run extends GuestRun {
   private int runCore(long sliceEnd) {
     boolean finishing = phase == Phase.FINISHING;
     cpu.finishOnly(finishing);
-    boolean inUserSpace = state.vm().irqchip() == X86VmState.Irqchip.NONE;
-    cpu.askWindow(inUserSpace && run.requestInterruptWindow());
     return handle(finishing ? finishInstruction() : execute(stops.deadline(sliceEnd)));
   }
 
@@ -325,6 +329,7 @@ final class X86Run extends GuestRun {
   @Override
   protected void finish(long value) {
     cpu.finishOnly(false);
+    owner.interrupts().leaveGuest();
     super.finish(value);
     owner.counters().left(run.exitReason());
     state.afterRun();

@@ -64,7 +64,7 @@ public final class X86Vcpu implements ArchVcpu {
     core.attach(interrupts);
     state = new X86VcpuState(vm.state(), id, cpuid, core, processor.mmu(), interrupts.apic());
     answers[0].attach(state.msrs()::tsc);
-    interrupts.attachTimeStamp(state.msrs()::tsc);
+    interrupts.attach(state.msrs()::tsc, state.taskPriorityReports());
     reset = new X86ResetState(core, processor.mmu(), INIT_SIGNATURE);
     faults = new KvmFaults(context);
     statistics = new X86Statistics(faults);
@@ -90,7 +90,8 @@ public final class X86Vcpu implements ArchVcpu {
         units.instructions(),
         new PortIo(units.linear(), units.instructions(), bus, exits, state, stops),
         new MsrAccesses(state, units.instructions(), units.events(), exits, stops),
-        new Hypercalls(state, units.linear(), units.instructions(), units.events(), exits, stops));
+        new Hypercalls(state, units.linear(), units.instructions(), units.events(), exits, stops),
+        exits);
   }
 
   public X86Vm vm() {

@@ -49,6 +49,7 @@ public final class X86VcpuState {
   private final VcpuCalls calls;
   private final VcpuEvents events = new VcpuEvents();
   private final GuestDebug debug = new GuestDebug();
+  private final TaskPriorityReports taskPriorityReports;
   private int mpState;
   private long apicBase;
   private boolean hasRun;
@@ -67,6 +68,7 @@ public final class X86VcpuState {
     this.core = core;
     this.mmu = mmu;
     this.apic = apic;
+    this.taskPriorityReports = new TaskPriorityReports(core);
     this.msrs = new KvmMsrs(this, new EngineMsrs(core, mmu));
     this.floatingPoint = new FloatingPoint(core);
     boolean boots = id == vm.bootCpu();
@@ -157,8 +159,8 @@ public final class X86VcpuState {
   }
 
   /** KVM_TPR_ACCESS_REPORTING: the guest's accesses to the task priority exit. */
-  public boolean reportsTaskPriority() {
-    return calls.reportsTaskPriority();
+  TaskPriorityReports taskPriorityReports() {
+    return taskPriorityReports;
   }
 
   /** The signals KVM_RUN lets through while it runs (KVM_SET_SIGNAL_MASK); null for all as is. */

@@ -2,6 +2,7 @@ package dev.quire.kvm.x86;
 
 import dev.quire.emulator.device.EventQueue;
 import dev.quire.emulator.device.VirtualClock;
+import dev.quire.emulator.device.x86.LocalApic;
 import dev.quire.emulator.device.x86.VcpuSignals;
 import dev.quire.kernel.mm.Errno;
 import dev.quire.kvm.abi.Capabilities;
@@ -60,9 +61,16 @@ public final class X86Vm implements ArchVm {
   /** What interrupts a new vCPU. */
   VcpuInterrupts interruptsOf(int id) {
     KernelIrqchip irqchip = irqchipCalls.irqchip();
-    return irqchip == null
-        ? new VcpuInterrupts()
-        : new ApicInterrupts(irqchip.addVcpu(id, id == state.bootCpu()), id, time);
+    if (irqchip == null) {
+      return new VcpuInterrupts();
+    }
+    LocalApic local = irqchip.addVcpu(id, id == state.bootCpu());
+    return new ApicInterrupts(
+        local,
+        irqchip.userIoApic(local),
+        new VirtualApicPage(local, state.guestMemory()),
+        id,
+        time);
   }
 
   /** Whose accesses are served from now on; null for nobody's. */
@@ -164,6 +172,13 @@ public final class X86Vm implements ArchVm {
     @Override
     public void acknowledged(int gsi) {
       context.acknowledged(gsi);
+    }
+
+    @Override
+    public void taskPriorityAccess(boolean write) {
+      if (running != null && running.interrupts() instanceof ApicInterrupts apic) {
+        apic.taskPriorityAccess(running.cpu().accessRip(), write);
+      }
     }
 
     @Override

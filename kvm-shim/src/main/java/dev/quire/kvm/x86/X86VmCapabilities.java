@@ -22,7 +22,6 @@ final class X86VmCapabilities {
   private int disabledExits;
   private long exitingHypercalls;
   private int maxVcpuIds;
-  private int reservedIoapicPins;
   private long apicBusCycleNanos = 1;
   private boolean exceptionPayload;
   private boolean tripleFaultEvent;
@@ -49,10 +48,6 @@ final class X86VmCapabilities {
   /** 0 without a limit. */
   int maxVcpuIds() {
     return maxVcpuIds;
-  }
-
-  int reservedIoapicPins() {
-    return reservedIoapicPins;
   }
 
   long apicBusCycleNanos() {
@@ -154,7 +149,6 @@ final class X86VmCapabilities {
     if (vm.irqchip() != X86VmState.Irqchip.NONE || vm.createdVcpus() != 0) {
       return -Errno.EEXIST;
     }
-    reservedIoapicPins = (int) pins;
     vm.setIrqchip(X86VmState.Irqchip.SPLIT);
     return 0;
   }

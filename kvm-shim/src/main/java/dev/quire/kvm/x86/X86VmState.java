@@ -152,11 +152,6 @@ public final class X86VmState {
     return capabilities.guestReadsPlatformInfo();
   }
 
-  /** GSIs that a split irqchip's user-space IOAPIC takes. */
-  public int reservedIoapicPins() {
-    return capabilities.reservedIoapicPins();
-  }
-
   /** KVM_CAP_X86_APIC_BUS_CYCLES_NS. */
   public long apicBusCycleNanos() {
     return capabilities.apicBusCycleNanos();

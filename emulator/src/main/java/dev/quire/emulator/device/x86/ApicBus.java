@@ -11,8 +11,6 @@ import java.util.function.IntConsumer;
  * with the lowest processor priority and among equals the one with the lowest index.
  */
 public final class ApicBus {
-  private static final int BROADCAST = 0xff;
-
   private final List<LocalApic> locals = new ArrayList<>();
   private final List<IntConsumer> endOfInterruptListeners = new ArrayList<>();
 
@@ -38,7 +36,7 @@ public final class ApicBus {
     }
     int accepted = -1;
     for (LocalApic local : locals) {
-      if (addresses(message, local)) {
+      if (local.isAddressedBy(message)) {
         accepted = Math.max(accepted, 0) + (local.accept(message) ? 1 : 0);
       }
     }
@@ -75,7 +73,7 @@ public final class ApicBus {
   private LocalApic lowestPriority(ApicMessage message) {
     LocalApic chosen = null;
     for (LocalApic local : locals) {
-      if (local.isEnabled() && addresses(message, local)) {
+      if (local.isEnabled() && local.isAddressedBy(message)) {
         chosen = preferred(chosen, local);
       }
     }
@@ -86,11 +84,5 @@ public final class ApicBus {
     boolean better =
         chosen == null || other.processorPriority() >>> 4 < chosen.processorPriority() >>> 4;
     return better ? other : chosen;
-  }
-
-  private static boolean addresses(ApicMessage message, LocalApic local) {
-    return message.logical()
-        ? local.matchesLogical(message.destination())
-        : message.destination() == BROADCAST || message.destination() == local.apicId();
   }
 }

@@ -77,6 +77,21 @@ final class ApicVectors {
     return vector;
   }
 
+  /** Whether a vector is requested or in service. */
+  boolean isPending(int vector) {
+    return requested.contains(vector) || inService.contains(vector);
+  }
+
+  /** The highest vector in service, or -1. */
+  int highestInService() {
+    return inService.highest();
+  }
+
+  /** The highest vector requested, whatever the priorities say, or -1. */
+  int highestRequested() {
+    return requested.highest();
+  }
+
   boolean isLevelTriggered(int vector) {
     return levelTriggered.contains(vector);
   }

@@ -7,6 +7,7 @@ import dev.quire.emulator.device.StateReader;
 import dev.quire.emulator.device.StateWriter;
 import dev.quire.emulator.device.VirtualClock;
 import dev.quire.emulator.device.WordMmioDevice;
+import java.util.function.IntConsumer;
 import java.util.function.IntUnaryOperator;
 
 /**
@@ -27,6 +28,8 @@ public final class LocalApic implements WordMmioDevice, DeviceState {
 
   /** Where the register page lies after reset. */
   public static final long DEFAULT_BASE_GPA = 0xfee0_0000L;
+
+  private static final int BROADCAST = 0xff;
 
   /** Integrated APIC, six LVT entries. */
   private static final int VERSION = 0x0005_0014;
@@ -49,6 +52,7 @@ public final class LocalApic implements WordMmioDevice, DeviceState {
   private int idRegister;
   private int spurious;
   private boolean extIntPending;
+  private IntConsumer endListener = vector -> {};
 
   /** {@code cpu} is the vCPU's index and its initial APIC id; index 0 is the boot processor. */
   public LocalApic(
@@ -176,6 +180,38 @@ public final class LocalApic implements WordMmioDevice, DeviceState {
     lint.set(pin, asserted);
   }
 
+  /** Registers who wants to know of the end of any interrupt; gets the vector. */
+  public void onEnd(IntConsumer listener) {
+    endListener = listener;
+  }
+
+  /** Whether a vector is requested or in service. */
+  public boolean isPending(int vector) {
+    return vectors.isPending(vector);
+  }
+
+  /** The highest vector in service, or -1. */
+  public int highestInService() {
+    return vectors.highestInService();
+  }
+
+  /** The highest vector requested, whatever the priorities say, or -1. */
+  public int highestRequested() {
+    return vectors.highestRequested();
+  }
+
+  /** Whether external interrupts pass: LINT0 in ExtINT mode, or the APIC disabled. */
+  public boolean acceptsExternal() {
+    return !isEnabledByBase() || lint.isExternalInterrupt();
+  }
+
+  /** Whether a message's destination is, or is among others, this APIC. */
+  public boolean isAddressedBy(ApicMessage message) {
+    return message.logical()
+        ? logical.matches(message.destination())
+        : message.destination() == BROADCAST || message.destination() == apicId();
+  }
+
   // ---- What the bus uses --------------------------------------------------------------------
 
   int apicId() {
@@ -184,10 +220,6 @@ public final class LocalApic implements WordMmioDevice, DeviceState {
 
   boolean isEnabled() {
     return isEnabledByBase() && (spurious & SVR_ENABLE) != 0;
-  }
-
-  boolean matchesLogical(int destination) {
-    return logical.matches(destination);
   }
 
   /** Takes a message that addresses this APIC; false when it cannot be accepted. */
@@ -338,6 +370,7 @@ public final class LocalApic implements WordMmioDevice, DeviceState {
     if (vector < 0) {
       return; // the spurious interrupt has no ISR bit, and some guests still write EOI for it
     }
+    endListener.accept(vector);
     if (vectors.isLevelTriggered(vector)) {
       bus.endOfInterrupt(vector);
       lint.endOfInterrupt(vector);

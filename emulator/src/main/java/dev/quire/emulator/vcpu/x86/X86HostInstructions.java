@@ -57,7 +57,7 @@ public final class X86HostInstructions {
     if (instruction == null) {
       return raise(X86Vector.INVALID_OPCODE);
     }
-    if (handler.performs(instruction.instructionClass())) {
+    if (handler.performs(instruction)) {
       return handler.perform(instruction);
     }
     return switch (instruction.instructionClass()) {

@@ -1,7 +1,6 @@
 package dev.quire.emulator.vcpu.x86;
 
 import dev.quire.emulator.decode.X86Instruction;
-import dev.quire.emulator.decode.X86InstructionClass;
 import dev.quire.emulator.vcpu.VcpuExit;
 
 /**
@@ -13,7 +12,7 @@ public interface X86InstructionHandler {
   X86InstructionHandler NONE =
       new X86InstructionHandler() {
         @Override
-        public boolean performs(X86InstructionClass what) {
+        public boolean performs(X86Instruction instruction) {
           return false;
         }
 
@@ -23,8 +22,8 @@ public interface X86InstructionHandler {
         }
       };
 
-  /** Whether {@link #perform} takes instructions of this class. */
-  boolean performs(X86InstructionClass what);
+  /** Whether {@link #perform} takes this instruction, the one at the program counter. */
+  boolean performs(X86Instruction instruction);
 
   /**
    * Performs the instruction at the program counter, or raises its exception.

@@ -1,5 +1,6 @@
 package dev.quire.kvm.x86.irqchip;
 
+import dev.quire.emulator.device.x86.ApicMessage;
 import dev.quire.emulator.device.x86.IoApic;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -38,7 +39,15 @@ final class GsiRoutes {
     record Pin(int chip, int pin) implements Target {}
 
     /** A message-signalled interrupt. */
-    record Message(long address, int data) implements Target {}
+    record Message(long address, int data) implements Target {
+      ApicMessage message() {
+        return ApicMessage.fromMsi(address, data);
+      }
+
+      boolean isLevel() {
+        return message().levelTriggered();
+      }
+    }
   }
 
   private final Map<Integer, List<Target>> targets;
@@ -128,6 +137,19 @@ final class GsiRoutes {
       }
     }
     return -1;
+  }
+
+  /** The level-triggered messages that GSIs below a number lead to. */
+  List<ApicMessage> levelMessages(int gsis) {
+    List<ApicMessage> found = new ArrayList<>();
+    for (Map.Entry<Integer, List<Target>> entry : targets.entrySet()) {
+      for (Target target : entry.getValue()) {
+        if (entry.getKey() < gsis && target instanceof Target.Message to && to.isLevel()) {
+          found.add(to.message());
+        }
+      }
+    }
+    return found;
   }
 
   private static List<Target> reversed(List<Target> to) {

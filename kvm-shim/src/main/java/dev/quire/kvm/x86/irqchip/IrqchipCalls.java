@@ -39,7 +39,7 @@ public final class IrqchipCalls {
   /** The result, -errno, or {@link ArchVcpu#UNKNOWN} if the call is about something else. */
   public long ioctl(Caller caller, int request, long argument) {
     return switch (request) {
-      case Ioctls.CREATE_IRQCHIP -> create(false);
+      case Ioctls.CREATE_IRQCHIP -> create(false, 0);
       case Ioctls.CREATE_PIT -> createPit(true);
       case Ioctls.CREATE_PIT2 -> createPit2(caller, argument);
       case Ioctls.GET_IRQCHIP -> getChip(caller, argument);
@@ -62,17 +62,17 @@ public final class IrqchipCalls {
     if (Long.compareUnsigned(reservedRoutes, MOST_RESERVED_ROUTES) > 0) {
       return -Errno.EINVAL;
     }
-    return irqchip != null || owner.hasVcpus() ? -Errno.EEXIST : create(true);
+    return irqchip != null || owner.hasVcpus() ? -Errno.EEXIST : create(true, (int) reservedRoutes);
   }
 
-  private long create(boolean split) {
+  private long create(boolean split, int userPins) {
     if (irqchip != null) {
       return -Errno.EEXIST;
     }
     if (owner.hasVcpus()) {
       return -Errno.EINVAL;
     }
-    irqchip = new KernelIrqchip(owner, split);
+    irqchip = new KernelIrqchip(owner, split, userPins);
     owner.installed(irqchip);
     return 0;
   }

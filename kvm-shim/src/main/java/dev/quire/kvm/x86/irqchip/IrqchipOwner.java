@@ -18,6 +18,9 @@ public interface IrqchipOwner {
   /** Id of the vCPU whose access is being served. */
   int currentVcpu();
 
+  /** The vCPU whose access is being served reads or writes its task priority by its page. */
+  void taskPriorityAccess(boolean write);
+
   /** The guest ended the interrupt of a level-triggered line. */
   void acknowledged(int gsi);
 

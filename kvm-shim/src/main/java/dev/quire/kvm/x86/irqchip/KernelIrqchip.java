@@ -26,12 +26,14 @@ public final class KernelIrqchip implements KvmBus.Device {
   /** What {@link #setLine} answers for a line that leads nowhere, or is masked. */
   static final int IGNORED = -1;
 
+  private static final long TASK_PRIORITY = 0x080;
   private static final int IOAPIC_FIRST = 2 * GsiRoutes.PIC_PINS;
   private static final int ENTRY_MASKED = 1 << 16;
   private static final int ENTRY_LEVEL = 1 << 15;
 
   private final IrqchipOwner owner;
   private final boolean split;
+  private final int userPins;
 
   private final ApicBus bus = new ApicBus();
   private final TreeMap<Integer, LocalApic> locals = new TreeMap<>();
@@ -48,10 +50,12 @@ public final class KernelIrqchip implements KvmBus.Device {
 
   /**
    * @param split only the local APICs are in the kernel (KVM_CAP_SPLIT_IRQCHIP)
+   * @param userPins GSIs that belong to user space's IOAPIC then
    */
-  KernelIrqchip(IrqchipOwner owner, boolean split) {
+  KernelIrqchip(IrqchipOwner owner, boolean split, int userPins) {
     this.owner = owner;
     this.split = split;
+    this.userPins = userPins;
     ioApic.onEndOfInterrupt(pin -> acknowledged(GsiRoutes.IOAPIC, pin));
     pics.onEndOfInterrupt(
         irq -> acknowledged(irq < GsiRoutes.PIC_PINS ? GsiRoutes.MASTER : GsiRoutes.SLAVE, irq));
@@ -116,6 +120,19 @@ public final class KernelIrqchip implements KvmBus.Device {
 
   IoApic ioApic() {
     return ioApic;
+  }
+
+  /** What tells of the ends of a vCPU's interrupts; null unless the irqchip is split. */
+  public UserIoApic userIoApic(LocalApic local) {
+    return split ? new UserIoApic(local, this) : null;
+  }
+
+  int userPins() {
+    return userPins;
+  }
+
+  GsiRoutes routes() {
+    return routes;
   }
 
   void setRoutes(GsiRoutes newRoutes) {
@@ -187,7 +204,7 @@ public final class KernelIrqchip implements KvmBus.Device {
   }
 
   private int send(GsiRoutes.Target.Message message) {
-    return signal(message.address(), message.data());
+    return bus.deliverCounted(message.message());
   }
 
   /** KVM_SIGNAL_MSI: to how many vCPUs it was delivered, or -1 if it addresses none. */
@@ -204,6 +221,7 @@ public final class KernelIrqchip implements KvmBus.Device {
     }
     LocalApic local = localAt(address, bytes);
     if (local != null) {
+      reportTaskPriority(address, true);
       local.write(address - LocalApic.DEFAULT_BASE_GPA, bytes, data);
       return true;
     }
@@ -221,6 +239,7 @@ public final class KernelIrqchip implements KvmBus.Device {
     }
     LocalApic local = localAt(address, bytes);
     if (local != null) {
+      reportTaskPriority(address, false);
       answer = local.read(address - LocalApic.DEFAULT_BASE_GPA, bytes);
       return true;
     }
@@ -234,6 +253,12 @@ public final class KernelIrqchip implements KvmBus.Device {
   @Override
   public long answer() {
     return answer;
+  }
+
+  private void reportTaskPriority(long address, boolean write) {
+    if ((address - LocalApic.DEFAULT_BASE_GPA & ~0xfL) == TASK_PRIORITY) {
+      owner.taskPriorityAccess(write);
+    }
   }
 
   /** The local APIC whose page this is, if the access lies in it. */

@@ -78,6 +78,9 @@ class IrqchipCallsTest implements IrqchipOwner, Caller, UserMemory {
   }
 
   @Override
+  public void taskPriorityAccess(boolean write) {}
+
+  @Override
   public void installed(KernelIrqchip chips) {
     irqchip = chips;
   }
@@ -323,7 +326,7 @@ class IrqchipCallsTest implements IrqchipOwner, Caller, UserMemory {
     byte[] saved = LapicState.of(local);
     assertThat(ByteBuffer.wrap(saved).order(ByteOrder.LITTLE_ENDIAN).getInt(0x390)).isEqualTo(700);
     nowNanos = 5_000;
-    LocalApic other = new KernelIrqchip(this, true).addVcpu(0, true);
+    LocalApic other = new KernelIrqchip(this, true, 0).addVcpu(0, true);
     LapicState.load(other, saved);
     assertThat(LapicState.of(other)).isEqualTo(saved);
     assertThat(other.acknowledge()).isEqualTo(0x77);
