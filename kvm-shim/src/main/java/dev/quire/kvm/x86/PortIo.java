@@ -5,14 +5,13 @@ import dev.quire.emulator.decode.X86InstructionClass;
 import dev.quire.emulator.exec.X86Core;
 import dev.quire.emulator.vcpu.VcpuExit;
 import dev.quire.emulator.vcpu.x86.LinearMemory;
+import dev.quire.emulator.vcpu.x86.PortOperands;
 import dev.quire.emulator.vcpu.x86.PortPermission;
 import dev.quire.emulator.vcpu.x86.UnitStatus;
 import dev.quire.emulator.vcpu.x86.X86Flags;
 import dev.quire.emulator.vcpu.x86.X86HostInstructions;
-import dev.quire.emulator.vcpu.x86.X86Vector;
 import dev.quire.kvm.abi.KvmRun;
 import dev.quire.kvm.vm.KvmBus;
-import dev.quire.mmu.Access;
 
 /**
  * IN, OUT, INS and OUTS as KVM with VMX performs them: OUT leaves the program counter at the
@@ -21,9 +20,6 @@ import dev.quire.mmu.Access;
  * thread only.
  */
 final class PortIo {
-  private static final long LOW_32 = 0xffff_ffffL;
-  private static final long RFLAGS_DF = 1L << 10;
-
   /** Bytes of the emulator's read-ahead buffer. */
   private static final int BUFFER_BYTES = 1024;
 
@@ -38,13 +34,11 @@ final class PortIo {
   private final X86VcpuState state;
   private final GuestStops stops;
   private final PortPermission permission;
+  private final PortOperands operands;
   private final byte[] buffer = new byte[BUFFER_BYTES];
 
   private int bytes;
   private int port;
-  private int addressBytes;
-  private int instructionBytes;
-  private boolean repeated;
   private long at;
 
   PortIo(
@@ -62,17 +56,15 @@ final class PortIo {
     this.state = state;
     this.stops = stops;
     this.permission = new PortPermission(core, memory);
+    this.operands = new PortOperands(core);
   }
 
   VcpuExit perform(X86Instruction instruction) {
     X86InstructionClass what = instruction.instructionClass();
-    repeated = instruction.isString() && instruction.isRepeated();
-    bytes = instruction.elementBytes();
-    addressBytes = instruction.addressBytes();
-    instructionBytes = instruction.length();
+    operands.decode(instruction);
+    bytes = operands.bytes();
+    port = operands.port();
     at = core.linearPc();
-    int immediate = instruction.immediatePort();
-    port = immediate >= 0 ? immediate : (int) core.gpr(X86Core.RDX) & 0xffff;
     int status = permission.check(port, bytes);
     if (status != UnitStatus.OK) {
       return instructions.finish(instruction, status);
@@ -80,24 +72,16 @@ final class PortIo {
     return switch (what) {
       case IN -> in();
       case OUT -> out();
-      case INS -> isUsedUp() ? skip() : readIn(instruction);
-      default -> isUsedUp() ? skip() : outs(instruction);
+      case INS -> operands.isUsedUp() ? skip() : readIn(instruction);
+      default -> operands.isUsedUp() ? skip() : outs(instruction);
     };
-  }
-
-  private boolean isUsedUp() {
-    return repeated && counter() == 0;
-  }
-
-  private long counter() {
-    return truncated(core.gpr(X86Core.RCX));
   }
 
   // IN and OUT of a register.
 
   private VcpuExit in() {
     if (bus.read(true, port, bytes)) {
-      setAccumulator(bus.data());
+      operands.setAccumulator(bus.data());
       return skip();
     }
     exits.run().exitIo(true, port, bytes, 1);
@@ -109,18 +93,12 @@ final class PortIo {
     if (core.linearPc() != at) {
       return true;
     }
-    setAccumulator(exits.run().pioData(0, bytes));
+    operands.setAccumulator(exits.run().pioData(0, bytes));
     return skip() == null;
   }
 
-  private void setAccumulator(long value) {
-    long old = core.gpr(X86Core.RAX);
-    long read = value & mask(bytes);
-    core.setGpr(X86Core.RAX, bytes == Integer.BYTES ? read : old & ~mask(bytes) | read);
-  }
-
   private VcpuExit out() {
-    long data = core.gpr(X86Core.RAX) & mask(bytes);
+    long data = operands.accumulator();
     if (bus.write(true, port, bytes, data)) {
       return skip();
     }
@@ -142,9 +120,8 @@ final class PortIo {
   // INS.
 
   private VcpuExit readIn(X86Instruction instruction) {
-    int privilege = privilege();
     long linear = instruction.stringDestinationAddress(core);
-    int probe = statusOf(memory.probeWrite(linear, bytes, privilege));
+    int probe = UnitStatus.of(memory.probeWrite(linear, bytes, operands.privilege()));
     if (probe != UnitStatus.OK) {
       return instructions.finish(instruction, probe);
     }
@@ -163,9 +140,9 @@ final class PortIo {
 
   /** How many elements are read at once. */
   private int readAhead() {
-    long most = repeated ? counter() : 1;
+    long most = operands.isRepeated() ? operands.counter() : 1;
     int offset = (int) core.gpr(X86Core.RDI) & KvmRun.PAGE_BYTES - 1;
-    int inPage = descends() ? offset : KvmRun.PAGE_BYTES - offset;
+    int inPage = operands.descends() ? offset : KvmRun.PAGE_BYTES - offset;
     long count = Math.min(Math.min(inPage, BUFFER_BYTES / bytes), most);
     return (int) Math.max(1, count);
   }
@@ -199,31 +176,32 @@ final class PortIo {
   private VcpuExit store(X86Instruction instruction, int count) {
     for (int i = 0; i < count; i++) {
       long linear = instruction.stringDestinationAddress(core);
-      int status = statusOf(memory.write(linear, bytes, get(i), privilege()));
+      int status = UnitStatus.of(memory.write(linear, bytes, get(i), operands.privilege()));
       if (status != UnitStatus.OK) {
         return instructions.finish(instruction, status);
       }
-      advance(X86Core.RDI);
+      operands.advance(X86Core.RDI);
     }
-    return repeated ? stayRepeating() : skip();
+    return operands.isRepeated() ? stayRepeating() : skip();
   }
 
   // OUTS.
 
   private VcpuExit outs(X86Instruction instruction) {
-    int status = statusOf(memory.read(instruction.stringSourceAddress(core), bytes, privilege()));
+    long linear = instruction.stringSourceAddress(core);
+    int status = UnitStatus.of(memory.read(linear, bytes, operands.privilege()));
     if (status != UnitStatus.OK) {
       return instructions.finish(instruction, status);
     }
     long data = memory.value();
     boolean taken = bus.write(true, port, bytes, data);
-    advance(X86Core.RSI);
+    operands.advance(X86Core.RSI);
     if (taken) {
-      return repeated ? stayRepeating() : skip();
+      return operands.isRepeated() ? stayRepeating() : skip();
     }
     exits.run().exitIo(false, port, bytes, 1);
     exits.run().setPioData(0, bytes, data);
-    if (repeated) {
+    if (operands.isRepeated()) {
       stayRepeating();
     } else {
       stepBehind();
@@ -244,55 +222,7 @@ final class PortIo {
   }
 
   private void stepBehind() {
-    instructions.stepBehind(instructionBytes);
+    instructions.stepBehind(operands.instructionBytes());
     core.setRflags(core.rflags() & ~X86Flags.RFLAGS_RF);
-  }
-
-  private void advance(int index) {
-    long step = descends() ? -bytes : bytes;
-    setAddressRegister(index, core.gpr(index) + step);
-    if (repeated) {
-      setAddressRegister(X86Core.RCX, core.gpr(X86Core.RCX) - 1);
-    }
-  }
-
-  private boolean descends() {
-    return (core.rflags() & RFLAGS_DF) != 0;
-  }
-
-  private int privilege() {
-    return core.cpl() == 3 ? Access.USER : 0;
-  }
-
-  private static int statusOf(int memoryStatus) {
-    return switch (memoryStatus) {
-      case LinearMemory.OK -> UnitStatus.OK;
-      case LinearMemory.NEEDS_HOST -> UnitStatus.NEEDS_HOST;
-      case LinearMemory.PAGE_FAULT -> X86Vector.PAGE_FAULT;
-      default -> X86Vector.GENERAL_PROTECTION;
-    };
-  }
-
-  private void setAddressRegister(int index, long value) {
-    long old = core.gpr(index);
-    core.setGpr(
-        index,
-        switch (addressBytes) {
-          case 2 -> old & ~0xffffL | value & 0xffff;
-          case 4 -> value & LOW_32;
-          default -> value;
-        });
-  }
-
-  private long truncated(long value) {
-    return switch (addressBytes) {
-      case 2 -> value & 0xffff;
-      case 4 -> value & LOW_32;
-      default -> value;
-    };
-  }
-
-  private static long mask(int bytes) {
-    return (1L << Byte.SIZE * bytes) - 1;
   }
 }

@@ -5,7 +5,6 @@ import dev.quire.emulator.decode.X86InstructionClass;
 import dev.quire.emulator.exec.X86Core;
 import dev.quire.emulator.exec.X86Engine;
 import dev.quire.emulator.vcpu.VcpuExit;
-import dev.quire.mmu.Access;
 
 /**
  * IN, OUT, INS and OUTS, one element at a time as KVM hands them out. A repeated one stays at its
@@ -15,19 +14,12 @@ final class PortInstructions {
   /** A repeated instruction whose counter is zero. */
   static final int NOTHING_TO_DO = -3;
 
-  private static final long LOW_32 = 0xffff_ffffL;
-  private static final long RFLAGS_DF = 1L << 10;
-
   private final X86Core core;
   private final LinearMemory memory;
   private final PortPermission permission;
+  private final PortOperands operands;
   private boolean in;
   private boolean string;
-  private boolean repeated;
-  private int port;
-  private int bytes;
-  private int addressBytes;
-  private int instructionBytes;
   private long linear;
   private long data;
   private boolean finished;
@@ -36,6 +28,7 @@ final class PortInstructions {
     this.core = engine.core();
     this.memory = memory;
     this.permission = new PortPermission(core, memory);
+    this.operands = new PortOperands(core);
   }
 
   /** Checks the access; {@link UnitStatus#OK} when {@link #exit} may be handed out. */
@@ -43,35 +36,29 @@ final class PortInstructions {
     X86InstructionClass what = instruction.instructionClass();
     in = what == X86InstructionClass.IN || what == X86InstructionClass.INS;
     string = instruction.isString();
-    repeated = instruction.isRepeated();
-    bytes = instruction.elementBytes();
-    addressBytes = instruction.addressBytes();
-    instructionBytes = instruction.length();
-    int immediate = instruction.immediatePort();
-    port = immediate >= 0 ? immediate : (int) core.gpr(X86Core.RDX) & 0xffff;
-    int status = permission.check(port, bytes);
+    operands.decode(instruction);
+    int status = permission.check(operands.port(), operands.bytes());
     if (status != UnitStatus.OK) {
       return status;
     }
-    if (repeated && truncated(core.gpr(X86Core.RCX)) == 0) {
+    if (operands.isUsedUp()) {
       return NOTHING_TO_DO;
     }
-    return string ? beginElement(instruction) : beginRegister();
-  }
-
-  private int beginRegister() {
-    data = core.gpr(X86Core.RAX) & mask(bytes);
+    if (string) {
+      return beginElement(instruction);
+    }
+    data = operands.accumulator();
     return UnitStatus.OK;
   }
 
   private int beginElement(X86Instruction instruction) {
-    int privilege = core.cpl() == 3 ? Access.USER : 0;
+    int bytes = operands.bytes();
     if (in) {
       linear = instruction.stringDestinationAddress(core);
-      return UnitStatus.of(memory.probeWrite(linear, bytes, privilege));
+      return UnitStatus.of(memory.probeWrite(linear, bytes, operands.privilege()));
     }
     linear = instruction.stringSourceAddress(core);
-    int status = UnitStatus.of(memory.read(linear, bytes, privilege));
+    int status = UnitStatus.of(memory.read(linear, bytes, operands.privilege()));
     data = status == UnitStatus.OK ? memory.value() : 0;
     return status;
   }
@@ -80,7 +67,7 @@ final class PortInstructions {
     if (!in) {
       advance();
     }
-    return new VcpuExit.Io(in, port, bytes, in ? 0 : data);
+    return new VcpuExit.Io(in, operands.port(), operands.bytes(), in ? 0 : data);
   }
 
   boolean awaitsData() {
@@ -89,29 +76,19 @@ final class PortInstructions {
 
   /** Takes the device's answer. */
   void complete(long answer) {
-    long value = answer & mask(bytes);
     if (string) {
-      int privilege = core.cpl() == 3 ? Access.USER : 0;
-      memory.write(linear, bytes, value, privilege);
+      memory.write(linear, operands.bytes(), answer, operands.privilege());
     } else {
-      long old = core.gpr(X86Core.RAX);
-      core.setGpr(X86Core.RAX, bytes == Integer.BYTES ? value : old & ~mask(bytes) | value);
+      operands.setAccumulator(answer);
     }
     advance();
   }
 
   private void advance() {
-    finished = true;
-    if (!string) {
-      return;
+    if (string) {
+      operands.advance(in ? X86Core.RDI : X86Core.RSI);
     }
-    int index = in ? X86Core.RDI : X86Core.RSI;
-    long step = (core.rflags() & RFLAGS_DF) == 0 ? bytes : -bytes;
-    setAddressRegister(index, core.gpr(index) + step);
-    if (repeated) {
-      setAddressRegister(X86Core.RCX, core.gpr(X86Core.RCX) - 1);
-      finished = truncated(core.gpr(X86Core.RCX)) == 0;
-    }
+    finished = !operands.isRepeated() || operands.isUsedUp();
   }
 
   /** Whether the program counter moves on. */
@@ -120,29 +97,6 @@ final class PortInstructions {
   }
 
   int instructionBytes() {
-    return instructionBytes;
-  }
-
-  private void setAddressRegister(int index, long value) {
-    long old = core.gpr(index);
-    core.setGpr(
-        index,
-        switch (addressBytes) {
-          case 2 -> old & ~0xffffL | value & 0xffff;
-          case 4 -> value & LOW_32;
-          default -> value;
-        });
-  }
-
-  private long truncated(long value) {
-    return switch (addressBytes) {
-      case 2 -> value & 0xffff;
-      case 4 -> value & LOW_32;
-      default -> value;
-    };
-  }
-
-  private static long mask(int bytes) {
-    return (1L << (8 * bytes)) - 1;
+    return operands.instructionBytes();
   }
 }

@@ -19,7 +19,7 @@ public final class UnitStatus {
   }
 
   /** From a status of {@link LinearMemory}; a non-canonical address gives #GP. */
-  static int of(int memoryStatus) {
+  public static int of(int memoryStatus) {
     return switch (memoryStatus) {
       case LinearMemory.OK -> OK;
       case LinearMemory.NEEDS_HOST -> NEEDS_HOST;
