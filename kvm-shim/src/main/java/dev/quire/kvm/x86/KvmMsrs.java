@@ -3,6 +3,7 @@ package dev.quire.kvm.x86;
 import dev.quire.emulator.vcpu.x86.CpuidTable;
 import dev.quire.emulator.vcpu.x86.EngineMsrs;
 import dev.quire.emulator.vcpu.x86.ModelSpecificRegisters;
+import dev.quire.emulator.vcpu.x86.MtrrLayout;
 import dev.quire.emulator.vcpu.x86.UnitStatus;
 import dev.quire.emulator.vcpu.x86.X86Msr;
 import dev.quire.emulator.vcpu.x86.X86Vector;
@@ -174,7 +175,7 @@ public final class KvmMsrs implements ModelSpecificRegisters {
   }
 
   private int getOther(int msr, boolean host) {
-    if (MtrrState.contains(msr)) {
+    if (MtrrLayout.contains(msr)) {
       value = mtrrs.read(msr);
       return DONE;
     }
@@ -314,7 +315,7 @@ public final class KvmMsrs implements ModelSpecificRegisters {
   }
 
   private int setGroup(int msr, long data, boolean host) {
-    if (MtrrState.contains(msr)) {
+    if (MtrrLayout.contains(msr)) {
       return mtrrs.write(msr, data, vcpu.cpuid().reservedGpaBits()) ? DONE : REFUSED;
     }
     if (MachineCheck.contains(msr)) {

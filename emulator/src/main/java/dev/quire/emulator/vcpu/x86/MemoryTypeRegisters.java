@@ -10,19 +10,13 @@ import dev.quire.emulator.device.StateWriter;
  * <p>They start as firmware leaves them: enabled, everything write-back.
  */
 final class MemoryTypeRegisters implements DeviceState {
-  private static final int VARIABLE_RANGES = 8;
-  private static final int FIXED_RANGES = 11;
-
-  /** Eight variable ranges, fixed ranges, write-combining. */
-  private static final long CAPABILITIES = VARIABLE_RANGES | 1 << 8 | 1 << 10;
-
   private static final long DEFAULT_TYPE_VALID = 0xff | 1 << 10 | 1 << 11;
   private static final long ENABLED_WRITE_BACK = 1 << 11 | 6;
   private static final long PAT_AFTER_RESET = 0x0007_0406_0007_0406L;
 
   private final long addressMask;
-  private final long[] variable = new long[2 * VARIABLE_RANGES];
-  private final long[] fixed = new long[FIXED_RANGES];
+  private final long[] variable = new long[MtrrLayout.VARIABLE];
+  private final long[] fixed = new long[MtrrLayout.FIXED];
   private long defaultType = ENABLED_WRITE_BACK;
   private long pat = PAT_AFTER_RESET;
 
@@ -31,27 +25,25 @@ final class MemoryTypeRegisters implements DeviceState {
   }
 
   boolean contains(int msr) {
-    return msr == X86Msr.MTRR_CAP
-        || msr == X86Msr.MTRR_DEFAULT_TYPE
-        || msr == X86Msr.PAT
-        || isVariable(msr)
-        || fixedIndex(msr) >= 0;
+    return msr == X86Msr.PAT || MtrrLayout.contains(msr);
   }
 
   long read(int msr) {
     return switch (msr) {
-      case X86Msr.MTRR_CAP -> CAPABILITIES;
+      case X86Msr.MTRR_CAP -> MtrrLayout.CAPABILITIES;
       case X86Msr.MTRR_DEFAULT_TYPE -> defaultType;
       case X86Msr.PAT -> pat;
       default ->
-          isVariable(msr) ? variable[msr - X86Msr.MTRR_PHYSICAL_BASE_0] : fixed[fixedIndex(msr)];
+          MtrrLayout.isVariable(msr)
+              ? variable[MtrrLayout.variableIndex(msr)]
+              : fixed[MtrrLayout.fixedIndex(msr)];
     };
   }
 
   /** False for #GP: no such register, read-only, or a value it does not take. */
   boolean write(int msr, long value) {
     if (msr == X86Msr.MTRR_DEFAULT_TYPE) {
-      boolean valid = (value & ~DEFAULT_TYPE_VALID) == 0 && isMtrrType(value);
+      boolean valid = (value & ~DEFAULT_TYPE_VALID) == 0 && MtrrLayout.isType(value);
       defaultType = valid ? value : defaultType;
       return valid;
     }
@@ -60,14 +52,14 @@ final class MemoryTypeRegisters implements DeviceState {
       pat = valid ? value : pat;
       return valid;
     }
-    if (isVariable(msr)) {
-      int index = msr - X86Msr.MTRR_PHYSICAL_BASE_0;
+    if (MtrrLayout.isVariable(msr)) {
+      int index = MtrrLayout.variableIndex(msr);
       boolean valid = (index & 1) == 0 ? isPhysicalBase(value) : isPhysicalMask(value);
       variable[index] = valid ? value : variable[index];
       return valid;
     }
-    int index = fixedIndex(msr);
-    if (index < 0 || !isFixed(value)) {
+    int index = MtrrLayout.fixedIndex(msr);
+    if (index < 0 || !MtrrLayout.areTypes(value)) {
       return false;
     }
     fixed[index] = value;
@@ -90,53 +82,21 @@ final class MemoryTypeRegisters implements DeviceState {
     }
   }
 
-  private static boolean isVariable(int msr) {
-    int index = msr - X86Msr.MTRR_PHYSICAL_BASE_0;
-    return index >= 0 && index < 2 * VARIABLE_RANGES;
-  }
-
-  private static int fixedIndex(int msr) {
-    return switch (msr) {
-      case X86Msr.MTRR_FIXED_64K -> 0;
-      case X86Msr.MTRR_FIXED_16K_0 -> 1;
-      case X86Msr.MTRR_FIXED_16K_1 -> 2;
-      default ->
-          msr >= X86Msr.MTRR_FIXED_4K_0 && msr <= X86Msr.MTRR_FIXED_4K_7
-              ? 3 + msr - X86Msr.MTRR_FIXED_4K_0
-              : -1;
-    };
-  }
-
   private boolean isPhysicalBase(long value) {
-    return (value & ~(addressMask | 0xff)) == 0 && isMtrrType(value);
+    return (value & ~(addressMask | 0xff)) == 0 && MtrrLayout.isType(value);
   }
 
   private boolean isPhysicalMask(long value) {
     return (value & ~(addressMask | 1 << 11)) == 0;
   }
 
-  private static boolean isFixed(long value) {
-    for (int shift = 0; shift < 64; shift += 8) {
-      if (!isMtrrType(value >>> shift)) {
-        return false;
-      }
-    }
-    return true;
-  }
-
   private static boolean isPat(long value) {
     for (int shift = 0; shift < 64; shift += 8) {
       long type = value >>> shift & 0xff;
-      if (!isMtrrType(type) && type != 7) {
+      if (!MtrrLayout.isType(type) && type != 7) {
         return false;
       }
     }
     return true;
-  }
-
-  /** UC 0, WC 1, WT 4, WP 5, WB 6 (SDM vol. 3A, table 12-8). */
-  private static boolean isMtrrType(long value) {
-    long type = value & 0xff;
-    return type <= 1 || type >= 4 && type <= 6;
   }
 }
