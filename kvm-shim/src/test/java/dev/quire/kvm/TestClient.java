@@ -2,15 +2,10 @@ package dev.quire.kvm;
 
 import dev.quire.kernel.mm.KernelConfig;
 import dev.quire.kernel.mm.KernelProfile;
-import dev.quire.kernel.mm.Mman;
-import dev.quire.kernel.mm.Process;
 import dev.quire.kernel.mm.UserSignal;
 import dev.quire.kvm.abi.Ioctls;
 import dev.quire.kvm.fd.Caller;
 import dev.quire.kvm.fd.Descriptor;
-import dev.quire.kvm.fd.Descriptors;
-import dev.quire.kvm.fd.UserMemory;
-import dev.quire.kvm.host.HostMachine;
 import dev.quire.kvm.host.ModelledHost;
 import dev.quire.kvm.vm.Architecture;
 import dev.quire.kvm.vm.RunCall;
@@ -23,23 +18,20 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HexFormat;
-import java.util.List;
 
 /**
  * A client of KVM in a modelled process: one VM with 256 KiB of memory, and what it passes in calls
  * in one small buffer at {@link #ARGUMENT}.
  */
-public class TestClient implements Caller, UserMemory, Descriptors, VmHosts, AutoCloseable {
+public class TestClient extends TestProcess implements VmHosts {
   public static final long ARGUMENT = 0x1000;
   public static final long SECOND = 0x3000;
 
   /** struct kvm_segment: base, limit, selector, type, present, dpl, db, s, l, g, avl, unusable. */
   private static final int SEGMENT_BYTES = 24;
 
-  private static final long HVA = 0x7e00_0000_0000L;
   private static final int SLICE = 1000;
   private static final int MOST_SLICES = 100;
   private static final long RAM_BYTES = 64 * 4096;
@@ -49,13 +41,11 @@ public class TestClient implements Caller, UserMemory, Descriptors, VmHosts, Aut
   private static final ValueLayout.OfLong LONG =
       ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
-  private final HostMachine machine;
-  private final Process process;
+  private static final int BUFFER_BYTES = 0x10000;
+
   private final ModelledHost host;
   private final long ramGpa;
-  private final byte[] arguments = new byte[0x10000];
-  private final ByteBuffer words = ByteBuffer.wrap(arguments).order(ByteOrder.LITTLE_ENDIAN);
-  private final List<Descriptor> files = new ArrayList<>();
+  private final ByteBuffer words = ByteBuffer.wrap(buffer).order(ByteOrder.LITTLE_ENDIAN);
   public final Descriptor kvm;
   public final Descriptor vm;
 
@@ -66,14 +56,11 @@ public class TestClient implements Caller, UserMemory, Descriptors, VmHosts, Aut
   @SuppressWarnings("this-escape")
   protected TestClient(
       Architecture architecture, KernelConfig config, KernelPteFormat format, long ramGpa) {
+    super(config, format, RAM_BYTES, ARGUMENT, BUFFER_BYTES);
     this.ramGpa = ramGpa;
-    machine = new HostMachine(config, format);
-    process = machine.kernel().spawn();
     host = machine.host(process);
-    int flags = Mman.MAP_FIXED | Mman.MAP_PRIVATE | Mman.MAP_ANONYMOUS;
-    process.mmap(HVA, RAM_BYTES, 3, flags, null, 0);
     kvm = new KvmService(KernelProfile.LINUX_6_18, architecture, this).open();
-    vm = files.get((int) kvm.ioctl(this, Ioctls.CREATE_VM, 0));
+    vm = file(kvm.ioctl(this, Ioctls.CREATE_VM, 0));
     put(0, 0, 0).put64(ramGpa, RAM_BYTES, HVA);
     require(vm.ioctl(this, Ioctls.SET_USER_MEMORY_REGION, ARGUMENT));
   }
@@ -88,18 +75,18 @@ public class TestClient implements Caller, UserMemory, Descriptors, VmHosts, Aut
   public Descriptor createVcpu(int id) {
     long number = vm.ioctl(this, Ioctls.CREATE_VCPU, id);
     require(number);
-    return files.get((int) number);
+    return file(number);
   }
 
-  public Descriptor file(long number) {
-    return files.get((int) number);
+  public final Descriptor file(long number) {
+    return find((int) number);
   }
 
   // Arguments.
 
   /** Clears the buffer and puts words from an offset on. */
   public TestClient put(int offset, int... values) {
-    Arrays.fill(arguments, (byte) 0);
+    Arrays.fill(buffer, (byte) 0);
     for (int i = 0; i < values.length; i++) {
       words.putInt(offset + 4 * i, values[i]);
     }
@@ -217,51 +204,7 @@ public class TestClient implements Caller, UserMemory, Descriptors, VmHosts, Aut
     return call.result();
   }
 
-  // Caller, UserMemory, Descriptors, VmHosts.
-
-  @Override
-  public UserMemory memory() {
-    return this;
-  }
-
-  @Override
-  public Descriptors descriptors() {
-    return this;
-  }
-
-  @Override
-  public Object addressSpace() {
-    return this;
-  }
-
-  @Override
-  public boolean read(long address, byte[] target, int offset, int bytes) {
-    boolean inside = address >= ARGUMENT && address - ARGUMENT + bytes <= arguments.length;
-    if (inside) {
-      System.arraycopy(arguments, (int) (address - ARGUMENT), target, offset, bytes);
-    }
-    return inside;
-  }
-
-  @Override
-  public boolean write(long address, byte[] source, int offset, int bytes) {
-    boolean inside = address >= ARGUMENT && address - ARGUMENT + bytes <= arguments.length;
-    if (inside) {
-      System.arraycopy(source, offset, arguments, (int) (address - ARGUMENT), bytes);
-    }
-    return inside;
-  }
-
-  @Override
-  public long install(Descriptor file) {
-    files.add(file);
-    return files.size() - 1L;
-  }
-
-  @Override
-  public Descriptor find(int number) {
-    return number >= 0 && number < files.size() ? files.get(number) : null;
-  }
+  // VmHosts.
 
   @Override
   public VmHost open(Caller caller) {
@@ -270,12 +213,4 @@ public class TestClient implements Caller, UserMemory, Descriptors, VmHosts, Aut
 
   @Override
   public void close(VmHost gone) {}
-
-  @Override
-  public void close() {
-    for (int i = files.size() - 1; i >= 0; i--) {
-      files.get(i).put();
-    }
-    machine.close();
-  }
 }

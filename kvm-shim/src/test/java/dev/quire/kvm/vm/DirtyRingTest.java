@@ -16,7 +16,7 @@ class DirtyRingTest {
   private static final int DIRTY = 1;
   private static final int RESET = 2;
 
-  private final TestClient client = new TestClient(KernelProfile.LINUX_6_18);
+  private final VmTestClient client = new VmTestClient(KernelProfile.LINUX_6_18);
   private final int vm = client.vm();
 
   @AfterEach
@@ -32,7 +32,7 @@ class DirtyRingTest {
     assertThat(enable(ENTRIES * 16)).isZero();
     int vcpu = (int) client.ioctl(vm, Ioctls.CREATE_VCPU, 0);
     client.ioctlLongs(
-        vm, Ioctls.SET_USER_MEMORY_REGION, 1L << 32 | 3, 0x100000, 0x200000, TestClient.HVA);
+        vm, Ioctls.SET_USER_MEMORY_REGION, 1L << 32 | 3, 0x100000, 0x200000, VmTestClient.HVA);
     return (VcpuFile) client.find(vcpu);
   }
 
@@ -87,7 +87,7 @@ class DirtyRingTest {
       assertThat(ring(vcpu).get(ValueLayout.JAVA_LONG, i * 16L + 8)).isEqualTo(pages[i]);
     }
     assertThat(flags(vcpu, 3)).isZero();
-    assertThat(client.ioctlLongs(vm, Ioctls.GET_DIRTY_LOG, 3, TestClient.BUFFER))
+    assertThat(client.ioctlLongs(vm, Ioctls.GET_DIRTY_LOG, 3, VmTestClient.BUFFER))
         .isEqualTo(-Errno.ENXIO);
     assertThat(client.ioctlLongs(vm, Ioctls.CLEAR_DIRTY_LOG, 3, 0, 0)).isEqualTo(-Errno.ENXIO);
   }
@@ -177,7 +177,7 @@ class DirtyRingTest {
     assertThat(client.ioctlLongs(vm, Ioctls.ENABLE_CAP, 223, 4096)).isZero();
     assertThat(client.ioctlLongs(vm, Ioctls.ENABLE_CAP, 225, 0)).isZero();
     client.ioctlLongs(
-        vm, Ioctls.SET_USER_MEMORY_REGION, 1L << 32 | 3, 0x100000, 0x10000, TestClient.HVA);
-    assertThat(client.ioctlLongs(vm, Ioctls.GET_DIRTY_LOG, 3, TestClient.BUFFER)).isZero();
+        vm, Ioctls.SET_USER_MEMORY_REGION, 1L << 32 | 3, 0x100000, 0x10000, VmTestClient.HVA);
+    assertThat(client.ioctlLongs(vm, Ioctls.GET_DIRTY_LOG, 3, VmTestClient.BUFFER)).isZero();
   }
 }

@@ -17,7 +17,7 @@ class IoBusTest {
   private static final int CCW = 8;
   private static final int RING_ENTRIES = 170;
 
-  private final TestClient client = new TestClient(KernelProfile.LINUX_6_18);
+  private final VmTestClient client = new VmTestClient(KernelProfile.LINUX_6_18);
   private final int vm = client.vm();
   private final KvmBus bus = client.architecture.vm.bus();
 
@@ -100,7 +100,7 @@ class IoBusTest {
   @Test
   void anEventfdLentTwiceIsOne() {
     int number = client.newEvent();
-    int again = (int) client.install(new TestClient.TestEvent(client.event(number)));
+    int again = (int) client.install(new VmTestClient.TestEvent(client.event(number)));
     assertThat(ioeventfd(number, 0x1000, 4, 0, 0)).isZero();
     assertThat(ioeventfd(again, 0x1000, 4, DEASSIGN, 0)).isZero();
     assertThat(irqfd(number, 4, 0, 0)).isZero();
@@ -112,7 +112,7 @@ class IoBusTest {
   @Test
   void anEventfdInUseOutlivesItsNumber() {
     int number = client.newEvent();
-    TestClient.TestEvent event = client.event(number);
+    VmTestClient.TestEvent event = client.event(number);
     ioeventfd(number, 0x1000, 4, 0, 0);
     client.closeFile(number);
     assertThat(event.released).isFalse();
@@ -211,7 +211,7 @@ class IoBusTest {
     client.event(number).store(2);
     assertThat(client.architecture.log).containsExactly("inject 4", "inject 4");
     assertThat(client.event(number).count).isZero();
-    TestClient.TestEvent event = client.event(number);
+    VmTestClient.TestEvent event = client.event(number);
     client.closeFile(vm);
     event.store(1);
     assertThat(client.architecture.log).hasSize(3).endsWith("vm closed");

@@ -11,10 +11,10 @@ import org.junit.jupiter.api.Test;
 class MemoryCallsTest {
   private static final int LOG = 1;
   private static final int BOUND = 4;
-  private static final long HVA = TestClient.HVA;
+  private static final long HVA = VmTestClient.HVA;
   private static final int BITMAP = 8192;
 
-  private final TestClient client = new TestClient(KernelProfile.LINUX_6_18);
+  private final VmTestClient client = new VmTestClient(KernelProfile.LINUX_6_18);
   private final int vm = client.vm();
   private final int vcpu = (int) client.ioctl(vm, Ioctls.CREATE_VCPU, 0);
 
@@ -40,19 +40,19 @@ class MemoryCallsTest {
 
   private void store(long... pages) {
     for (long page : pages) {
-      client.architecture.stores.add(page * TestClient.PAGE);
+      client.architecture.stores.add(page * VmTestClient.PAGE);
     }
     assertThat(client.ioctl(vcpu, Ioctls.RUN, 0)).isZero();
   }
 
   private long getLog(int slot) {
-    return client.ioctlLongs(vm, Ioctls.GET_DIRTY_LOG, slot, TestClient.BUFFER + BITMAP);
+    return client.ioctlLongs(vm, Ioctls.GET_DIRTY_LOG, slot, VmTestClient.BUFFER + BITMAP);
   }
 
   private long clearLog(int slot, long first, int pages, long word) {
     client.putLongs(BITMAP, word);
     return client.ioctlLongs(
-        vm, Ioctls.CLEAR_DIRTY_LOG, (long) pages << 32 | slot, first, TestClient.BUFFER + BITMAP);
+        vm, Ioctls.CLEAR_DIRTY_LOG, (long) pages << 32 | slot, first, VmTestClient.BUFFER + BITMAP);
   }
 
   private long manual(int flags) {
@@ -73,7 +73,7 @@ class MemoryCallsTest {
     assertThat(set(3, 0, 0, 0x1000, 0x7fff_ffff_f000L)).isEqualTo(-Errno.EINVAL);
     assertThat(set(3, 0, 0, 0x2000, -0x1000)).isEqualTo(-Errno.EINVAL);
     assertThat(client.ioctl(vm, Ioctls.SET_USER_MEMORY_REGION, 0)).isEqualTo(-Errno.EFAULT);
-    assertThat(client.ioctl(vm, Ioctls.SET_USER_MEMORY_REGION2, TestClient.BUFFER - 1))
+    assertThat(client.ioctl(vm, Ioctls.SET_USER_MEMORY_REGION2, VmTestClient.BUFFER - 1))
         .isEqualTo(-Errno.EFAULT);
   }
 
@@ -111,7 +111,7 @@ class MemoryCallsTest {
     assertThat(client.ioctlLongs(vm, Ioctls.SET_MEMORY_ATTRIBUTES, 0, 0x1000, 8, 0))
         .isEqualTo(-Errno.ENOTTY);
     KernelProfile profile = KernelProfile.parse("linux-6.18+memory-attributes");
-    try (TestClient other = new TestClient(profile)) {
+    try (VmTestClient other = new VmTestClient(profile)) {
       int plain = other.vm();
       int withPrivate = other.vm(FakeArchitecture.PRIVATE_TYPE);
       int kvm = other.open();

@@ -15,7 +15,7 @@ class StatisticsTest {
   private static final int NAME_BYTES = 48;
   private static final int DESCRIPTORS = 72;
 
-  private final TestClient client = new TestClient(KernelProfile.LINUX_6_18);
+  private final VmTestClient client = new VmTestClient(KernelProfile.LINUX_6_18);
   private final int vm = client.vm();
   private final int vcpu = (int) client.ioctl(vm, Ioctls.CREATE_VCPU, 2);
 
@@ -87,7 +87,7 @@ class StatisticsTest {
     int ofVcpu = (int) client.ioctl(vcpu, Ioctls.GET_STATS_FD, 0);
     assertThat(client.find(ofVm).name()).isEqualTo("anon_inode:kvm-vm-stats");
     assertThat(value(readAll(ofVm), "remote_tlb_flush")).isZero();
-    client.ioctlLongs(vm, Ioctls.SET_USER_MEMORY_REGION, 0, 0, 0x4000, TestClient.HVA);
+    client.ioctlLongs(vm, Ioctls.SET_USER_MEMORY_REGION, 0, 0, 0x4000, VmTestClient.HVA);
     client.architecture.stores.add(0L);
     client.ioctl(vcpu, Ioctls.RUN, 0);
     client.ioctlLongs(vm, Ioctls.SET_USER_MEMORY_REGION, 0, 0, 0, 0);

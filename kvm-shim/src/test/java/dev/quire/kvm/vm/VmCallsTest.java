@@ -11,7 +11,7 @@ import org.junit.jupiter.api.Test;
 
 class VmCallsTest {
   private static final int VFIO = 4;
-  private final TestClient client = new TestClient(KernelProfile.LINUX_6_18);
+  private final VmTestClient client = new VmTestClient(KernelProfile.LINUX_6_18);
 
   @AfterEach
   void close() {
@@ -151,7 +151,7 @@ class VmCallsTest {
     int vcpu = (int) client.ioctl(vm, Ioctls.CREATE_VCPU, 3);
     int memory = (int) client.ioctlLongs(vm, Ioctls.CREATE_GUEST_MEMFD, 0x4000, 3);
     assertThat(client.find(memory).name()).isEqualTo("anon_inode:[kvm-gmem]");
-    client.ioctlLongs(vm, Ioctls.SET_USER_MEMORY_REGION, 0, 0, 0x4000, TestClient.HVA);
+    client.ioctlLongs(vm, Ioctls.SET_USER_MEMORY_REGION, 0, 0, 0x4000, VmTestClient.HVA);
     client.architecture.stores.add(0x1000L);
     assertThat(client.ioctl(vcpu, Ioctls.RUN, 0)).isZero();
     assertThat(client.architecture.vm.stage2().counters().tablePages()).isEqualTo(5);
@@ -213,7 +213,7 @@ class VmCallsTest {
     int device = client.getInt(4);
     assertThat(client.find(device).name()).isEqualTo("anon_inode:kvm-vfio");
     assertThat(client.ioctlInts(vm, Ioctls.CREATE_DEVICE, VFIO, 0, 0)).isEqualTo(-Errno.EBUSY);
-    long number = TestClient.BUFFER + 4096;
+    long number = VmTestClient.BUFFER + 4096;
     client.putLongs(4096, 1234);
     assertThat(attribute(device, Ioctls.HAS_DEVICE_ATTR, 1, 1, 0)).isZero();
     assertThat(attribute(device, Ioctls.HAS_DEVICE_ATTR, 1, 3, 0)).isEqualTo(-Errno.ENXIO);

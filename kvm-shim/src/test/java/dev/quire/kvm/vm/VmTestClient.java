@@ -4,57 +4,43 @@ import dev.quire.kernel.mm.HostArchitecture;
 import dev.quire.kernel.mm.HostGranule;
 import dev.quire.kernel.mm.KernelConfig;
 import dev.quire.kernel.mm.KernelProfile;
-import dev.quire.kernel.mm.Mman;
-import dev.quire.kernel.mm.Process;
 import dev.quire.kvm.KvmService;
+import dev.quire.kvm.TestProcess;
 import dev.quire.kvm.abi.LittleEndian;
 import dev.quire.kvm.fd.Caller;
 import dev.quire.kvm.fd.Descriptor;
-import dev.quire.kvm.fd.Descriptors;
 import dev.quire.kvm.fd.EventDescriptor;
-import dev.quire.kvm.fd.UserMemory;
-import dev.quire.kvm.host.HostMachine;
 import dev.quire.mmu.x86.Ia32ePte;
 import dev.quire.mmu.x86.LinuxX86Pte;
-import java.util.ArrayList;
-import java.util.List;
 
 /** A process with 16 pages of memory and a table of descriptors, on a machine with a KVM. */
-final class TestClient implements Caller, UserMemory, Descriptors, AutoCloseable {
+final class VmTestClient extends TestProcess {
   /** Where structures of calls may lie. */
   static final long BUFFER = 0x10_0000;
 
-  static final long HVA = 0x7e00_0000_0000L;
   static final int PAGE = 4096;
   static final int SLOT_PAGES = 1024;
 
   private static final int BUFFER_BYTES = 16 * PAGE;
-  private static final int READ_WRITE = 3;
 
   final FakeArchitecture architecture = new FakeArchitecture();
 
   /** VMs that have a host. */
   int hosts;
 
-  private final HostMachine machine;
-  private final Process process;
-  private final byte[] buffer = new byte[BUFFER_BYTES];
-  private final List<Descriptor> files = new ArrayList<>();
   private final KvmService service;
   private Object addressSpace = this;
 
   /** How many descriptors there may be. */
   int mostFiles = 100;
 
-  TestClient(KernelProfile profile) {
-    machine =
-        new HostMachine(
-            KernelConfig.of(HostArchitecture.X86_64, HostGranule.BASE_4K, 1 << 15)
-                .withProfile(profile),
-            new LinuxX86Pte(Ia32ePte.FOUR_LEVEL));
-    process = machine.kernel().spawn();
-    int flags = Mman.MAP_FIXED | Mman.MAP_PRIVATE | Mman.MAP_ANONYMOUS;
-    process.mmap(HVA, (long) SLOT_PAGES * PAGE, READ_WRITE, flags, null, 0);
+  VmTestClient(KernelProfile profile) {
+    super(
+        KernelConfig.of(HostArchitecture.X86_64, HostGranule.BASE_4K, 1 << 15).withProfile(profile),
+        new LinuxX86Pte(Ia32ePte.FOUR_LEVEL),
+        (long) SLOT_PAGES * PAGE,
+        BUFFER,
+        BUFFER_BYTES);
     service =
         new KvmService(
             profile,
@@ -120,11 +106,6 @@ final class TestClient implements Caller, UserMemory, Descriptors, AutoCloseable
     return LittleEndian.getInt(buffer, offset);
   }
 
-  void closeFile(int number) {
-    find(number).put();
-    files.set(number, null);
-  }
-
   /** As if the calls that follow came from a child. */
   void fork() {
     addressSpace = new Object();
@@ -139,70 +120,21 @@ final class TestClient implements Caller, UserMemory, Descriptors, AutoCloseable
   }
 
   @Override
-  public UserMemory memory() {
-    return this;
-  }
-
-  @Override
-  public Descriptors descriptors() {
-    return this;
-  }
-
-  @Override
   public Object addressSpace() {
     return addressSpace;
   }
 
   @Override
-  public boolean read(long address, byte[] target, int offset, int bytes) {
-    boolean inside = address >= BUFFER && address + bytes <= BUFFER + BUFFER_BYTES;
-    if (inside) {
-      System.arraycopy(buffer, (int) (address - BUFFER), target, offset, bytes);
-    }
-    return inside;
-  }
-
-  @Override
-  public boolean write(long address, byte[] source, int offset, int bytes) {
-    boolean inside = address >= BUFFER && address + bytes <= BUFFER + BUFFER_BYTES;
-    if (inside) {
-      System.arraycopy(source, offset, buffer, (int) (address - BUFFER), bytes);
-    }
-    return inside;
-  }
-
-  @Override
   public long install(Descriptor file) {
-    if (files.size() >= mostFiles) {
+    if (numbers() >= mostFiles) {
       file.put();
       return -24;
     }
-    files.add(file);
-    return files.size() - 1L;
-  }
-
-  @Override
-  public Descriptor find(int number) {
-    return number >= 0 && number < files.size() ? files.get(number) : null;
-  }
-
-  /** Closes what is open, the newest first. */
-  void closeAll() {
-    for (int i = files.size() - 1; i >= 0; i--) {
-      if (files.get(i) != null) {
-        closeFile(i);
-      }
-    }
+    return super.install(file);
   }
 
   long freeTablePages() {
     return machine.tableFrames().freePages();
-  }
-
-  @Override
-  public void close() {
-    closeAll();
-    machine.close();
   }
 
   static final class TestEvent extends EventDescriptor {
