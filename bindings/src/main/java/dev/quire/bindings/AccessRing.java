@@ -239,13 +239,8 @@ public final class AccessRing implements AutoCloseable {
   /** Frees the hooks' code and state, once the engine, which still runs them, is closed too. */
   @Override
   public void close() {
-    if (closed) {
-      return;
-    }
-    closed = true;
-    if (uc.isClosed()) {
-      release();
-    } else {
+    if (!closed) {
+      closed = true;
       uc.afterClose(this::release);
     }
   }

@@ -26,7 +26,6 @@ final class Arm64Calibration implements InterruptHook {
 
   // Where Unicorn 2.1.4 keeps things: looked at first, proven like anywhere else.
   private static final StateSearch.Place KNOWN_PLACE = new StateSearch.Place(440, 41808);
-  private static final int KNOWN_INVALID_ADDR = 1416;
   private static final int KNOWN_SYNDROME = 3024;
   private static final int[] KNOWN_REGISTER_OFFSETS = {
     680, 704, 776, 808, 856, 360, 992, 1056, 1104, 1192, 1224, 1272, 1304, 1296, 952
@@ -93,7 +92,7 @@ final class Arm64Calibration implements InterruptHook {
     checkRegisters(new UcArm64State(uc, partial));
     uc.hooks().interrupt(this);
     int syndrome = findSyndrome(env, length);
-    int invalidAddr = findInvalidAddr();
+    int invalidAddr = search.findInvalidAddress(this::loadFrom);
     int exclusive = findExclusive(env, length);
     Arm64Layout layout =
         new Arm64Layout(
@@ -180,22 +179,6 @@ final class Arm64Calibration implements InterruptHook {
     }
     ByteBuffer second = search.read(env, length);
     return StateSearch.follow("exception.syndrome", first, value1, second, value2, 4);
-  }
-
-  private int findInvalidAddr() {
-    long where1 = 0x5a17_c0de_1238L;
-    long where2 = 0x5a17_c0de_7778L;
-    long expected = uc.handle() + KNOWN_INVALID_ADDR;
-    loadFrom(where1);
-    boolean follows = search.isAt(expected, 8, where1);
-    loadFrom(where2);
-    if (follows && search.isAt(expected, 8, where2)) {
-      return KNOWN_INVALID_ADDR;
-    }
-    loadFrom(where1);
-    ByteBuffer first = search.readEngine();
-    loadFrom(where2);
-    return StateSearch.follow("invalid_addr", first, where1, search.readEngine(), where2, 8);
   }
 
   private void loadFrom(long va) {

@@ -400,13 +400,8 @@ public final class BlockCounter implements AutoCloseable {
   /** Frees the hook's code and state, once the engine, which still runs them, is closed too. */
   @Override
   public void close() {
-    if (closed) {
-      return;
-    }
-    closed = true;
-    if (uc.isClosed()) {
-      release();
-    } else {
+    if (!closed) {
+      closed = true;
       uc.afterClose(this::release);
     }
   }

@@ -1,6 +1,7 @@
 package dev.quire.bindings;
 
 import java.nio.ByteBuffer;
+import java.util.function.LongConsumer;
 
 /**
  * Searches a library's private structs for values put there through its public API. A hit counts
@@ -11,6 +12,9 @@ final class StateSearch implements AutoCloseable {
   private static final int CPU_BYTES = 0x12000;
   private static final int NONE = -1;
   private static final int AMBIGUOUS = -2;
+
+  /** Where libunicorn 2.1 has uc_struct.invalid_addr. */
+  private static final int KNOWN_INVALID_ADDRESS = 1416;
 
   private final ProcessMemory memory = ProcessMemory.open();
   private final Uc uc;
@@ -108,6 +112,27 @@ final class StateSearch implements AutoCloseable {
       throw unknown(what + (found == NONE ? " was not found" : " is ambiguous"));
     }
     return found;
+  }
+
+  /**
+   * Where the engine notes the address of an access that failed.
+   *
+   * @param loadFrom runs a load of a virtual address where nothing is mapped
+   */
+  int findInvalidAddress(LongConsumer loadFrom) {
+    long where1 = 0x5a17_c0de_1238L;
+    long where2 = 0x5a17_c0de_7778L;
+    long expected = uc.handle() + KNOWN_INVALID_ADDRESS;
+    loadFrom.accept(where1);
+    boolean follows = isAt(expected, 8, where1);
+    loadFrom.accept(where2);
+    if (follows && isAt(expected, 8, where2)) {
+      return KNOWN_INVALID_ADDRESS;
+    }
+    loadFrom.accept(where1);
+    ByteBuffer first = readEngine();
+    loadFrom.accept(where2);
+    return follow("invalid_addr", first, where1, readEngine(), where2, 8);
   }
 
   private static long word(ByteBuffer bytes, int at, int width) {

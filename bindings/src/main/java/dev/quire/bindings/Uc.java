@@ -104,8 +104,15 @@ public final class Uc implements AutoCloseable {
     return closed;
   }
 
-  /** Runs something, on the owner's thread, when the engine no longer reaches native resources. */
+  /**
+   * Runs something, on the owner's thread, when the engine no longer reaches native resources: at
+   * once if it is closed.
+   */
   void afterClose(Runnable action) {
+    if (closed) {
+      action.run();
+      return;
+    }
     check();
     afterClose.add(action);
   }

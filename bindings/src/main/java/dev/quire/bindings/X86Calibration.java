@@ -22,7 +22,6 @@ final class X86Calibration implements InterruptHook {
 
   // Where Unicorn 2.1.4 keeps things: looked at first, proven like anywhere else.
   private static final StateSearch.Place KNOWN_PLACE = new StateSearch.Place(440, 0x8a50);
-  private static final int KNOWN_INVALID_ADDR = 1416;
   private static final int[] KNOWN_MSR_OFFSETS = {
     4800, 4808, 4816, 4824, 4840, 4848, 4856, 4864, 4896, 5280
   };
@@ -91,7 +90,7 @@ final class X86Calibration implements InterruptHook {
     checkEnd();
     uc.hooks().interrupt(this);
     checkExceptions();
-    int invalidAddr = findInvalidAddr();
+    int invalidAddr = search.findInvalidAddress(this::loadFrom);
     checkInterception();
     return new X86Layout(place.cpuInEngine(), place.envInCpu(), end, invalidAddr, msrOffsets);
   }
@@ -206,22 +205,6 @@ final class X86Calibration implements InterruptHook {
     StateSearch.expect("error_code", lastErrorCode, 0x1238);
     StateSearch.expect("exception_is_int", lastIsInt, 0);
     StateSearch.expect("RIP at a fault", lastRip, CODE_PA);
-  }
-
-  private int findInvalidAddr() {
-    long where1 = 0x5a17_c0de_1238L;
-    long where2 = 0x5a17_c0de_7778L;
-    long expected = uc.handle() + KNOWN_INVALID_ADDR;
-    loadFrom(where1);
-    boolean follows = search.isAt(expected, 8, where1);
-    loadFrom(where2);
-    if (follows && search.isAt(expected, 8, where2)) {
-      return KNOWN_INVALID_ADDR;
-    }
-    loadFrom(where1);
-    ByteBuffer first = search.readEngine();
-    loadFrom(where2);
-    return StateSearch.follow("invalid_addr", first, where1, search.readEngine(), where2, 8);
   }
 
   /** mov rax, [rbx] where nothing is mapped. */
