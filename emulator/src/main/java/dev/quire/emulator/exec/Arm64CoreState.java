@@ -22,11 +22,8 @@ public final class Arm64CoreState implements DeviceState {
   private static final int DFR0_WATCHPOINTS = 20;
   private static final int OP2_BREAKPOINT_VALUE = 4;
   private static final int OP2_WATCHPOINT_VALUE = 6;
-  private static final int OSLAR_EL1 = SystemRegister.of(2, 0, 1, 0, 4);
-  private static final int OSLSR_EL1 = SystemRegister.of(2, 0, 1, 1, 4);
-  private static final int OSLSR_OSLK = 1 << 1;
 
-  /** In the order of the file. */
+  /** In the order of the file; the keys of pointer authentication follow. */
   private static final int[] SYSTEM = {
     SystemRegister.SCTLR_EL1,
     SystemRegister.CPACR_EL1,
@@ -39,22 +36,12 @@ public final class Arm64CoreState implements DeviceState {
     SystemRegister.ESR_EL1,
     SystemRegister.FAR_EL1,
     SystemRegister.PAR_EL1,
-    SystemRegister.of(3, 0, 13, 0, 1), // CONTEXTIDR_EL1
-    SystemRegister.of(3, 0, 13, 0, 4), // TPIDR_EL1
-    SystemRegister.of(3, 3, 13, 0, 2), // TPIDR_EL0
-    SystemRegister.of(3, 3, 13, 0, 3), // TPIDRRO_EL0
+    SystemRegister.CONTEXTIDR_EL1,
+    SystemRegister.TPIDR_EL1,
+    SystemRegister.TPIDR_EL0,
+    SystemRegister.TPIDRRO_EL0,
     SystemRegister.CNTKCTL_EL1,
-    SystemRegister.of(3, 2, 0, 0, 0), // CSSELR_EL1
-    SystemRegister.of(3, 0, 2, 1, 0), // APIAKeyLo_EL1
-    SystemRegister.of(3, 0, 2, 1, 1),
-    SystemRegister.of(3, 0, 2, 1, 2), // APIBKeyLo_EL1
-    SystemRegister.of(3, 0, 2, 1, 3),
-    SystemRegister.of(3, 0, 2, 2, 0), // APDAKeyLo_EL1
-    SystemRegister.of(3, 0, 2, 2, 1),
-    SystemRegister.of(3, 0, 2, 2, 2), // APDBKeyLo_EL1
-    SystemRegister.of(3, 0, 2, 2, 3),
-    SystemRegister.of(3, 0, 2, 3, 0), // APGAKeyLo_EL1
-    SystemRegister.of(3, 0, 2, 3, 1),
+    SystemRegister.CSSELR_EL1,
   };
 
   private final Arm64Core core;
@@ -90,7 +77,10 @@ public final class Arm64CoreState implements DeviceState {
     for (int register : SYSTEM) {
       writer.putLong(core.readSystem(register));
     }
-    writer.putBoolean((core.readSystem(OSLSR_EL1) & OSLSR_OSLK) != 0);
+    for (int key = 0; key < SystemRegister.POINTER_KEY_REGISTERS; key++) {
+      writer.putLong(core.readSystem(SystemRegister.pointerKey(key)));
+    }
+    writer.putBoolean((core.readSystem(SystemRegister.OSLSR_EL1) & SystemRegister.OSLSR_OSLK) != 0);
     int[] debug = debugRegisters();
     writer.putInt(debug.length);
     for (int register : debug) {
@@ -151,7 +141,10 @@ public final class Arm64CoreState implements DeviceState {
     for (int register : SYSTEM) {
       core.writeSystem(register, reader.getLong());
     }
-    core.writeSystem(OSLAR_EL1, reader.getBoolean() ? 1 : 0);
+    for (int key = 0; key < SystemRegister.POINTER_KEY_REGISTERS; key++) {
+      core.writeSystem(SystemRegister.pointerKey(key), reader.getLong());
+    }
+    core.writeSystem(SystemRegister.OSLAR_EL1, reader.getBoolean() ? 1 : 0);
     int[] debug = debugRegisters();
     reader.getInt(debug.length, debug.length, "number of debug registers");
     for (int register : debug) {

@@ -25,9 +25,6 @@ final class SystemRegisterStore {
   private static final int CNTV_CVAL_EL0 = SystemRegister.of(3, 3, 14, 3, 2);
   private static final int CNTVCT_EL0 = SystemRegister.of(3, 3, 14, 0, 2);
   private static final int CNTVOFF_EL2 = SystemRegister.of(3, 4, 14, 0, 3);
-  private static final int OSLAR_EL1 = SystemRegister.of(2, 0, 1, 0, 4);
-  private static final int OSLSR_EL1 = SystemRegister.of(2, 0, 1, 1, 4);
-  private static final long OSLSR_OSLK = 1 << 1;
 
   /** Registers of the core that KVM names too, beside those of {@link IdRegisters}. */
   private static final int[] CORE = {
@@ -41,12 +38,12 @@ final class SystemRegisterStore {
     SystemRegister.PAR_EL1,
     SystemRegister.MAIR_EL1,
     SystemRegister.VBAR_EL1,
-    SystemRegister.of(3, 0, 13, 0, 1), // CONTEXTIDR_EL1
-    SystemRegister.of(3, 0, 13, 0, 4), // TPIDR_EL1
+    SystemRegister.CONTEXTIDR_EL1,
+    SystemRegister.TPIDR_EL1,
     SystemRegister.CNTKCTL_EL1,
-    SystemRegister.of(3, 2, 0, 0, 0), // CSSELR_EL1
-    SystemRegister.of(3, 3, 13, 0, 2), // TPIDR_EL0
-    SystemRegister.of(3, 3, 13, 0, 3), // TPIDRRO_EL0
+    SystemRegister.CSSELR_EL1,
+    SystemRegister.TPIDR_EL0,
+    SystemRegister.TPIDRRO_EL0,
   };
 
   /** The core has nothing behind these: a client reads what it wrote, the guest zeros. */
@@ -55,19 +52,6 @@ final class SystemRegisterStore {
     SystemRegister.of(3, 0, 5, 1, 0), // AFSR0_EL1
     SystemRegister.of(3, 0, 5, 1, 1), // AFSR1_EL1
     SystemRegister.of(3, 0, 10, 3, 0), // AMAIR_EL1
-  };
-
-  private static final int[] KEYS = {
-    SystemRegister.of(3, 0, 2, 1, 0), // APIAKeyLo_EL1
-    SystemRegister.of(3, 0, 2, 1, 1),
-    SystemRegister.of(3, 0, 2, 1, 2), // APIBKeyLo_EL1
-    SystemRegister.of(3, 0, 2, 1, 3),
-    SystemRegister.of(3, 0, 2, 2, 0), // APDAKeyLo_EL1
-    SystemRegister.of(3, 0, 2, 2, 1),
-    SystemRegister.of(3, 0, 2, 2, 2), // APDBKeyLo_EL1
-    SystemRegister.of(3, 0, 2, 2, 3),
-    SystemRegister.of(3, 0, 2, 3, 0), // APGAKeyLo_EL1
-    SystemRegister.of(3, 0, 2, 3, 1),
   };
 
   private final Arm64Core core;
@@ -105,10 +89,10 @@ final class SystemRegisterStore {
     return IdRegisters.owns(register)
         || isTimer(register)
         || register == SystemRegister.MDSCR_EL1
-        || register == OSLSR_EL1
+        || register == SystemRegister.OSLSR_EL1
         || contains(CORE, register)
         || contains(KEPT, register)
-        || pointerAuthentication && contains(KEYS, register);
+        || pointerAuthentication && isPointerKey(register);
   }
 
   private static boolean isTimer(int register) {
@@ -118,6 +102,15 @@ final class SystemRegisterStore {
         || register == PTIMER_CTL
         || register == PTIMER_CVAL
         || register == PTIMER_CNT;
+  }
+
+  private static boolean isPointerKey(int register) {
+    for (int key = 0; key < SystemRegister.POINTER_KEY_REGISTERS; key++) {
+      if (SystemRegister.pointerKey(key) == register) {
+        return true;
+      }
+    }
+    return false;
   }
 
   private static boolean contains(int[] registers, int register) {
@@ -164,8 +157,8 @@ final class SystemRegisterStore {
       setTimer(register, value);
       return 0;
     }
-    if (register == OSLSR_EL1) {
-      core.writeSystem(OSLAR_EL1, (value & OSLSR_OSLK) == 0 ? 0 : 1);
+    if (register == SystemRegister.OSLSR_EL1) {
+      core.writeSystem(SystemRegister.OSLAR_EL1, (value & SystemRegister.OSLSR_OSLK) == 0 ? 0 : 1);
       return 0;
     }
     if (register == SystemRegister.MDSCR_EL1) {
