@@ -25,8 +25,8 @@ public final class Quire {
     COMMANDS.put("boot", BootCommand::new);
     COMMANDS.put("tlb", TlbCommand::new);
     COMMANDS.put("tlb-presets", TlbPresetsCommand::new);
-    COMMANDS.put("mm", MmCommand::line);
-    COMMANDS.put("kvm", KvmCommand::line);
+    COMMANDS.put("mm", Quire::mm);
+    COMMANDS.put("kvm", Quire::kvm);
     COMMANDS.put("reproduce", ReproduceCommand::new);
     COMMANDS.put("sweep", SweepCommand::withMerge);
     COMMANDS.put("snapshot", SnapshotCommand::new);
@@ -38,6 +38,22 @@ public final class Quire {
   }
 
   private Quire() {}
+
+  private static CommandLine mm(Invocation invocation) {
+    return CommandGroup.of(
+        "mm",
+        "The modelled host kernel without a guest.",
+        "mm replay FILE...",
+        new MmReplayCommand(invocation));
+  }
+
+  private static CommandLine kvm(Invocation invocation) {
+    return CommandGroup.of(
+        "kvm",
+        "The KVM service without a client.",
+        "kvm replay FILE...",
+        new KvmReplayCommand(invocation));
+  }
 
   /** Runs one command and ends the process with its exit code. */
   public static void main(String[] args) {
