@@ -27,8 +27,8 @@ import picocli.CommandLine.TypeConversionException;
     description = "Boot a guest, show its console, then a summary of what its memory did.",
     footer =
         "%nGUEST is the name of a built-in guest (quire images lists them) or a file: an ELF, a"
-            + " multiboot ELF or an arm64 Image. What follows -- is added to the guest's command"
-            + " line.")
+            + " multiboot ELF, a bzImage or an arm64 Image. What follows -- is added to the guest's"
+            + " command line.")
 public final class BootCommand implements Callable<Integer> {
   private final Invocation invocation;
 

@@ -39,7 +39,7 @@ abstract class ReplayCommand implements Callable<Integer> {
   @Option(
       names = "--case",
       paramLabel = "NAME",
-      description = "Only cases of this name; * and ? stand for any characters, for any one.")
+      description = "Only cases of this name; * stands for any characters, ? for one.")
   String wantedCase;
 
   private final ReplayTotals totals = new ReplayTotals();

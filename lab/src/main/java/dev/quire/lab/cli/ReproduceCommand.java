@@ -30,8 +30,9 @@ import picocli.CommandLine.Parameters;
     name = "reproduce",
     description = "Published kernel results, run again on the modelled kernel.",
     footer =
-        "%nExperiments: guest-memfd-population, write-vs-memcpy, large-anon-folios, mmap-exit,"
-            + " rmap. What is modelled how, and what was fitted on what: docs/REPRODUCE.md.")
+        "%nExperiments: guest-memfd-population, write-vs-memcpy, snapshot-restore,"
+            + " large-anon-folios, mmap-exit, rmap. What is modelled how, and what was fitted on"
+            + " what: docs/REPRODUCE.md.")
 public final class ReproduceCommand implements Callable<Integer> {
   private final Invocation invocation;
 

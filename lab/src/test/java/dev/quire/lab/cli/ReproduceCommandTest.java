@@ -3,6 +3,7 @@ package dev.quire.lab.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.quire.emulator.json.JsonValues;
+import dev.quire.lab.reproduce.Published;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -54,6 +55,13 @@ class ReproduceCommandTest {
     assertThat(quire.run("reproduce", QUICK)).isZero();
     assertThat(quire.out())
         .contains("selftest/before", "708.0 ms", "mean absolute error, predicted", "furthest off");
+  }
+
+  @Test
+  void helpNamesEveryExperiment() {
+    assertThat(quire.run("reproduce", "--help")).isZero();
+    String help = quire.out().replaceAll("\\s+", " ");
+    assertThat(Published.names()).allSatisfy(name -> assertThat(help).contains(name));
   }
 
   @ParameterizedTest
