@@ -17,6 +17,7 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 
 /** Boots built-in guests for tests. */
 final class Guests {
@@ -53,23 +54,23 @@ final class Guests {
       }
       return text.append('\n').append(console).toString();
     }
+  }
 
-    private static String withoutEngine(RunResult.VcpuResult vcpu) {
-      return new RunResult.VcpuResult(
-              vcpu.vcpu(),
-              vcpu.instructions(),
-              vcpu.guestFaults(),
-              vcpu.stage2Faults(),
-              vcpu.interrupts(),
-              vcpu.halts(),
-              vcpu.ioExits(),
-              vcpu.mmioExits(),
-              vcpu.exceptions(),
-              vcpu.pageFaults(),
-              vcpu.mmu(),
-              java.util.Map.of())
-          .toString();
-    }
+  /** What a vCPU's run counted, less what depends on the engine's own caches. */
+  static RunResult.VcpuResult withoutEngine(RunResult.VcpuResult vcpu) {
+    return new RunResult.VcpuResult(
+        vcpu.vcpu(),
+        vcpu.instructions(),
+        vcpu.guestFaults(),
+        vcpu.stage2Faults(),
+        vcpu.interrupts(),
+        vcpu.halts(),
+        vcpu.ioExits(),
+        vcpu.mmioExits(),
+        vcpu.exceptions(),
+        vcpu.pageFaults(),
+        vcpu.mmu(),
+        Map.of());
   }
 
   static List<Image> manifest() {

@@ -25,7 +25,6 @@ import dev.quire.mmu.tlb.TlbUse;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -192,21 +191,7 @@ class MeasuredRunTest {
     StringBuilder text = new StringBuilder();
     text.append(result.status()).append(' ').append(result.stage2());
     for (RunResult.VcpuResult vcpu : result.vcpus()) {
-      text.append('\n')
-          .append(
-              new RunResult.VcpuResult(
-                  vcpu.vcpu(),
-                  vcpu.instructions(),
-                  vcpu.guestFaults(),
-                  vcpu.stage2Faults(),
-                  vcpu.interrupts(),
-                  vcpu.halts(),
-                  vcpu.ioExits(),
-                  vcpu.mmioExits(),
-                  vcpu.exceptions(),
-                  vcpu.pageFaults(),
-                  vcpu.mmu(),
-                  Map.of()));
+      text.append('\n').append(Guests.withoutEngine(vcpu));
     }
     return text.toString();
   }
