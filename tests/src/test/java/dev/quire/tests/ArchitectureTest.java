@@ -1,8 +1,10 @@
 package dev.quire.tests;
 
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage;
 import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyPackage;
 import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideOutsideOfPackages;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 
 import com.tngtech.archunit.base.DescribedPredicate;
 import com.tngtech.archunit.core.domain.JavaClass;
@@ -89,6 +91,55 @@ class ArchitectureTest {
   @ArchTest
   static final ArchRule KVM_SHIM_USES_THE_EMULATOR_AND_WHAT_IT_SPEAKS =
       mayUseOnly(KVM, EMULATOR, CORE, TLB, X86, ARM64, KERNEL, BINDINGS, NETTY, MICROMETER, TLS);
+
+  private static ArchRule kvmRoomUsesOnly(String room, String... rooms) {
+    String[] allowed = new String[rooms.length + 1];
+    for (int i = 0; i < rooms.length; i++) {
+      allowed[i] = "dev.quire.kvm.%s..".formatted(rooms[i]);
+    }
+    allowed[rooms.length] = "dev.quire.kvm.%s..".formatted(room);
+    return noClasses()
+        .that()
+        .resideInAPackage("dev.quire.kvm.%s..".formatted(room))
+        .should()
+        .dependOnClassesThat(resideInAPackage(KVM).and(resideOutsideOfPackages(allowed)));
+  }
+
+  // The rooms of kvm-shim: numbers and layouts, descriptors and the protocol know nothing of ours;
+  // server, where all is put together, knows everything but the client.
+
+  @ArchTest static final ArchRule KVM_ABI_IS_NUMBERS_AND_LAYOUTS = kvmRoomUsesOnly("abi");
+
+  @ArchTest static final ArchRule KVM_DESCRIPTORS_KNOW_NO_KVM = kvmRoomUsesOnly("fd");
+
+  @ArchTest static final ArchRule KVM_WIRE_KNOWS_NO_VM = kvmRoomUsesOnly("wire");
+
+  @ArchTest static final ArchRule KVM_CLIENT_KNOWS_NO_VM = kvmRoomUsesOnly("client", "abi", "wire");
+
+  @ArchTest static final ArchRule KVM_VM_HAS_NO_ARCHITECTURE = kvmRoomUsesOnly("vm", "abi", "fd");
+
+  @ArchTest
+  static final ArchRule KVM_X86_FILLS_THE_PORTS_OF_VM = kvmRoomUsesOnly("x86", "abi", "fd", "vm");
+
+  @ArchTest
+  static final ArchRule KVM_ARM64_FILLS_THE_PORTS_OF_VM =
+      kvmRoomUsesOnly("arm64", "abi", "fd", "vm");
+
+  @ArchTest
+  static final ArchRule KVM_HOST_HAS_NO_ARCHITECTURE = kvmRoomUsesOnly("host", "fd", "vm");
+
+  @ArchTest
+  static final ArchRule KVM_SERVER_IS_NO_CLIENT =
+      noClasses()
+          .that()
+          .resideInAPackage("dev.quire.kvm.server..")
+          .should()
+          .dependOnClassesThat()
+          .resideInAPackage("dev.quire.kvm.client..");
+
+  @ArchTest
+  static final ArchRule KVM_PACKAGES_HAVE_NO_CYCLES =
+      slices().matching("dev.quire.kvm.(**)").should().beFreeOfCycles();
 
   /** A second reading of a manual that used the first would share its mistakes. */
   @ArchTest

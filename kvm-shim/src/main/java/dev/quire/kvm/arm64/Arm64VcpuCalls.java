@@ -3,9 +3,9 @@ package dev.quire.kvm.arm64;
 import dev.quire.kernel.mm.Errno;
 import dev.quire.kvm.abi.Ioctls;
 import dev.quire.kvm.abi.LittleEndian;
-import dev.quire.kvm.abi.VmStructs;
 import dev.quire.kvm.fd.Caller;
 import dev.quire.kvm.vm.ArchVcpu;
+import dev.quire.kvm.vm.VmStructs;
 import java.util.ArrayList;
 import java.util.List;
 

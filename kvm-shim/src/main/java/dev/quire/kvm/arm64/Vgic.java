@@ -3,10 +3,10 @@ package dev.quire.kvm.arm64;
 import dev.quire.emulator.device.MmioDevice;
 import dev.quire.kernel.mm.Errno;
 import dev.quire.kvm.abi.LittleEndian;
-import dev.quire.kvm.abi.VmStructs;
 import dev.quire.kvm.fd.Caller;
 import dev.quire.kvm.vm.KvmBus;
 import dev.quire.kvm.vm.KvmDevice;
+import dev.quire.kvm.vm.VmStructs;
 
 /**
  * An in-kernel interrupt controller of a VM: a device to user space, a bus device to the guest

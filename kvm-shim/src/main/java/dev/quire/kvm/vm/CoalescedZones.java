@@ -1,8 +1,8 @@
 package dev.quire.kvm.vm;
 
 import dev.quire.kernel.mm.Errno;
-import dev.quire.kvm.abi.VmStructs.CoalescedZone;
 import dev.quire.kvm.fd.SharedPages;
+import dev.quire.kvm.vm.VmStructs.CoalescedZone;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.VarHandle;

@@ -2,8 +2,8 @@ package dev.quire.kvm.vm;
 
 import dev.quire.kernel.mm.Errno;
 import dev.quire.kvm.abi.Ioctls;
-import dev.quire.kvm.abi.VmStructs.DeviceAttribute;
 import dev.quire.kvm.fd.Caller;
+import dev.quire.kvm.vm.VmStructs.DeviceAttribute;
 
 /** The file of a device (Linux v6.18 virt/kvm/kvm_main.c, kvm_device_ioctl). */
 public final class DeviceFile extends VmDescriptor {

@@ -1,10 +1,10 @@
 package dev.quire.kvm.vm;
 
 import dev.quire.kernel.mm.Errno;
-import dev.quire.kvm.abi.VmStructs.IoEventFd;
 import dev.quire.kvm.fd.Caller;
 import dev.quire.kvm.fd.Descriptor;
 import dev.quire.kvm.fd.EventDescriptor;
+import dev.quire.kvm.vm.VmStructs.IoEventFd;
 import java.util.ArrayList;
 import java.util.List;
 

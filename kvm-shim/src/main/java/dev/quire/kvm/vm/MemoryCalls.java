@@ -5,12 +5,11 @@ import dev.quire.kernel.kvm.MemSlot;
 import dev.quire.kernel.kvm.MemSlots;
 import dev.quire.kernel.mm.Errno;
 import dev.quire.kvm.abi.LittleEndian;
-import dev.quire.kvm.abi.VmStructs;
-import dev.quire.kvm.abi.VmStructs.ClearDirtyLog;
-import dev.quire.kvm.abi.VmStructs.DirtyLog;
-import dev.quire.kvm.abi.VmStructs.MemoryRegion;
 import dev.quire.kvm.fd.Caller;
 import dev.quire.kvm.fd.Descriptor;
+import dev.quire.kvm.vm.VmStructs.ClearDirtyLog;
+import dev.quire.kvm.vm.VmStructs.DirtyLog;
+import dev.quire.kvm.vm.VmStructs.MemoryRegion;
 
 /**
  * Memory slots and their dirty pages (Linux v6.18 virt/kvm/kvm_main.c, kvm_set_memory_region,

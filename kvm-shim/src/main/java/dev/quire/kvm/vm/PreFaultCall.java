@@ -4,7 +4,6 @@ import dev.quire.kernel.kvm.PreFault;
 import dev.quire.kernel.kvm.Stage2Mmu;
 import dev.quire.kernel.mm.Errno;
 import dev.quire.kvm.abi.LittleEndian;
-import dev.quire.kvm.abi.VmStructs;
 import dev.quire.kvm.fd.Caller;
 
 /**

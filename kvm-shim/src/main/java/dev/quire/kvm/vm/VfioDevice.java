@@ -2,7 +2,6 @@ package dev.quire.kvm.vm;
 
 import dev.quire.kernel.mm.Errno;
 import dev.quire.kvm.abi.LittleEndian;
-import dev.quire.kvm.abi.VmStructs;
 import dev.quire.kvm.fd.Caller;
 
 /**

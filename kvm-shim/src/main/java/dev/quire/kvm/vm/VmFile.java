@@ -5,13 +5,12 @@ import dev.quire.kernel.mm.Errno;
 import dev.quire.kvm.abi.Capabilities;
 import dev.quire.kvm.abi.Ioctls;
 import dev.quire.kvm.abi.LittleEndian;
-import dev.quire.kvm.abi.VmStructs;
-import dev.quire.kvm.abi.VmStructs.CoalescedZone;
-import dev.quire.kvm.abi.VmStructs.EnableCapability;
-import dev.quire.kvm.abi.VmStructs.IoEventFd;
-import dev.quire.kvm.abi.VmStructs.IrqFd;
-import dev.quire.kvm.abi.VmStructs.MemoryAttributes;
 import dev.quire.kvm.fd.Caller;
+import dev.quire.kvm.vm.VmStructs.CoalescedZone;
+import dev.quire.kvm.vm.VmStructs.EnableCapability;
+import dev.quire.kvm.vm.VmStructs.IoEventFd;
+import dev.quire.kvm.vm.VmStructs.IrqFd;
+import dev.quire.kvm.vm.VmStructs.MemoryAttributes;
 
 /**
  * The file of a VM: takes its calls apart and hands them on (Linux v6.18 virt/kvm/kvm_main.c,

@@ -1,5 +1,6 @@
-package dev.quire.kvm.abi;
+package dev.quire.kvm.vm;
 
+import dev.quire.kvm.abi.LittleEndian;
 import dev.quire.kvm.fd.Caller;
 
 /**

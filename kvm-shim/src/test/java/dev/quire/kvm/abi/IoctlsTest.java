@@ -2,6 +2,7 @@ package dev.quire.kvm.abi;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.quire.kvm.vm.VmStructs;
 import java.lang.reflect.Field;
 import java.lang.reflect.Modifier;
 import java.util.HashMap;
