@@ -1,5 +1,8 @@
 package dev.quire.mmu.arm64.oracle;
 
+import static dev.quire.mmu.arm64.oracle.OracleFormat.bits;
+import static dev.quire.mmu.arm64.oracle.OracleFormat.oaOutOfRange;
+
 import dev.quire.mmu.PhysicalMemory;
 
 /**
@@ -54,22 +57,22 @@ public final class OracleVmsa {
 
   /** The answer; where {@code fault} is NONE the address and the rights, else where it failed. */
   public static final class Answer {
-    private Fault fault = Fault.NONE;
-    private int level;
-    private boolean secondStage;
-    private boolean s2fs1walk;
-    private boolean misconfigured;
-    private long faultingIpa;
-    private long ipa;
-    private long pa;
-    private boolean r;
-    private boolean w;
-    private boolean x;
-    private int stage1Bits;
-    private int stage2Bits;
-    private int stage1References;
-    private int stage2References;
-    private int flagsSet;
+    Fault fault = Fault.NONE;
+    int level;
+    boolean secondStage;
+    boolean s2fs1walk;
+    boolean misconfigured;
+    long faultingIpa;
+    long ipa;
+    long pa;
+    boolean r;
+    boolean w;
+    boolean x;
+    int stage1Bits;
+    int stage2Bits;
+    int stage1References;
+    int stage2References;
+    int flagsSet;
 
     public Fault fault() {
       return fault;
@@ -154,12 +157,16 @@ public final class OracleVmsa {
   private final PhysicalMemory memory;
   private final Registers reg;
   private final Stage2Registers reg2;
+  private final OracleFormat format;
+  private final OracleStage2 stage2;
   private Answer answer = new Answer();
 
-  public OracleVmsa(PhysicalMemory memory, Registers registers, Stage2Registers stage2) {
+  public OracleVmsa(PhysicalMemory memory, Registers stage1, Stage2Registers stage2) {
     this.memory = memory;
-    this.reg = registers;
+    this.reg = stage1;
     this.reg2 = stage2;
+    this.format = new OracleFormat(stage1.features(), stage1.paMax());
+    this.stage2 = new OracleStage2(memory, stage2, format);
   }
 
   /** Whether stage 1 is off. */
@@ -178,7 +185,7 @@ public final class OracleVmsa {
       answer.stage2Bits = 52;
       return answer;
     }
-    Long pa = s2Translate(answer.ipa, request.type(), false, true);
+    Long pa = stage2.translate(answer, answer.ipa, request.type(), false, true);
     if (pa != null) {
       answer.pa = pa;
     }
@@ -237,66 +244,11 @@ public final class OracleVmsa {
     };
   }
 
-  /** AArch64.PhysicalAddressSize, of IPS and of PS; 0b111 is reserved, 52 is our choice. */
-  private int physicalAddressSize(int encoded, boolean wide) {
-    int size =
-        switch (encoded) {
-          case 0 -> 32;
-          case 1 -> 36;
-          case 2 -> 40;
-          case 3 -> 42;
-          case 4 -> 44;
-          case 5 -> 48;
-          default -> 52;
-        };
-    return Math.min(Math.min(size, reg.paMax()), wide ? 52 : 48);
-  }
-
-  /** TCR_EL1.DS or VTCR_EL2.DS, which the 64K granule ignores. */
-  private boolean ds(boolean bit, int granulebits) {
-    return reg.features().lpa2() && bit && granulebits != 16;
-  }
-
-  private boolean lpa(int granulebits) {
-    return granulebits == 16 && reg.features().lpa() && reg.paMax() == 52;
-  }
-
-  /** AArch64.BlockDescSupported. */
-  private boolean blockDescSupported(int granulebits, boolean ds, int level) {
-    return switch (granulebits) {
-      case 12 -> level == 0 && ds || level == 1 || level == 2;
-      case 14 -> level == 1 && ds || level == 2;
-      default -> level == 1 && lpa(granulebits) || level == 2;
-    };
-  }
-
-  /** AArch64.NextTableBase and AArch64.LeafBase: bits 51:48 of the address and those from lsb. */
-  private long descriptorAddress(long descriptor, int granulebits, boolean ds, int lsb) {
-    long base = bits(descriptor, 47, lsb) << lsb;
-    if (lpa(granulebits)) {
-      base += bits(descriptor, 15, 12) << 48;
-    } else if (ds) {
-      base += bits(descriptor, 49, 48) << 48;
-      base += bits(descriptor, 9, 8) << 50;
-    }
-    return base;
-  }
-
-  /** AArch64.S1TTBaseAddress and S2TTBaseAddress. */
-  private long tableBase(long ttbr, int granulebits, boolean ds, int ps, int tsize) {
-    if (ds || lpa(granulebits) && ps == 6) {
-      int aligned = Math.max(tsize, 6);
-      long base = (bits(ttbr, 5, 2) << 48) + (bits(ttbr, 47, 6) << 6);
-      return bits(base, 63, aligned) << aligned;
-    }
-    return bits(bits(ttbr, 47, 1) << 1, 63, tsize) << tsize;
-  }
-
   /** Null if a descriptor changed under the walk. */
   private Boolean s1Walk(Request request) {
     boolean upper = upperRange(request);
     int granulebits = granuleBits(upper);
-    boolean ds = ds(bits(reg.tcr(), 59) == 1, granulebits);
+    boolean ds = format.ds(bits(reg.tcr(), 59) == 1, granulebits);
     int txsz = (int) (upper ? bits(reg.tcr(), 21, 16) : bits(reg.tcr(), 5, 0));
     int mintxsz = ds || granulebits == 16 && reg.features().lva() ? 12 : 16;
     txsz = Math.max(mintxsz, Math.min(39, txsz));
@@ -316,8 +268,8 @@ public final class OracleVmsa {
     int levels = 3 - startlevel;
     int tsize = iasize - (levels * stride + granulebits) + 3;
     int ps = (int) bits(reg.tcr(), 34, 32);
-    int oasize = physicalAddressSize(ps, ds || lpa(granulebits));
-    long base = tableBase(upper ? reg.ttbr1() : reg.ttbr0(), granulebits, ds, ps, tsize);
+    int oasize = format.physicalAddressSize(ps, ds || format.lpa(granulebits));
+    long base = format.tableBase(upper ? reg.ttbr1() : reg.ttbr0(), granulebits, ds, ps, tsize);
     if (oaOutOfRange(base, oasize)) {
       return fail(Fault.ADDRESS_SIZE, 0);
     }
@@ -341,12 +293,12 @@ public final class OracleVmsa {
       boolean bit1 = bits(descriptor, 1) == 1;
       boolean page = valid && bit1 && level == 3;
       boolean table = valid && bit1 && level < 3;
-      boolean block = valid && !bit1 && blockDescSupported(granulebits, ds, level);
+      boolean block = valid && !bit1 && format.blockDescSupported(granulebits, ds, level);
       if (!page && !table && !block) {
         return fail(Fault.TRANSLATION, level);
       }
       if (table) {
-        base = descriptorAddress(descriptor, granulebits, ds, granulebits);
+        base = format.descriptorAddress(descriptor, granulebits, ds, granulebits);
         if (oaOutOfRange(base, oasize)) {
           return fail(Fault.ADDRESS_SIZE, level);
         }
@@ -358,7 +310,7 @@ public final class OracleVmsa {
         }
         continue;
       }
-      long oa = descriptorAddress(descriptor, granulebits, ds, lsb);
+      long oa = format.descriptorAddress(descriptor, granulebits, ds, lsb);
       if (oaOutOfRange(oa, oasize)) {
         return fail(Fault.ADDRESS_SIZE, level);
       }
@@ -448,7 +400,7 @@ public final class OracleVmsa {
   private Long fetchDescriptor(long ipa, int level) {
     long pa = ipa;
     if (reg2.enabled()) {
-      Long translated = s2Translate(ipa, Type.READ, true, false);
+      Long translated = stage2.translate(answer, ipa, Type.READ, true, false);
       if (translated == null) {
         return null;
       }
@@ -471,7 +423,7 @@ public final class OracleVmsa {
   private Boolean memSwapTableDesc(long ipa, long old, long updated) {
     long pa = ipa;
     if (reg2.enabled()) {
-      Long translated = s2Translate(ipa, Type.WRITE, true, false);
+      Long translated = stage2.translate(answer, ipa, Type.WRITE, true, false);
       if (translated == null) {
         return null;
       }
@@ -485,179 +437,9 @@ public final class OracleVmsa {
     return true;
   }
 
-  private static boolean oaOutOfRange(long address, int oasize) {
-    for (int bit = oasize; bit < 56; bit++) {
-      if (bits(address, bit) == 1) {
-        return true;
-      }
-    }
-    return false;
-  }
-
-  /** AArch64.S2StartLevel; null where S2InvalidSL says so. */
-  private Integer s2StartLevel(int granulebits, boolean ds) {
-    int sl0 = (int) bits(reg2.vtcr(), 7, 6);
-    boolean sl2 = ds && bits(reg2.vtcr(), 33) == 1;
-    if (granulebits == 12) {
-      if (sl2) {
-        return sl0 == 0 ? -1 : null;
-      }
-      return switch (sl0) {
-        case 0 -> 2;
-        case 1 -> 1;
-        case 2 -> reg.paMax() < 44 ? null : 0;
-        default -> null;
-      };
-    }
-    if (granulebits == 14) {
-      return switch (sl0) {
-        case 0 -> 3;
-        case 1 -> 2;
-        case 2 -> reg.paMax() < 42 ? null : 1;
-        default -> ds ? 0 : null;
-      };
-    }
-    return switch (sl0) {
-      case 0 -> 3;
-      case 1 -> 2;
-      case 2 -> reg.paMax() < 44 ? null : 1;
-      default -> null;
-    };
-  }
-
-  private Long s2Translate(long ipa, Type type, boolean s1walk, boolean last) {
-    int granulebits =
-        switch ((int) bits(reg2.vtcr(), 15, 14)) {
-          case 0b00 -> 12;
-          case 0b10 -> 14;
-          default -> 16; // 0b01; 0b11 is reserved, 64K is our choice
-        };
-    boolean ds = ds(bits(reg2.vtcr(), 32) == 1, granulebits);
-    boolean wide = ds || lpa(granulebits);
-    int t0sz = Math.max(wide ? 12 : 16, Math.min(39, (int) bits(reg2.vtcr(), 5, 0)));
-    int iasize = 64 - t0sz;
-    int ps = (int) bits(reg2.vtcr(), 18, 16);
-    int oasize = physicalAddressSize(ps, wide);
-    Integer start = s2StartLevel(granulebits, ds);
-    // An input size beyond PAMax, or 48 bits of it: we fault.
-    if (start == null || iasize > Math.min(reg.paMax(), wide ? 52 : 48)) {
-      return fail2(Fault.TRANSLATION, 0, ipa, s1walk, true);
-    }
-    int stride = granulebits - 3;
-    // AArch64.S2InconsistentSL
-    int levels = 3 - start;
-    int slMinIasize = levels * stride + granulebits + 1;
-    int slMaxIasize = slMinIasize + (stride - 1) + 4;
-    if (iasize < slMinIasize || iasize > slMaxIasize) {
-      return fail2(Fault.TRANSLATION, 0, ipa, s1walk, true);
-    }
-    if (bits(ipa, 55, iasize) != 0) { // AArch64.IPAIsOutOfRange
-      return fail2(Fault.TRANSLATION, 0, ipa, s1walk, false);
-    }
-    int tsize = iasize - (levels * stride + granulebits) + 3;
-    long base = tableBase(reg2.vttbr(), granulebits, ds, ps, tsize);
-    if (oaOutOfRange(base, oasize)) {
-      return fail2(Fault.ADDRESS_SIZE, 0, ipa, s1walk, true);
-    }
-    for (int level = start; ; level++) {
-      int lsb = (3 - level) * stride + granulebits;
-      int msb = level == start ? iasize - 1 : lsb + stride - 1;
-      long entry = base + 8 * bits(ipa, msb, lsb);
-      answer.stage2References++;
-      if (!memory.contains(entry, 8)) {
-        return fail2(Fault.SYNC_EXTERNAL_ON_WALK, level, ipa, s1walk, false);
-      }
-      long descriptor = memory.readLong(entry);
-      boolean valid = bits(descriptor, 0) == 1;
-      boolean bit1 = bits(descriptor, 1) == 1;
-      boolean table = valid && bit1 && level < 3;
-      boolean page = valid && bit1 && level == 3;
-      boolean block = valid && !bit1 && blockDescSupported(granulebits, ds, level);
-      if (!table && !page && !block) {
-        return fail2(Fault.TRANSLATION, level, ipa, s1walk, false);
-      }
-      long address = descriptorAddress(descriptor, granulebits, ds, table ? granulebits : lsb);
-      if (oaOutOfRange(address, oasize)) {
-        return fail2(Fault.ADDRESS_SIZE, level, ipa, s1walk, true);
-      }
-      if (table) {
-        base = address;
-        continue;
-      }
-      return s2Leaf(
-          entry, descriptor, address | bits(ipa, lsb - 1, 0), level, lsb, ipa, type, s1walk, last);
-    }
-  }
-
-  private Long s2Leaf(
-      long entry,
-      long descriptor,
-      long pa,
-      int level,
-      int lsb,
-      long ipa,
-      Type type,
-      boolean s1walk,
-      boolean last) {
-    boolean ha = reg.features().hafdbs() && bits(reg2.vtcr(), 21) == 1;
-    boolean hd = ha && bits(reg2.vtcr(), 22) == 1;
-    if (bits(descriptor, 10) == 0 && !ha) {
-      return fail2(Fault.ACCESS_FLAG, level, ipa, s1walk, false);
-    }
-    boolean managed = hd && bits(descriptor, 51) == 1;
-    boolean r = bits(descriptor, 6) == 1;
-    boolean w = bits(descriptor, 7) == 1 || managed;
-    boolean x = bits(descriptor, 54) == 0;
-    boolean permitted =
-        switch (type) {
-          case READ -> r;
-          case WRITE -> w;
-          case FETCH -> x;
-        };
-    if (!permitted) {
-      return fail2(Fault.PERMISSION, level, ipa, s1walk, false);
-    }
-    long updated = ha ? descriptor | 0x400 : descriptor;
-    if (managed && type == Type.WRITE) {
-      updated |= 0x80;
-    }
-    memory.writeLong(entry, updated);
-    answer.flagsSet += Long.bitCount(descriptor ^ updated);
-    if (last) {
-      answer.r &= r;
-      answer.w &= bits(updated, 7) == 1; // granted once the page is dirty
-      answer.x &= x;
-      answer.stage2Bits = lsb;
-    }
-    return pa;
-  }
-
   private boolean fail(Fault fault, int level) {
     answer.fault = fault;
     answer.level = level;
     return false;
-  }
-
-  private Long fail2(Fault fault, int level, long ipa, boolean s1walk, boolean misconfigured) {
-    fail(fault, level);
-    answer.secondStage = true;
-    answer.s2fs1walk = s1walk;
-    answer.misconfigured = misconfigured;
-    answer.faultingIpa = ipa;
-    return null;
-  }
-
-  /** {@code value<hi:lo>}. */
-  static long bits(long value, int hi, int lo) {
-    if (hi < lo) {
-      return 0;
-    }
-    int width = hi - lo + 1;
-    long mask = width == 64 ? -1L : (1L << width) - 1;
-    return value >>> lo & mask;
-  }
-
-  private static long bits(long value, int bit) {
-    return bits(value, bit, bit);
   }
 }
