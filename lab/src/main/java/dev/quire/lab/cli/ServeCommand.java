@@ -10,7 +10,10 @@ import dev.quire.kvm.wire.Limits;
 import dev.quire.lab.report.JsonLines;
 import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -131,6 +134,10 @@ public final class ServeCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
+    atLeast(1, "--max-vms", vms);
+    atLeast(1, "--max-processes", processes);
+    atLeast(0, "--idle", idleSeconds);
+    atLeast(0, "--timeout", timeoutSeconds);
     List<Listener> listeners = listeners();
     try (JsonLines json = common.openJson(invocation);
         VmReports reports = VmReports.in(report, invocation, common.seed);
@@ -152,6 +159,12 @@ public final class ServeCommand implements Callable<Integer> {
       return await();
     } catch (IOException e) {
       throw CommandFailure.usage(e.getMessage(), e);
+    }
+  }
+
+  private static void atLeast(int least, String option, long value) {
+    if (value < least) {
+      throw CommandFailure.usage("%s %d: give %d or more".formatted(option, value, least));
     }
   }
 
@@ -189,6 +202,7 @@ public final class ServeCommand implements Callable<Integer> {
 
   private ServiceOptions options(VmReports reports) {
     Limits all = Limits.DEFAULT;
+    long memoryBytes = memoryBytes();
     try {
       Limits limits =
           new Limits(
@@ -196,7 +210,7 @@ public final class ServeCommand implements Callable<Integer> {
               all.calls(),
               vms,
               Math.max(all.vcpus(), vms),
-              MemorySize.parse(memory).bytes(),
+              memoryBytes,
               all.descriptors());
       ServerSettings usual = ServerSettings.DEFAULT;
       ServerSettings settings =
@@ -211,6 +225,14 @@ public final class ServeCommand implements Callable<Integer> {
           isX86(), KernelProfile.parse(hostKernel), settings, httpAddress(), reports);
     } catch (IllegalArgumentException e) {
       throw CommandFailure.usage(e.getMessage(), e);
+    }
+  }
+
+  private long memoryBytes() {
+    try {
+      return MemorySize.parse(memory).bytes();
+    } catch (IllegalArgumentException e) {
+      throw CommandFailure.usage("--max-memory: " + e.getMessage(), e);
     }
   }
 
@@ -249,12 +271,24 @@ public final class ServeCommand implements Callable<Integer> {
           "--listen tcp: needs --tls-cert, --tls-key and --token-file: without TLS and a token"
               + " anybody could use the service");
     }
+    InetSocketAddress at = hostAndPort("--listen", address);
+    byte[] secret = firstLine(token).getBytes(StandardCharsets.UTF_8);
     try {
-      String first = Files.readString(token).lines().findFirst().orElse("").strip();
-      byte[] secret = first.getBytes(java.nio.charset.StandardCharsets.UTF_8);
-      return Listener.Tcp.of(hostAndPort("--listen", address), certificate, key, secret);
+      return Listener.Tcp.of(at, certificate, key, secret);
     } catch (IOException e) {
       throw CommandFailure.usage("--listen tcp:" + address + ": " + e.getMessage(), e);
+    }
+  }
+
+  private static String firstLine(Path file) {
+    try {
+      return Files.readString(file).lines().findFirst().orElse("").strip();
+    } catch (NoSuchFileException e) {
+      throw CommandFailure.usage("--token-file " + file + ": no such file", e);
+    } catch (CharacterCodingException e) {
+      throw CommandFailure.usage("--token-file " + file + ": this is no text in UTF-8", e);
+    } catch (IOException e) {
+      throw CommandFailure.usage("--token-file " + file + " cannot be read: " + e.getMessage(), e);
     }
   }
 

@@ -7,6 +7,7 @@ import dev.quire.lab.report.JsonLines;
 import java.io.IOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -33,6 +34,8 @@ final class VmReports implements KvmFiles.VmEnds, AutoCloseable {
     if (folder != null) {
       try {
         Files.createDirectories(folder);
+      } catch (FileAlreadyExistsException e) {
+        throw CommandFailure.usage("--report " + folder + ": this is a file; give a folder", e);
       } catch (IOException e) {
         throw CommandFailure.usage("--report " + folder + ": " + e.getMessage(), e);
       }
