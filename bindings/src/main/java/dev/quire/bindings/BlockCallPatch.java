@@ -53,7 +53,7 @@ final class BlockCallPatch implements AutoCloseable {
   private static final int MAX_INLINE_COUNT = 127;
 
   private final ProcessMemory memory;
-  private final NativeMemory blocks = NativeMemory.reserve((long) BLOCKS * BLOCK_BYTES);
+  private final NativeMemory blocks = NativeMemory.reserveConfined((long) BLOCKS * BLOCK_BYTES);
   private final ByteBuffer code = ByteBuffer.allocate(64).order(ByteOrder.LITTLE_ENDIAN);
   private Targets targets;
 

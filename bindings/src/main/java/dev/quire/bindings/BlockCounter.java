@@ -111,7 +111,8 @@ public final class BlockCounter implements AutoCloseable {
     this.withTable = withTable;
     this.patch = patch;
     hooks = uc.hooks();
-    memory = NativeMemory.reserve(STATE_BYTES + (withTable ? (long) ENTRIES * ENTRY_BYTES : 0));
+    memory =
+        NativeMemory.reserveConfined(STATE_BYTES + (withTable ? (long) ENTRIES * ENTRY_BYTES : 0));
     upcalls = Arena.ofConfined();
     state = memory.hva();
     stub = NativeStub.of(code);

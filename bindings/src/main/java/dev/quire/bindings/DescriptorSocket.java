@@ -70,19 +70,23 @@ public final class DescriptorSocket implements AutoCloseable {
 
   private final int socket;
   private final boolean owned;
-  private final Arena arena = Arena.ofShared();
-  private final MemorySegment buffer = arena.allocate(BYTES, Long.BYTES);
+  private final Arena arena;
+  private final MemorySegment buffer;
   private int tag;
   private boolean closed;
 
-  private DescriptorSocket(int socket, boolean owned) {
+  private DescriptorSocket(Arena arena, int socket, boolean owned) {
+    this.arena = arena;
     this.socket = socket;
     this.owned = owned;
+    buffer = arena.allocate(BYTES, Long.BYTES);
   }
 
-  /** On a socket that somebody else owns and closes, later than this. */
+  /**
+   * On a socket that somebody else owns and closes, later than this. For the calling thread alone.
+   */
   public static DescriptorSocket over(int socket) {
-    return new DescriptorSocket(socket, false);
+    return new DescriptorSocket(Arena.ofConfined(), socket, false);
   }
 
   /**
@@ -111,7 +115,7 @@ public final class DescriptorSocket implements AutoCloseable {
         throw new IOException("cannot connect to " + path + ": errno " + -result);
       }
     }
-    return new DescriptorSocket(socket, true);
+    return new DescriptorSocket(Arena.ofShared(), socket, true);
   }
 
   /** Sends bytes that carry no descriptor, all of them. */

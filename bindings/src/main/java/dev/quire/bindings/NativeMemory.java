@@ -8,8 +8,8 @@ import java.util.Locale;
 /**
  * Page-aligned memory of the host: anonymous and private, zero at first, unless a file is mapped
  * over parts of it ({@link #mapFile}). Pages cost nothing until touched, so a reservation of many
- * GiB is cheap. Any thread may use it; {@link #close} gives it back, after which its segment
- * refuses access. Sizes and offsets are bytes.
+ * GiB is cheap. Any thread may use it, or the one that reserved it alone; {@link #close} gives it
+ * back, after which its segment refuses access. Sizes and offsets are bytes.
  */
 public final class NativeMemory implements AutoCloseable {
   /** The host's page size assumed for lengths and offsets; a multiple of the real one. */
@@ -40,23 +40,40 @@ public final class NativeMemory implements AutoCloseable {
     private Advice() {}
   }
 
-  private final Arena arena = Arena.ofShared();
+  private final Arena arena;
   private final MemorySegment segment;
   private boolean closed;
 
-  private NativeMemory(long address, long bytes) {
+  private NativeMemory(Arena arena, long address, long bytes) {
+    this.arena = arena;
     segment =
         MemorySegment.ofAddress(address)
             .reinterpret(bytes, arena, mapping -> unmap(mapping.address(), bytes));
   }
 
   /**
-   * Reserves memory.
+   * Reserves memory for any thread.
    *
    * @param bytes a positive number, rounded up to whole pages
    * @throws OutOfMemoryError when the host refuses
    */
   public static NativeMemory reserve(long bytes) {
+    return reserve(Arena.ofShared(), bytes);
+  }
+
+  /**
+   * Reserves memory that the calling thread alone uses and closes: to others its segment refuses
+   * access. To close memory of any thread the JVM asks every thread it has, which hundreds of VMs
+   * that come and go would feel.
+   *
+   * @param bytes a positive number, rounded up to whole pages
+   * @throws OutOfMemoryError when the host refuses
+   */
+  public static NativeMemory reserveConfined(long bytes) {
+    return reserve(Arena.ofConfined(), bytes);
+  }
+
+  private static NativeMemory reserve(Arena arena, long bytes) {
     if (bytes <= 0 || bytes > Long.MAX_VALUE - PAGE_BYTES) {
       throw new IllegalArgumentException("cannot reserve " + bytes + " bytes");
     }
@@ -68,11 +85,12 @@ public final class NativeMemory implements AutoCloseable {
               + bytes
               + " bytes of address space; lower the memory size or ulimit -v");
     }
-    return new NativeMemory(address, rounded);
+    return new NativeMemory(arena, address, rounded);
   }
 
   /**
-   * Reserves one page that code at {@code hva} reaches by a signed 32-bit displacement.
+   * Reserves one page that code at {@code hva} reaches by a signed 32-bit displacement, for the
+   * calling thread alone.
    *
    * @return null where the host has no free page there
    */
@@ -84,7 +102,7 @@ public final class NativeMemory implements AutoCloseable {
         long address =
             wanted <= 0 ? -1 : call(MMAP, wanted, PAGE_BYTES, PROT_READ_WRITE, flags, -1);
         if (address == wanted) {
-          return new NativeMemory(address, PAGE_BYTES);
+          return new NativeMemory(Arena.ofConfined(), address, PAGE_BYTES);
         }
         if (address != -1L) {
           // A kernel before 4.17 takes the address for a hint.
@@ -159,7 +177,11 @@ public final class NativeMemory implements AutoCloseable {
     }
   }
 
-  /** Unmaps it; harmless when repeated. Not while another thread accesses it. */
+  /**
+   * Unmaps it; harmless when repeated. Not while another thread accesses it.
+   *
+   * @throws WrongThreadException if it is another thread's alone
+   */
   @Override
   public synchronized void close() {
     if (!closed) {

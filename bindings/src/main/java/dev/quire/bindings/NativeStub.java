@@ -5,7 +5,7 @@ import java.util.Locale;
 
 /**
  * Machine code for this host in executable memory, used as a callback where a call into Java would
- * be too slow. Written once, then read-only. Any thread may create and close it; nothing may run it
+ * be too slow. Written once, then read-only. The thread that makes it closes it; nothing may run it
  * after {@link #close}.
  */
 public final class NativeStub implements AutoCloseable {
@@ -22,7 +22,7 @@ public final class NativeStub implements AutoCloseable {
    * executable, so no explicit cache maintenance is needed.
    */
   public static NativeStub of(byte[] code) {
-    NativeMemory memory = NativeMemory.reserve(code.length);
+    NativeMemory memory = NativeMemory.reserveConfined(code.length);
     try {
       MemorySegment.copy(MemorySegment.ofArray(code), 0, memory.segment(), 0, code.length);
       memory.makeExecutable();

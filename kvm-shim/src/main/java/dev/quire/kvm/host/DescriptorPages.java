@@ -24,7 +24,7 @@ final class DescriptorPages implements SharedPages {
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
-    memory = NativeMemory.reserve(bytes);
+    memory = NativeMemory.reserveConfined(bytes);
     int error = memory.mapFile(0, bytes, file, 0);
     if (error != 0) {
       close();

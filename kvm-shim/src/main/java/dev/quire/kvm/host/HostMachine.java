@@ -52,7 +52,8 @@ public final class HostMachine implements AutoCloseable {
    */
   HostMachine(KernelConfig config, KernelPteFormat format, MemoryLayout layout) {
     long frames = config.memoryPages() << config.granule().baseOrder();
-    arena = NativeMemory.reserve(frames + EngineMemory.HIDDEN_PAGES << Order.BASE_PAGE_SHIFT);
+    arena =
+        NativeMemory.reserveConfined(frames + EngineMemory.HIDDEN_PAGES << Order.BASE_PAGE_SHIFT);
     memory = new HostMemory(arena.segment().asSlice(0, frames << Order.BASE_PAGE_SHIFT));
     engineMemory = new EngineMemory(arena.segment(), memory);
     bytes = new GuestFrames(memory, engineMemory.coherence());

@@ -12,7 +12,7 @@ final class NativePages implements SharedPages {
 
   NativePages(int pages) {
     long bytes = (long) pages << Order.BASE_PAGE_SHIFT;
-    memory = NativeMemory.reserve(bytes);
+    memory = NativeMemory.reserveConfined(bytes);
     segment = memory.segment().asSlice(0, bytes);
   }
 

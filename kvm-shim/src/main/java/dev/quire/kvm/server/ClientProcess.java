@@ -311,10 +311,9 @@ final class ClientProcess {
     }
   }
 
-  /** How long the thread has been busy with one step. Any thread. */
-  long busyNs(long now) {
-    long since = busySince;
-    return since == 0 ? 0 : now - since;
+  /** Since when the thread has been busy with one step, 0 if it is not. Any thread. */
+  long busySince() {
+    return busySince;
   }
 
   /** How long nothing was said while nothing ran. Any thread. */

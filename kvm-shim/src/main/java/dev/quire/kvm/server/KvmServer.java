@@ -259,6 +259,11 @@ public final class KvmServer implements AutoCloseable {
     return processes.values();
   }
 
+  /** Whether there is a process of this number. Any thread. */
+  boolean has(long id) {
+    return processes.containsKey(id);
+  }
+
   public int processCount() {
     return processes.size();
   }

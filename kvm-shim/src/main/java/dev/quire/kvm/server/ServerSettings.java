@@ -11,7 +11,8 @@ import java.time.Duration;
  * @param sockets at the same time, those without a process included
  * @param hello how long a socket may take to say HELLO, and any frame to get complete
  * @param idle how long a process may say nothing and run nothing; zero: for ever
- * @param hang how long one step of a call may take before its process is given up
+ * @param hang how long one step of a call may take before its process is given up; see {@link
+ *     StepDeadline} for what of a crowded machine does not count
  */
 public record ServerSettings(
     Limits limits, int processes, int sockets, Duration hello, Duration idle, Duration hang) {

@@ -25,9 +25,6 @@ final class LinearTranslation {
   /** UNMAPPED_GVA. */
   static final long INVALID = -1;
 
-  /** A table is in a page that waits for user space. */
-  static final long MUST_WAIT = -2;
-
   private static final long RFLAGS_AC = 1L << 18;
   private static final long LOW_32 = 0xffff_ffffL;
 
@@ -42,18 +39,24 @@ final class LinearTranslation {
             vm.host().memory(), new ClientMapping(), new FaultRecord(), new MmuCounters());
   }
 
-  /** The guest physical address, {@link #INVALID} or {@link #MUST_WAIT}. */
+  /** Whether the last translation is {@link #INVALID} because a table's page waits for user space. */
+  boolean waits() {
+    return waits;
+  }
+
+  /** The guest physical address or {@link #INVALID}. */
   long translate(ControlRegisters registers, long rflags, long linear) {
+    waits = false;
     if (registers.mode() == PagingMode.NONE) {
       return linear;
     }
     long va = registers.mode().isIa32e() ? linear : linear & LOW_32;
     int access = Access.READ | ((rflags & RFLAGS_AC) != 0 ? Access.USER_DATA_ALLOWED : 0);
-    waits = false;
     long found = walker.walk(registers, va, access);
     if (Translation.failed(found) && waits) {
-      return MUST_WAIT;
+      return INVALID;
     }
+    waits = false;
     if (Translation.failed(found)) {
       // Flags in tables that cannot be written are left alone.
       found = walker.walk(registers, va, access | Access.PROBE);

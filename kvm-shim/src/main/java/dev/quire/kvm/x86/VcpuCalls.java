@@ -278,7 +278,7 @@ final class VcpuCalls {
     }
     long linear = LittleEndian.getLong(struct, KvmTranslation.LINEAR_ADDRESS);
     long gpa = translation.translate(vcpu.mmu().registers(), vcpu.core().rflags(), linear);
-    if (gpa == LinearTranslation.MUST_WAIT) {
+    if (translation.waits()) {
       return ArchVcpu.MUST_WAIT;
     }
     boolean valid = gpa != LinearTranslation.INVALID;
