@@ -39,7 +39,9 @@ final class LinearTranslation {
             vm.host().memory(), new ClientMapping(), new FaultRecord(), new MmuCounters());
   }
 
-  /** Whether the last translation is {@link #INVALID} because a table's page waits for user space. */
+  /**
+   * Whether the last translation is {@link #INVALID} because a table's page waits for user space.
+   */
   boolean waits() {
     return waits;
   }
