@@ -3,6 +3,10 @@ package dev.quire.kvm.server;
 import dev.quire.bindings.DescriptorSocket;
 import dev.quire.bindings.HostFile;
 import io.netty.channel.Channel;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
 import java.util.ArrayDeque;
 
 /**
@@ -10,6 +14,7 @@ import java.util.ArrayDeque;
  * service sends. On the process's thread.
  */
 final class DescriptorMail implements AutoCloseable {
+  private static final Logger LOG = System.getLogger(DescriptorMail.class.getName());
   private static final int MOST_UNCLAIMED = 64;
 
   private record Letter(int tag, HostFile file) {}
@@ -25,6 +30,7 @@ final class DescriptorMail implements AutoCloseable {
   DescriptorMail(Channel channel, int descriptor) {
     this.channel = channel;
     this.socket = DescriptorSocket.over(descriptor);
+    channel.pipeline().addLast(new End());
   }
 
   /** The descriptor sent with a tag, the caller's from now on; null if there is none. */
@@ -60,5 +66,14 @@ final class DescriptorMail implements AutoCloseable {
     unclaimed.clear();
     socket.close();
     channel.close();
+  }
+
+  /** A client that goes away may do so in the middle of a message: that ends the exchange. */
+  private static final class End extends ChannelInboundHandlerAdapter {
+    @Override
+    public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
+      LOG.log(Level.DEBUG, "descriptor socket: {0}", cause.getMessage());
+      context.close();
+    }
   }
 }

@@ -139,6 +139,7 @@ public final class ServeCommand implements Callable<Integer> {
     atLeast(0, "--idle", idleSeconds);
     atLeast(0, "--timeout", timeoutSeconds);
     List<Listener> listeners = listeners();
+    LogLines.install();
     try (JsonLines json = common.openJson(invocation);
         VmReports reports = VmReports.in(report, invocation, common.seed);
         InterruptGuard _ = new InterruptGuard(end::countDown);
