@@ -17,7 +17,6 @@ public final class HostFile implements AutoCloseable {
   private static final int MFD_CLOEXEC = 1;
   private static final int MFD_ALLOW_SEALING = 2;
   private static final int F_ADD_SEALS = 1033;
-  private static final int F_GET_SEALS = 1034;
   private static final int F_SEAL_SHRINK = 2;
   private static final int F_DUPFD_CLOEXEC = 1030;
   private static final int PUNCH_HOLE_KEEP_SIZE = 3;
@@ -95,13 +94,9 @@ public final class HostFile implements AutoCloseable {
   /**
    * Forbids everybody to make the file smaller, so that no access to a mapping can hit what is
    * gone.
-   *
-   * @return whether that holds now: not for files of a disk and memfds that refuse seals
    */
-  public boolean keepSize() {
+  private void keepSize() {
     SystemCalls.callInt(FCNTL, descriptor, F_ADD_SEALS, F_SEAL_SHRINK, 0, 0, 0);
-    int seals = SystemCalls.callInt(FCNTL, descriptor, F_GET_SEALS, 0, 0, 0, 0);
-    return seals > 0 && (seals & F_SEAL_SHRINK) != 0;
   }
 
   /** Its size, or -1 if it is no regular file. */

@@ -1,6 +1,7 @@
 package dev.quire.kvm.host;
 
 import dev.quire.bindings.NativeMemory;
+import dev.quire.bindings.TruncationGuard;
 import dev.quire.emulator.exec.EngineMemory;
 import dev.quire.emulator.exec.ForeignStores;
 import dev.quire.kernel.filemap.ModelledFiles;
@@ -47,6 +48,7 @@ public final class ClientHost implements VmHost, AutoCloseable {
   private final FrameRuns runs;
   private final ForeignStores foreign;
   private final TouchGate gate = new TouchGate();
+  private final TruncationGuard guard;
   private final TreeMap<Long, Lease> leases = new TreeMap<>();
 
   /** What VMs asked for: end by beginning, apart from each other. */
@@ -63,6 +65,7 @@ public final class ClientHost implements VmHost, AutoCloseable {
   ClientHost(ClientMemory memory, ClientMachines machines) {
     this.memory = memory;
     machine = machines.make();
+    guard = TruncationGuard.over(machine.arena());
     process = machine.kernel().spawn();
     host = machine.host(process);
     foreign = machine.engineMemory().watchForeignStores();
@@ -290,6 +293,31 @@ public final class ClientHost implements VmHost, AutoCloseable {
     gate.refuse(touch);
   }
 
+  /**
+   * Whether the VM met memory whose file the client made shorter, since this was last asked. What
+   * it read there was zeros, and what it stored is lost; the next access looks again whether the
+   * file has the page.
+   */
+  public boolean metTruncated() {
+    if (guard.takeHits() == 0) {
+      return false;
+    }
+    for (Lease lease : leases.values()) {
+      ClientRange range = lease.range();
+      long at = lease.firstPfn() << Order.BASE_PAGE_SHIFT;
+      int error = machine.arena().mapFile(at, range.bytes(), range.file().file, range.offset());
+      if (error != 0) {
+        LOG.log(Level.WARNING, "event=no-map hva=0x{0} errno={1}", hex(range.hva()), -error);
+      }
+    }
+    return true;
+  }
+
+  /** Whether it met so much of that at once that nothing of its memory is left. */
+  public boolean isLost() {
+    return guard.isLost();
+  }
+
   /** A vCPU is about to run: what its client stored meanwhile may be code. */
   public void beforeRun() {
     foreign.look();
@@ -377,6 +405,7 @@ public final class ClientHost implements VmHost, AutoCloseable {
   public void close() {
     leases.values().forEach(lease -> lease.range().file().put());
     leases.clear();
+    guard.close();
     machine.close();
   }
 }

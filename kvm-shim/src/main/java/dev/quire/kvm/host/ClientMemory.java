@@ -76,7 +76,6 @@ public final class ClientMemory implements AutoCloseable {
       file.close();
       return -Errno.EINVAL;
     }
-    file.keepSize();
     return put(hva, bytes, new ClientRange.SharedFile(file, false), offset, readOnly);
   }
 

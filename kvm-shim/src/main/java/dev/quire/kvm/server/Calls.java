@@ -143,10 +143,16 @@ final class Calls {
     if ((request.flags() & Frames.PAGES) != 0) {
       PageSegments.load(run.file, request.segments(), frame.reply);
     }
+    long result = run.call.result();
     if ((int) request.request() == Ioctls.RUN) {
       process.metrics().exit();
+      result = run.metTruncated ? -Errno.EFAULT : result;
     }
-    frame.answer(run.call.result());
+    if (run.host.isLost()) {
+      process.lost();
+      result = -Errno.EIO;
+    }
+    frame.answer(result);
     frame.socket.flush();
     run.file.put();
     idle.push(frame);

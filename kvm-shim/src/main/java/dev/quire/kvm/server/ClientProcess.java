@@ -264,6 +264,14 @@ final class ClientProcess {
     }
   }
 
+  /** Its guest memory is gone by its own doing. The process ends. */
+  void lost() {
+    LOG.log(Level.WARNING, "process={0,number,#} event=memory-gone", id);
+    synchronized (this) {
+      ended = true;
+    }
+  }
+
   private void end() {
     synchronized (this) {
       ended = true;

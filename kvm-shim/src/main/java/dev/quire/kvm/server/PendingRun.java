@@ -27,6 +27,9 @@ final class PendingRun {
   /** The host's {@link ClientHost#forgotten} when it was asked. */
   long touchedAt;
 
+  /** Whether a turn of it met memory that the client truncated away. */
+  boolean metTruncated;
+
   /** How many instructions its next turn may take. */
   long slice = TurnLength.FIRST;
 

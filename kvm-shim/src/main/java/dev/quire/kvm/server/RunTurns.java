@@ -82,6 +82,10 @@ final class RunTurns {
       run.patience = 0;
       run.slice = TurnLength.next(run.slice, now - before);
     }
+    if (run.host.metTruncated()) {
+      run.metTruncated = true;
+      run.signal();
+    }
     return state == RunCall.DONE;
   }
 
