@@ -1,6 +1,6 @@
 package dev.quire.kvm.fd;
 
-/** The process that makes a call. Valid for that call only. */
+/** The process that makes a call. Valid for that call, on its thread, only. */
 public interface Caller {
   UserMemory memory();
 

@@ -1,6 +1,9 @@
 package dev.quire.kvm.fd;
 
-/** The descriptor table of a process, as far as the service sees it. */
+/**
+ * The descriptor table of a process, as far as the service sees it. On the thread of a call of that
+ * process.
+ */
 public interface Descriptors {
   /**
    * Gives a file its number; the table holds the file's reference from then on.

@@ -1,6 +1,9 @@
 package dev.quire.kvm.fd;
 
-/** An eventfd that a caller lends the service: ioeventfd signals it, irqfd listens to it. */
+/**
+ * An eventfd that a caller lends the service: ioeventfd signals it, irqfd listens to it. On the
+ * VM's thread.
+ */
 public abstract class EventDescriptor extends Descriptor {
   /**
    * What stands for the eventfd itself: equal for two descriptors of one eventfd, as when a client

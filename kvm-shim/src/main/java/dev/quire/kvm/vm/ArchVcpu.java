@@ -2,7 +2,10 @@ package dev.quire.kvm.vm;
 
 import dev.quire.kvm.fd.Caller;
 
-/** The architecture's side of a vCPU: everything behind its descriptor but the generic calls. */
+/**
+ * The architecture's side of a vCPU: everything behind its descriptor but the generic calls. On the
+ * VM's thread, but for {@link #walks}.
+ */
 public interface ArchVcpu extends AutoCloseable {
   /** The call is none of this architecture's vCPU calls. */
   long UNKNOWN = Long.MIN_VALUE;

@@ -4,7 +4,7 @@ import dev.quire.kernel.mm.Errno;
 import dev.quire.kvm.fd.Caller;
 import dev.quire.kvm.fd.SharedPages;
 
-/** The architecture's side of a VM: interrupt controllers, timers, vCPUs. */
+/** The architecture's side of a VM: interrupt controllers, timers, vCPUs. On the VM's thread. */
 public interface ArchVm extends AutoCloseable {
   /**
    * Makes a vCPU.

@@ -5,7 +5,7 @@ import dev.quire.kvm.abi.Ioctls;
 import dev.quire.kvm.fd.Caller;
 import dev.quire.kvm.vm.VmStructs.DeviceAttribute;
 
-/** The file of a device (Linux v6.18 virt/kvm/kvm_main.c, kvm_device_ioctl). */
+/** The file of a device (Linux v6.18 virt/kvm/kvm_main.c, kvm_device_ioctl). VM thread only. */
 public final class DeviceFile extends VmDescriptor {
   private final KvmDevice device;
 

@@ -3,7 +3,10 @@ package dev.quire.kvm.vm;
 import dev.quire.kernel.mm.Errno;
 import java.util.function.Supplier;
 
-/** The file of KVM_GET_STATS_FD: layout and values as they are when read. */
+/**
+ * The file of KVM_GET_STATS_FD: layout and values as they are when read (Linux v6.18
+ * virt/kvm/binary_stats.c). VM thread only.
+ */
 public final class StatsFile extends VmDescriptor {
   private final String name;
   private final Supplier<byte[]> content;

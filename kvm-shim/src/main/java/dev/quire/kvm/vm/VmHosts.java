@@ -2,7 +2,10 @@ package dev.quire.kvm.vm;
 
 import dev.quire.kvm.fd.Caller;
 
-/** Where VMs get the modelled host they stand on: one for each, or that of the caller's process. */
+/**
+ * Where VMs get the modelled host they stand on: one for each, or that of the caller's process. On
+ * the thread that makes the VM, and the one that ends it.
+ */
 public interface VmHosts {
   /**
    * The host of a VM that the caller makes.

@@ -24,7 +24,9 @@ public record Limits(
         || vcpus < 1
         || memoryBytes < Frames.PAGE_BYTES
         || descriptors < 4) {
-      throw new IllegalArgumentException("limits out of range");
+      throw new IllegalArgumentException(
+          "limits out of range: a frame has 64 KiB to 64 MiB; at least 1 call, 1 VM, 1 vCPU,"
+              + " a page of memory and 4 descriptors");
     }
   }
 }
