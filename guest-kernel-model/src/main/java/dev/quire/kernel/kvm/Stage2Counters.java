@@ -28,6 +28,9 @@ public final class Stage2Counters {
   long invalidations;
   final long[] leavesInstalled = new long[ORDERS];
 
+  /** Leaves there are now, by order. */
+  final long[] leaves = new long[ORDERS];
+
   Stage2Counters() {}
 
   public Snapshot snapshot(long residentPages) {

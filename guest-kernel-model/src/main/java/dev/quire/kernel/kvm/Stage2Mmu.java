@@ -137,6 +137,11 @@ public final class Stage2Mmu implements GuestMemfdUser, AutoCloseable {
     return counters.snapshot(space.residentPages());
   }
 
+  /** How many leaves of an order there are now. */
+  public long leaves(int order) {
+    return counters.leaves[order];
+  }
+
   /** The code of a {@link #fault}'s result: one of the constants above. */
   public static int code(long result) {
     return (int) result & 0xff;

@@ -119,9 +119,11 @@ final class Stage2Tables {
 
   private int installAt(long pa, long gfn, int level, long leaf) {
     long old = memory.readLong(pa);
-    if (format.isPresent(old) && format.isLeaf(old, level)) {
+    boolean replaces = format.isPresent(old) && format.isLeaf(old, level);
+    if (replaces) {
       if (format.pfn(old, level) != format.pfn(leaf, level)) {
         removeLeaf(pa, gfn, level);
+        replaces = false;
       } else if (allows(format.protection(old, level), format.protection(leaf, level))) {
         return SPURIOUS;
       }
@@ -133,6 +135,7 @@ final class Stage2Tables {
     }
     memory.writeLong(pa, leaf);
     counters.leavesInstalled[format.leafOrder(level)]++;
+    counters.leaves[format.leafOrder(level)] += replaces ? 0 : 1;
     return INSTALLED;
   }
 
@@ -221,6 +224,7 @@ final class Stage2Tables {
   private void removeLeaf(long pa, long gfn, int level) {
     memory.writeLong(pa, 0);
     counters.leavesRemoved++;
+    counters.leaves[format.leafOrder(level)]--;
     noteRemoved(firstGfn(gfn, level), pages(level));
   }
 

@@ -7,6 +7,7 @@ import dev.quire.kvm.vm.ArchVcpu;
 import dev.quire.kvm.vm.ArchVm;
 import dev.quire.kvm.vm.Architecture;
 import dev.quire.kvm.vm.HostTraits;
+import dev.quire.kvm.vm.StatisticsLayout;
 import dev.quire.kvm.vm.VmContext;
 import dev.quire.kvm.vm.VmHost;
 import dev.quire.mmu.PteFormat;
@@ -91,6 +92,11 @@ public final class Arm64Architecture implements Architecture {
       case Capabilities.ARM_SUPPORTED_BLOCK_SIZES -> BLOCK_SIZES;
       default -> ArchVcpu.UNKNOWN;
     };
+  }
+
+  @Override
+  public StatisticsLayout vcpuStatistics() {
+    return Arm64Statistics.VCPU;
   }
 
   @Override

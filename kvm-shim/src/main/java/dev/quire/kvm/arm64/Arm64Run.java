@@ -62,7 +62,7 @@ final class Arm64Run extends GuestRun {
       if (phase == Phase.FINISHING && vcpu.isBetweenInstructions()) {
         afterFinish();
       } else if (phase == Phase.RUNNING && isSignalled()) {
-        interrupted();
+        signalled();
       } else if (phase == Phase.RUNNING && owner.vm().context().isDirtyRingFull(owner.id())) {
         run.setExitReason(KvmRun.EXIT_DIRTY_RING_FULL);
         finish(0);
@@ -126,6 +126,7 @@ final class Arm64Run extends GuestRun {
       case VcpuExit.Hlt() -> owner.waitForInterrupt();
       case VcpuExit.SliceEnd() -> {
         if (phase == Phase.RUNNING && owner.stepsSingly() && engine.retired() > stepFrom) {
+          owner.counters().otherExit();
           run.exitArmDebug(STEP_SYNDROME, 0);
           finish(0);
         }
@@ -144,13 +145,18 @@ final class Arm64Run extends GuestRun {
         if (!isSignalled()) {
           return WAITING;
         }
-        interrupted();
+        signalled();
       }
       case VcpuExit.InternalError(String ignored) -> fail();
       case VcpuExit.Shutdown(String reason) -> throw new IllegalStateException(reason);
       case VcpuExit.Io io -> throw new IllegalStateException("no ports on arm64: " + io);
     }
     return DONE;
+  }
+
+  private void signalled() {
+    owner.counters().signalled();
+    interrupted();
   }
 
   private void interrupted() {
@@ -161,16 +167,19 @@ final class Arm64Run extends GuestRun {
   private void device(VcpuExit.Mmio access) {
     if (access.write()) {
       if (bus.write(false, access.gpa(), access.bytes(), access.data())) {
+        owner.counters().deviceAccess(false);
         return;
       }
       owner.stayAtStore();
     } else {
       if (bus.read(false, access.gpa(), access.bytes())) {
+        owner.counters().deviceAccess(false);
         vcpu.complete(bus.data());
         return;
       }
       owner.awaitBytes(access.bytes());
     }
+    owner.counters().deviceAccess(true);
     run.exitMmio(access.gpa(), access.bytes(), access.write(), access.data());
     finish(0);
   }

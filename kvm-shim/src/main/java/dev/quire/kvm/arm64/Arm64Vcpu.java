@@ -58,6 +58,7 @@ final class Arm64Vcpu implements ArchVcpu {
   private final SystemRegisterStore system;
   private final Arm64VcpuCalls calls;
 
+  private final Arm64Statistics statistics;
   private boolean initialized;
   private boolean hasRun;
   private Power power = Power.OFF;
@@ -108,7 +109,8 @@ final class Arm64Vcpu implements ArchVcpu {
     faults = new KvmFaults(context);
     VcpuCounters counters = new VcpuCounters();
     Arm64Cpu arm = new Arm64Cpu(processor.engine(), guestRegisters, vm.psci()::call, counters);
-    cpu = new KvmArm64Cpu(arm, processor.engine(), run);
+    statistics = new Arm64Statistics(faults);
+    cpu = new KvmArm64Cpu(arm, processor.engine(), run, statistics);
     vcpu = new Vcpu(index, processor.engine(), cpu, processor.mmu(), faults, counters);
     system = new SystemRegisterStore(core, processor.mmu(), processor.registers(), timer);
     calls = new Arm64VcpuCalls(this, new CoreRegisters(file, system), system);
@@ -149,6 +151,10 @@ final class Arm64Vcpu implements ArchVcpu {
 
   KvmFaults faults() {
     return faults;
+  }
+
+  Arm64Statistics counters() {
+    return statistics;
   }
 
   KvmArm64Cpu cpu() {
@@ -220,6 +226,7 @@ final class Arm64Vcpu implements ArchVcpu {
   }
 
   void waitForInterrupt() {
+    statistics.waitForInterrupt();
     power = Power.WAITING;
   }
 
@@ -343,6 +350,11 @@ final class Arm64Vcpu implements ArchVcpu {
   @Override
   public RunCall run() {
     return new Arm64Run(this);
+  }
+
+  @Override
+  public void statistics(long[] values) {
+    statistics.put(values);
   }
 
   @Override

@@ -15,6 +15,7 @@ final class KvmArm64Cpu implements GuestCpu {
   private final Arm64Cpu cpu;
   private final Arm64Engine engine;
   private final KvmRun run;
+  private final Arm64Statistics statistics;
   private boolean finishesOnly;
 
   /** The instruction whose device access was met last. */
@@ -22,10 +23,11 @@ final class KvmArm64Cpu implements GuestCpu {
 
   private boolean clientBreakpoints;
 
-  KvmArm64Cpu(Arm64Cpu cpu, Arm64Engine engine, KvmRun run) {
+  KvmArm64Cpu(Arm64Cpu cpu, Arm64Engine engine, KvmRun run, Arm64Statistics statistics) {
     this.cpu = cpu;
     this.engine = engine;
     this.run = run;
+    this.statistics = statistics;
   }
 
   /** Has the run end as soon as the instruction under way is done; nothing new begins. */
@@ -59,7 +61,12 @@ final class KvmArm64Cpu implements GuestCpu {
 
   @Override
   public VcpuExit trap(int number) {
-    if (number == Arm64Engine.TRAP_BREAKPOINT && clientBreakpoints) {
+    if (number == Arm64Engine.TRAP_HVC) {
+      statistics.hypervisorCall();
+    } else if (number == Arm64Engine.TRAP_SMC) {
+      statistics.otherExit();
+    } else if (number == Arm64Engine.TRAP_BREAKPOINT && clientBreakpoints) {
+      statistics.otherExit();
       run.exitArmDebug((int) engine.core().raisedSyndrome(), 0);
       return VcpuExit.CLIENT;
     }

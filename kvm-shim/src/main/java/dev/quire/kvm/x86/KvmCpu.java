@@ -33,6 +33,7 @@ final class KvmCpu implements GuestCpu {
   private final RunExit exits;
   private final GuestStops stops;
   private final VcpuInterrupts interrupts;
+  private final X86Statistics statistics;
   private boolean finishesOnly;
   private boolean windowAsked;
 
@@ -48,7 +49,8 @@ final class KvmCpu implements GuestCpu {
       X86VcpuState state,
       VcpuInterrupts interrupts,
       RunExit exits,
-      GuestStops stops) {
+      GuestStops stops,
+      X86Statistics statistics) {
     this.cpu = cpu;
     this.engine = engine;
     this.core = engine.core();
@@ -58,6 +60,7 @@ final class KvmCpu implements GuestCpu {
     this.interrupts = interrupts;
     this.exits = exits;
     this.stops = stops;
+    this.statistics = statistics;
   }
 
   /** Has the run end as soon as the instruction under way is done; nothing new begins. */
@@ -189,6 +192,7 @@ final class KvmCpu implements GuestCpu {
   }
 
   private VcpuExit deliver(EventKind kind, int vector) {
+    statistics.injected(kind);
     boolean isException = kind == EventKind.EXCEPTION;
     VcpuExit blocked =
         delivery.deliver(
@@ -287,6 +291,7 @@ final class KvmCpu implements GuestCpu {
 
   /** handle_emulation_failure: user code gets #UD. */
   VcpuExit cannotEmulate() {
+    statistics.emulationFailed();
     if (core.cpl() != 0 && !state.vm().exitsOnEmulationFailure()) {
       return requeue(delivery.exception(X86Vector.INVALID_OPCODE, 0, 0));
     }

@@ -20,6 +20,7 @@ final class KvmInstructions implements X86InstructionHandler {
   private final MsrAccesses msrs;
   private final Hypercalls hypercalls;
   private final RunExit exits;
+  private final X86Statistics statistics;
 
   KvmInstructions(
       X86VcpuState state,
@@ -27,13 +28,15 @@ final class KvmInstructions implements X86InstructionHandler {
       PortIo ports,
       MsrAccesses msrs,
       Hypercalls hypercalls,
-      RunExit exits) {
+      RunExit exits,
+      X86Statistics statistics) {
     this.state = state;
     this.instructions = instructions;
     this.ports = ports;
     this.msrs = msrs;
     this.hypercalls = hypercalls;
     this.exits = exits;
+    this.statistics = statistics;
   }
 
   @Override
@@ -47,6 +50,18 @@ final class KvmInstructions implements X86InstructionHandler {
 
   @Override
   public VcpuExit perform(X86Instruction instruction) {
+    switch (instruction.instructionClass()) {
+      case IN, OUT, INS, OUTS -> {
+        // PortIo counts those that the guest may execute.
+      }
+      case VMCALL -> statistics.hypercall();
+      case RDMSR, WRMSR, MOV_TO_CR -> {
+        if (state.core().cpl() == 0) {
+          statistics.intercepted();
+        }
+      }
+      default -> statistics.intercepted();
+    }
     return switch (instruction.instructionClass()) {
       case RDMSR -> msrs.read(instruction);
       case WRMSR -> msrs.write(instruction);

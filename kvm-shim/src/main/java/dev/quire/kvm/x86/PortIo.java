@@ -33,6 +33,7 @@ final class PortIo {
   private final RunExit exits;
   private final X86VcpuState state;
   private final GuestStops stops;
+  private final X86Statistics statistics;
   private final PortPermission permission;
   private final PortOperands operands;
   private final byte[] buffer = new byte[BUFFER_BYTES];
@@ -47,7 +48,8 @@ final class PortIo {
       KvmBus bus,
       RunExit exits,
       X86VcpuState state,
-      GuestStops stops) {
+      GuestStops stops,
+      X86Statistics statistics) {
     this.core = state.core();
     this.memory = memory;
     this.instructions = instructions;
@@ -55,6 +57,7 @@ final class PortIo {
     this.exits = exits;
     this.state = state;
     this.stops = stops;
+    this.statistics = statistics;
     this.permission = new PortPermission(core, memory);
     this.operands = new PortOperands(core);
   }
@@ -68,6 +71,9 @@ final class PortIo {
     int status = permission.check(port, bytes);
     if (status != UnitStatus.OK) {
       return instructions.finish(instruction, status);
+    }
+    if (!instruction.isString()) {
+      statistics.portAccess(false);
     }
     return switch (what) {
       case IN -> in();
@@ -122,6 +128,7 @@ final class PortIo {
   private VcpuExit readIn(X86Instruction instruction) {
     long linear = instruction.stringDestinationAddress(core);
     int probe = UnitStatus.of(memory.probeWrite(linear, bytes, operands.privilege()));
+    countString(probe);
     if (probe != UnitStatus.OK) {
       return instructions.finish(instruction, probe);
     }
@@ -190,6 +197,7 @@ final class PortIo {
   private VcpuExit outs(X86Instruction instruction) {
     long linear = instruction.stringSourceAddress(core);
     int status = UnitStatus.of(memory.read(linear, bytes, operands.privilege()));
+    countString(status);
     if (status != UnitStatus.OK) {
       return instructions.finish(instruction, status);
     }
@@ -207,6 +215,13 @@ final class PortIo {
       stepBehind();
     }
     return VcpuExit.CLIENT;
+  }
+
+  /** An access that waits for the host's memory is tried again, and is one. */
+  private void countString(int status) {
+    if (status != UnitStatus.NEEDS_HOST) {
+      statistics.portAccess(true);
+    }
   }
 
   /** The emulator leaves even a finished repetition at its instruction, with RF set. */

@@ -146,6 +146,7 @@ final class X86Run extends GuestRun {
       finish(error);
       return;
     }
+    owner.counters().entered();
     state.beforeRun();
     cpu.begin();
     BooleanSupplier completion = exits.takeCompletion();
@@ -260,6 +261,7 @@ final class X86Run extends GuestRun {
 
   private void interrupted() {
     run.setExitReason(KvmRun.EXIT_INTR);
+    owner.counters().left(KvmRun.EXIT_INTR);
     finish(-Errno.EINTR);
   }
 
@@ -293,6 +295,9 @@ final class X86Run extends GuestRun {
       }
       int bytes = access.bytes();
       exits.completeBy(() -> completeRead(bytes));
+    }
+    if (phase == Phase.RUNNING) {
+      owner.counters().userMmio();
     }
     run.exitMmio(access.gpa(), access.bytes(), access.write(), access.data());
     finish(0);
@@ -331,7 +336,9 @@ final class X86Run extends GuestRun {
     cpu.finishOnly(false);
     owner.interrupts().leaveGuest();
     super.finish(value);
-    owner.counters().left(run.exitReason());
+    if (value == 0) {
+      owner.counters().left(run.exitReason());
+    }
     state.afterRun();
     long valid = run.validRegs();
     if (valid != 0) {

@@ -79,7 +79,7 @@ public final class X86Vcpu implements ArchVcpu {
             units.instructions(),
             InterruptController.NONE,
             units.counters());
-    cpu = new KvmCpu(x86, engine, units.events(), state, interrupts, exits, stops);
+    cpu = new KvmCpu(x86, engine, units.events(), state, interrupts, exits, stops, statistics);
     units.instructions().attach(instructions(units, context.bus()));
     vcpu = new Vcpu(id, engine, cpu, processor.mmu(), faults, units.counters());
   }
@@ -88,10 +88,11 @@ public final class X86Vcpu implements ArchVcpu {
     return new KvmInstructions(
         state,
         units.instructions(),
-        new PortIo(units.linear(), units.instructions(), bus, exits, state, stops),
+        new PortIo(units.linear(), units.instructions(), bus, exits, state, stops, statistics),
         new MsrAccesses(state, units.instructions(), units.events(), exits, stops),
         new Hypercalls(state, units.linear(), units.instructions(), units.events(), exits, stops),
-        exits);
+        exits,
+        statistics);
   }
 
   public X86Vm vm() {

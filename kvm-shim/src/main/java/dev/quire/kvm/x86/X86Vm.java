@@ -138,6 +138,11 @@ public final class X86Vm implements ArchVm {
   }
 
   @Override
+  public void statistics(long[] values) {
+    X86Statistics.put(context.stage2(), values);
+  }
+
+  @Override
   public void close() {
     // vCPUs are closed by their files.
   }

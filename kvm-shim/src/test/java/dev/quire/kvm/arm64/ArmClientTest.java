@@ -5,9 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.quire.kernel.mm.Errno;
 import dev.quire.kvm.abi.Ioctls;
 import dev.quire.kvm.abi.KvmRun;
+import dev.quire.kvm.abi.LittleEndian;
 import dev.quire.kvm.fd.Descriptor;
 import dev.quire.kvm.vm.RunCall;
 import dev.quire.kvm.vm.VcpuFile;
+import java.nio.charset.StandardCharsets;
 import java.util.HashSet;
 import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
@@ -94,6 +96,31 @@ class ArmClientTest {
     assertThat(client.run(vcpu)).as("immediate_exit").isEqualTo(ArmClient.EINTR);
     assertThat(client.getReg(vcpu, ArmClient.x(2))).isEqualTo(0xbeef);
     assertThat(client.getReg(vcpu, ArmClient.PC)).isEqualTo(CODE + 8);
+  }
+
+  /** The names and their places are those of arch/arm64/kvm/guest.c. */
+  @Test
+  void statisticsCountExitsByKind() {
+    // str w1, [x0]; ldrh w2, [x0, #8]; mov w0, #0; hvc #0
+    Descriptor vcpu = started(0xb9000001, 0x79401002, 0x52800000, HVC, LOOP);
+    client.setReg(vcpu, ArmClient.x(0), DEVICE);
+    assertThat(client.run(vcpu)).isZero();
+    assertThat(client.run(vcpu)).isZero();
+    RunCall loop = ((VcpuFile) vcpu).begin(client, Ioctls.RUN, 0);
+    assertThat(loop.step(100)).isEqualTo(RunCall.MORE);
+    loop.signal();
+    assertThat(loop.step(100)).isEqualTo(RunCall.DONE);
+    byte[] file = new byte[8192];
+    long bytes = client.file(vcpu.ioctl(client, Ioctls.GET_STATS_FD, 0)).read(0, file);
+    assertThat(LittleEndian.getInt(file, 8)).as("statistics").isEqualTo(18);
+    int first = (int) bytes - 7 * Long.BYTES;
+    String[] names = {"hvc", "wfe", "wfi", "mmio_exit_user", "mmio_exit_kernel", "signal", "exits"};
+    long[] expected = {1, 0, 0, 2, 0, 1, 5}; // the fetch and two devices are faults
+    for (int i = 0; i < names.length; i++) {
+      String name = new String(file, 72 + 64 * (11 + i) + 16, 48, StandardCharsets.US_ASCII);
+      assertThat(name).startsWith(names[i]);
+      assertThat(LittleEndian.getLong(file, first + 8 * i)).as(name).isEqualTo(expected[i]);
+    }
   }
 
   @Test
