@@ -15,7 +15,7 @@ public final class UffdCallException extends RuntimeException {
    * @param done bytes before it
    */
   public UffdCallException(String call, int errno, long done) {
-    super("%s gives %s after %d bytes%s".formatted(call, name(errno), done, hint(errno)));
+    super("%s gives %s after %d bytes%s".formatted(call, Errno.name(errno), done, hint(errno)));
     this.errno = errno;
     this.done = done;
   }
@@ -28,19 +28,6 @@ public final class UffdCallException extends RuntimeException {
   /** Bytes that were done before the error. */
   public long done() {
     return done;
-  }
-
-  private static String name(int errno) {
-    return switch (errno) {
-      case Errno.EEXIST -> "EEXIST";
-      case Errno.ENOENT -> "ENOENT";
-      case Errno.EINVAL -> "EINVAL";
-      case Errno.EFAULT -> "EFAULT";
-      case Errno.EAGAIN -> "EAGAIN";
-      case Errno.ENOMEM -> "ENOMEM";
-      case Errno.ENOSPC -> "ENOSPC";
-      default -> "error " + errno;
-    };
   }
 
   private static String hint(int errno) {

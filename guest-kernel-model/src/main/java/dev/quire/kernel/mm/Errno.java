@@ -30,4 +30,37 @@ public final class Errno {
   public static final int EHWPOISON = 133;
 
   private Errno() {}
+
+  /** Its name for people: {@code EINVAL}, or {@code errno 122} where it is none of these. */
+  public static String name(int errno) {
+    return switch (errno) {
+      case EPERM -> "EPERM";
+      case ENOENT -> "ENOENT";
+      case ESRCH -> "ESRCH";
+      case EINTR -> "EINTR";
+      case EIO -> "EIO";
+      case ENXIO -> "ENXIO";
+      case E2BIG -> "E2BIG";
+      case EBADF -> "EBADF";
+      case EAGAIN -> "EAGAIN";
+      case ENOMEM -> "ENOMEM";
+      case EACCES -> "EACCES";
+      case EFAULT -> "EFAULT";
+      case EBUSY -> "EBUSY";
+      case EEXIST -> "EEXIST";
+      case ENODEV -> "ENODEV";
+      case EINVAL -> "EINVAL";
+      case EMFILE -> "EMFILE";
+      case ENOTTY -> "ENOTTY";
+      case EFBIG -> "EFBIG";
+      case ETXTBSY -> "ETXTBSY";
+      case ENOSPC -> "ENOSPC";
+      case ESPIPE -> "ESPIPE";
+      case ENOSYS -> "ENOSYS";
+      case EOVERFLOW -> "EOVERFLOW";
+      case EOPNOTSUPP -> "EOPNOTSUPP";
+      case EHWPOISON -> "EHWPOISON";
+      default -> "errno " + errno;
+    };
+  }
 }

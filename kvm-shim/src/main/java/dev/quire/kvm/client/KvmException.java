@@ -1,5 +1,7 @@
 package dev.quire.kvm.client;
 
+import dev.quire.kernel.mm.Errno;
+
 /** A call that failed as a system call does, with an errno. */
 public final class KvmException extends RuntimeException {
   private static final long serialVersionUID = 1L;
@@ -10,7 +12,7 @@ public final class KvmException extends RuntimeException {
   private final int errno;
 
   KvmException(String call, int errno) {
-    super(call + ": errno " + errno);
+    super(call + ": " + Errno.name(errno));
     this.errno = errno;
   }
 

@@ -3,6 +3,7 @@ package dev.quire.kvm.server;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.quire.kernel.mm.Errno;
 import dev.quire.kvm.client.Kvm;
 import dev.quire.kvm.client.KvmException;
 import dev.quire.kvm.client.Vcpu;
@@ -112,6 +113,7 @@ class KvmServerTest {
   void otherArchitectureIsRefused() throws Exception {
     try (TestService service = new TestService(folder)) {
       assertThatThrownBy(() -> Kvm.connect(service.socket, Hello.ARM64))
+          .hasMessageEndingWith(": errno 8")
           .isInstanceOfSatisfying(
               KvmException.class, e -> assertThat(e.errno()).isEqualTo(ENOEXEC));
     }
@@ -256,6 +258,7 @@ class KvmServerTest {
   private static void assertErrno(
       int errno, org.assertj.core.api.ThrowableAssert.ThrowingCallable call) {
     assertThatThrownBy(call)
+        .hasMessageEndingWith(": " + Errno.name(errno))
         .isInstanceOfSatisfying(KvmException.class, e -> assertThat(e.errno()).isEqualTo(errno));
   }
 
