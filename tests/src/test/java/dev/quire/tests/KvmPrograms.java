@@ -83,9 +83,15 @@ final class KvmPrograms {
   Ending run(Path program, String... arguments) throws IOException, InterruptedException {
     ProgramFile file = ProgramFile.find(program.toString(), System.getenv("PATH"));
     try (PrivateService service = PrivateService.start(file.arch(), KernelProfile.LINUX_6_18)) {
-      Preload preload = new Preload(libraries);
-      return end(preload.command(file, List.of(arguments), service.socket()));
+      return run(service, program, arguments);
     }
+  }
+
+  /** The same with a service that goes on. */
+  Ending run(PrivateService service, Path program, String... arguments)
+      throws IOException, InterruptedException {
+    ProgramFile file = ProgramFile.find(program.toString(), System.getenv("PATH"));
+    return end(new Preload(libraries).command(file, List.of(arguments), service.socket()));
   }
 
   /** Runs a program as it is. */

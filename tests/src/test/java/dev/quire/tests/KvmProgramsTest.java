@@ -3,11 +3,14 @@ package dev.quire.tests;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
+import dev.quire.kernel.mm.KernelProfile;
+import dev.quire.lab.exec.PrivateService;
 import dev.quire.lab.exec.ProgramArch;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -112,6 +115,95 @@ class KvmProgramsTest {
                     user mode only: -1 Bad address
                     done
                     """));
+  }
+
+  /**
+   * Of a host whose processor executes real mode itself, since KVM's emulator makes MMIO of what is
+   * gone: get_user_pages of a page beyond the file's end is -EFAULT (Linux v6.18 mm/gup.c).
+   */
+  @Test
+  void aClientTruncatesTheFileOfItsGuestsMemory() throws IOException, InterruptedException {
+    needsX86();
+    Path program = programs.compile("kvm_truncate", ProgramArch.X86_64);
+    KvmPrograms.Ending ending = programs.run(program);
+    assertThat(ending.passed())
+        .isEqualTo(
+            """
+            16 pages: 0
+            page 8 holds 8
+            4 pages: 0
+            page 8: Bad address
+            page 9: Bad address
+            page 2 holds 2
+            translate 0: valid 0
+            16 pages: 0
+            page 8 holds 0
+            page 9 holds 0
+            page 2 holds 2
+            done
+            """);
+    assertThat(ending.err()).isEmpty();
+  }
+
+  /** kvm_run is shared memory: noise in it is the client's own trouble. */
+  @Test
+  void noiseInSharedPagesDuringRunHurtsNobody() throws IOException, InterruptedException {
+    needsX86();
+    Path program = programs.compile("kvm_scribble", ProgramArch.X86_64);
+    KvmPrograms.Ending ending = programs.run(program);
+    assertThat(ending.passed()).isEqualTo("returned 3000, then exit 2 of 7\n");
+    assertThat(ending.err()).isEmpty();
+  }
+
+  /** In the middle of whatever they do; most in a guest that never ends. */
+  @Test
+  void killedClientsLeaveNothing() throws IOException, InterruptedException {
+    needsX86();
+    Path program = programs.compile("kvm_killed", ProgramArch.X86_64);
+    KernelProfile profile = KernelProfile.LINUX_6_18;
+    try (PrivateService service = PrivateService.start(ProgramArch.X86_64, profile)) {
+      // What is loaded and opened once, is.
+      programs.run(service, program);
+      assertThat(endsWithout(Long.MAX_VALUE, Long.MAX_VALUE)).isTrue();
+      long descriptors = descriptors();
+      long mappings = sharedMappings();
+      KvmPrograms.Ending ending = programs.run(service, program);
+      assertThat(ending.passed()).isEqualTo("killed 24 of 24\n");
+      assertThat(endsWithout(mappings, descriptors))
+          .as("%d of %d mappings, %d threads", sharedMappings(), mappings, processThreads())
+          .isTrue();
+    }
+  }
+
+  /** Whether all threads of clients end, and no more than so much is left of what they had. */
+  private static boolean endsWithout(long mappings, long descriptors)
+      throws IOException, InterruptedException {
+    for (int wait = 0; wait < 2000; wait++) {
+      if (processThreads() == 0 && sharedMappings() <= mappings && descriptors() <= descriptors) {
+        return true;
+      }
+      Thread.sleep(10);
+    }
+    return false;
+  }
+
+  private static long descriptors() throws IOException {
+    try (Stream<Path> all = Files.list(Path.of("/proc/self/fd"))) {
+      return all.count();
+    }
+  }
+
+  /** Of memory that somebody lent, or that was made to be mapped by somebody. */
+  private static long sharedMappings() throws IOException {
+    try (Stream<String> lines = Files.lines(Path.of("/proc/self/maps"))) {
+      return lines.filter(line -> line.contains("memfd:")).count();
+    }
+  }
+
+  private static long processThreads() {
+    return Thread.getAllStackTraces().keySet().stream()
+        .filter(thread -> thread.getName().startsWith("kvm-process-"))
+        .count();
   }
 
   /** Its waits end by EINTR, though no handler runs: signal(7). */
