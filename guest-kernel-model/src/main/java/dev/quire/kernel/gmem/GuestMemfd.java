@@ -128,7 +128,7 @@ public final class GuestMemfd extends ModelledFile implements VmOps, UffdFileOps
         || !open
         || offset < 0
         || !pageAligned(offset)
-        || offset + bytes < 0
+        // Signed, so that an end at 2^63 passes, as it does in kvm_gmem_bind.
         || offset + bytes > size()) {
       return -Errno.EINVAL;
     }
@@ -146,6 +146,11 @@ public final class GuestMemfd extends ModelledFile implements VmOps, UffdFileOps
   /** The slot that begins at this page of the file is gone (kvm_gmem_unbind). */
   public void unbind(long firstPage) {
     bindings.removeIf(bound -> bound[0] == firstPage);
+  }
+
+  @Override
+  public boolean isUnevictable() {
+    return true;
   }
 
   /** Whether the file can be mapped: then all a guest gets of a slot bound to it is the file's. */

@@ -185,7 +185,9 @@ final class AdvisedWalk extends MappingPart {
     }
     int order = frames.order(folio);
     if (!frames.is(folio, PageFlag.ANON)) {
-      pageOutFile(vma, folio);
+      if (!vma.ops().isUnevictable()) {
+        pageOutFile(vma, folio);
+      }
     } else if (order > 0 && split(folio)) {
       kernel.counters().mthp(order, MthpStat.SWPOUT_FALLBACK, 1);
       if (order >= kernel.thp().pmdOrder()) {

@@ -12,6 +12,9 @@ final class MapCalls {
   /** vm.max_map_count. */
   static final int MAX_MAPPINGS = 65530;
 
+  /** MAX_LFS_FILESIZE: nothing of a file lies behind it. */
+  private static final long MAX_LFS_FILESIZE = Long.MAX_VALUE;
+
   private static final long MMAP_GAP = 128L << 20;
 
   private final Kernel kernel;
@@ -104,6 +107,10 @@ final class MapCalls {
     }
     if (fixedNoReplace && !mm.vmas().isFree(address, address + length)) {
       return -Errno.EEXIST;
+    }
+    if (file != null
+        && offset >>> kernel.pageShift() > MAX_LFS_FILESIZE - length >>> kernel.pageShift()) {
+      return -Errno.EOVERFLOW;
     }
     long vmFlags = vmFlags(prot, flags, file);
     if (vmFlags < 0) {

@@ -52,6 +52,11 @@ public interface VmOps {
     return VmFault.FALLBACK;
   }
 
+  /** Whether reclaim leaves the file's pages alone (mapping_unevictable). */
+  default boolean isUnevictable() {
+    return false;
+  }
+
   /** Whether mappings of this kind count as shmem in RssShmem and smaps. */
   default boolean isShmem() {
     return false;

@@ -173,7 +173,10 @@ public final class KvmRun {
 
   // The exits.
 
-  /** KVM_EXIT_IO: {@code count} elements of {@code bytes} in the PIO page. */
+  /**
+   * KVM_EXIT_IO: {@code count} elements of {@code bytes} in the PIO page, which a read begins with
+   * zeros (Linux v6.18 arch/x86/kvm/x86.c, emulator_pio_in_out).
+   */
   public void exitIo(boolean in, int port, int bytes, int count) {
     setExitReason(EXIT_IO);
     setByte(UNION, in ? 0 : 1);
@@ -181,6 +184,9 @@ public final class KvmRun {
     pages.set(SHORT, UNION + 2, (short) port);
     setInt(UNION + 4, count);
     setLong(UNION + 8, PAGE_BYTES);
+    if (in) {
+      pages.asSlice(PAGE_BYTES, (long) bytes * count).fill((byte) 0);
+    }
   }
 
   /** An element of the PIO page. */

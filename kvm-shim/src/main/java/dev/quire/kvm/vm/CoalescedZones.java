@@ -26,10 +26,28 @@ final class CoalescedZones {
 
   private final SharedPages ring;
   private final int entries;
-  private final List<CoalescedZone> zones = new ArrayList<>();
+  private final BusRanges ports;
+  private final BusRanges addresses;
+  private final List<Zone> zones = new ArrayList<>();
 
-  CoalescedZones(SharedPages ring) {
+  /** A zone on its bus. */
+  private final class Zone implements BusRanges.Target {
+    private final CoalescedZone range;
+
+    Zone(CoalescedZone range) {
+      this.range = range;
+    }
+
+    @Override
+    public boolean write(long address, int bytes, long data) {
+      return holds(range, address, bytes) && put(range.pio(), address, bytes, data);
+    }
+  }
+
+  CoalescedZones(SharedPages ring, BusRanges ports, BusRanges addresses) {
     this.ring = ring;
+    this.ports = ports;
+    this.addresses = addresses;
     this.entries = (int) ((ring.segment().byteSize() - HEADER_BYTES) / ENTRY_BYTES);
   }
 
@@ -42,10 +60,12 @@ final class CoalescedZones {
     if (zone.pio() != 0 && zone.pio() != 1) {
       return -Errno.EINVAL;
     }
-    if (zones.stream().filter(other -> other.pio() == zone.pio()).count() >= MOST_DEVICES) {
+    if (zones.stream().filter(other -> other.range.pio() == zone.pio()).count() >= MOST_DEVICES) {
       return -Errno.ENOSPC;
     }
-    zones.add(zone);
+    Zone added = new Zone(zone);
+    zones.add(added);
+    bus(zone.pio()).add(zone.address(), zone.bytes(), added);
     return 0;
   }
 
@@ -54,9 +74,17 @@ final class CoalescedZones {
     if (range.pio() != 0 && range.pio() != 1) {
       return -Errno.EINVAL;
     }
-    zones.removeIf(
-        zone -> zone.pio() == range.pio() && holds(zone, range.address(), range.bytes()));
+    for (Zone zone : List.copyOf(zones)) {
+      if (zone.range.pio() == range.pio() && holds(zone.range, range.address(), range.bytes())) {
+        zones.remove(zone);
+        bus(range.pio()).remove(zone);
+      }
+    }
     return 0;
+  }
+
+  private BusRanges bus(int pio) {
+    return pio == 1 ? ports : addresses;
   }
 
   /** Whether a range lies in a zone (coalesced_mmio_in_range); the kernel's length is an int. */
@@ -68,16 +96,6 @@ final class CoalescedZones {
   }
 
   /** Whether a write is in the ring now. */
-  boolean write(boolean port, long address, int bytes, long data) {
-    int pio = port ? 1 : 0;
-    for (CoalescedZone zone : zones) {
-      if (zone.pio() == pio && holds(zone, address, bytes) && put(pio, address, bytes, data)) {
-        return true;
-      }
-    }
-    return false;
-  }
-
   private boolean put(int pio, long address, int bytes, long data) {
     MemorySegment segment = ring.segment();
     int last = (int) INDEX.getVolatile(segment, LAST);

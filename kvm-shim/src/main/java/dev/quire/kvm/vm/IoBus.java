@@ -3,21 +3,24 @@ package dev.quire.kvm.vm;
 import java.util.ArrayList;
 import java.util.List;
 
-/** The buses of a VM: ioeventfds, then coalesced zones, then devices in the order of adding. */
+/**
+ * The buses of a VM: the ranges of ioeventfds and coalesced zones, then devices in the order of
+ * adding.
+ */
 final class IoBus implements KvmBus {
-  private final IoEventFds events;
-  private final CoalescedZones zones;
+  private final BusRanges ports;
+  private final BusRanges addresses;
   private final List<Device> devices = new ArrayList<>();
   private long data;
 
-  IoBus(IoEventFds events, CoalescedZones zones) {
-    this.events = events;
-    this.zones = zones;
+  IoBus(BusRanges ports, BusRanges addresses) {
+    this.ports = ports;
+    this.addresses = addresses;
   }
 
   @Override
   public boolean write(boolean port, long address, int bytes, long value) {
-    if (events.write(port, address, bytes, value) || zones.write(port, address, bytes, value)) {
+    if ((port ? ports : addresses).write(address, bytes, value)) {
       return true;
     }
     for (Device device : devices) {

@@ -31,7 +31,8 @@ final class IoEventFds {
    * @param anyData whether whatever is written matches
    */
   private record Entry(
-      Bus bus, long address, int bytes, boolean anyData, long data, EventDescriptor event) {
+      Bus bus, long address, int bytes, boolean anyData, long data, EventDescriptor event)
+      implements BusRanges.Target {
     boolean isSame(Entry other) {
       return event.identity().equals(other.event.identity())
           && bus == other.bus
@@ -49,10 +50,15 @@ final class IoEventFds {
               || bytes == other.bytes && (anyData || other.anyData || data == other.data));
     }
 
-    boolean matches(Bus accessed, long at, int accessBytes, long written) {
-      return bus == accessed
-          && address == at
-          && (bytes == 0 || bytes == accessBytes && (anyData || low(written, bytes) == data));
+    @Override
+    public boolean write(long at, int accessBytes, long written) {
+      boolean matches =
+          address == at
+              && (bytes == 0 || bytes == accessBytes && (anyData || low(written, bytes) == data));
+      if (matches) {
+        event.signal(1);
+      }
+      return matches;
     }
 
     private static long low(long value, int bytes) {
@@ -60,7 +66,14 @@ final class IoEventFds {
     }
   }
 
+  private final BusRanges ports;
+  private final BusRanges addresses;
   private final List<Entry> entries = new ArrayList<>();
+
+  IoEventFds(BusRanges ports, BusRanges addresses) {
+    this.ports = ports;
+    this.addresses = addresses;
+  }
 
   /** KVM_IOEVENTFD. */
   long set(Caller caller, IoEventFd request) {
@@ -114,29 +127,35 @@ final class IoEventFds {
     }
     entry.event.get();
     entries.add(entry);
+    BusRanges bus = rangesOf(entry);
+    if (bus != null) {
+      bus.add(entry.address, entry.bytes, entry);
+    }
     return 0;
   }
 
   private long remove(Entry entry) {
     for (int i = 0; i < entries.size(); i++) {
       if (entries.get(i).isSame(entry)) {
-        entries.remove(i).event.put();
+        Entry removed = entries.remove(i);
+        BusRanges bus = rangesOf(removed);
+        if (bus != null) {
+          bus.remove(removed);
+        }
+        removed.event.put();
         return 0;
       }
     }
     return -Errno.ENOENT;
   }
 
-  /** Whether a write was for an eventfd. */
-  boolean write(boolean port, long address, int bytes, long data) {
-    Bus bus = port ? Bus.PIO : Bus.MMIO;
-    for (Entry entry : entries) {
-      if (entry.matches(bus, address, bytes, data)) {
-        entry.event.signal(1);
-        return true;
-      }
-    }
-    return false;
+  /** Null for a bus that x86 and arm64 guests do not reach. */
+  private BusRanges rangesOf(Entry entry) {
+    return switch (entry.bus) {
+      case MMIO -> addresses;
+      case PIO -> ports;
+      case VIRTIO_CCW -> null;
+    };
   }
 
   void close() {

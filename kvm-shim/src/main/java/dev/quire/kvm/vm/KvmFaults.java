@@ -5,6 +5,7 @@ import dev.quire.kernel.kvm.MemSlot;
 import dev.quire.kernel.kvm.MemoryFault;
 import dev.quire.kernel.kvm.Stage2Mmu;
 import dev.quire.kernel.mm.Errno;
+import dev.quire.kernel.mm.UffdWait;
 import dev.quire.mmu.Access;
 import dev.quire.mmu.FaultRecord;
 import dev.quire.mmu.Order;
@@ -19,7 +20,10 @@ import java.lang.foreign.ValueLayout;
  */
 public final class KvmFaults implements HostFaults {
   private final VmContext vm;
-  private boolean waiting;
+
+  /** What the vCPU sleeps for in a fault of {@link #waitingGpa}; null while it does not. */
+  private UffdWait wait;
+
   private long waitingGpa;
 
   private long taken;
@@ -40,8 +44,11 @@ public final class KvmFaults implements HostFaults {
   public int resolve(FaultRecord fault) {
     long gpa = fault.gpa();
     Stage2Mmu stage2 = vm.stage2();
-    boolean resumes = waiting && waitingGpa >>> 12 == gpa >>> 12;
-    waiting = false;
+    boolean resumes = wait != null && waitingGpa >>> 12 == gpa >>> 12;
+    if (resumes && !wait.woken()) {
+      return HANDLER_DEAD;
+    }
+    stopWaiting();
     taken += resumes ? 0 : 1;
     long result = resumes ? stage2.resume(gpa, fault.access()) : stage2.fault(gpa, fault.access());
     return switch (Stage2Mmu.code(result)) {
@@ -59,7 +66,7 @@ public final class KvmFaults implements HostFaults {
         yield READ_ONLY;
       }
       case Stage2Mmu.WAIT -> {
-        waiting = true;
+        wait = vm.host().space().process().blockedOn();
         waitingGpa = gpa;
         yield HANDLER_DEAD;
       }
@@ -73,6 +80,14 @@ public final class KvmFaults implements HostFaults {
         yield FAILED;
       }
     };
+  }
+
+  /** The vCPU sleeps no longer: nobody is told of a fault that nobody was told of yet. */
+  public void stopWaiting() {
+    if (wait != null && !wait.woken()) {
+      wait.cancel();
+    }
+    wait = null;
   }
 
   /** The page of a read-only slot; zeros where the host has none. */

@@ -29,7 +29,9 @@ final class Vm implements VmContext {
   private final MemSlots slots;
   private final Stage2Mmu stage2;
   private final CoalescedZones zones;
-  private final IoEventFds ioEventFds = new IoEventFds();
+  private final BusRanges ports = new BusRanges();
+  private final BusRanges addresses = new BusRanges();
+  private final IoEventFds ioEventFds = new IoEventFds(ports, addresses);
   private final IoBus bus;
   private final ArchVm arch;
   private final IrqFds irqFds;
@@ -71,8 +73,8 @@ final class Vm implements VmContext {
             host.memory(),
             host.tableFrames(),
             architecture.stage2Format(type));
-    zones = new CoalescedZones(ring);
-    bus = new IoBus(ioEventFds, zones);
+    zones = new CoalescedZones(ring, ports, addresses);
+    bus = new IoBus(ports, addresses);
     arch = architecture.createVm(this, type);
     irqFds = new IrqFds(arch, listenedTo);
   }

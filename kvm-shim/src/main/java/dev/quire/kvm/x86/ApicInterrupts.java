@@ -33,6 +33,7 @@ final class ApicInterrupts extends VcpuInterrupts implements KernelApic {
   private final VirtualApicPage virtualPage;
   private final int id;
   private final VirtualClock clock;
+  private final Runnable changed;
   private TaskPriorityReports reports;
   private LongSupplier timeStamp;
   private long base;
@@ -43,13 +44,16 @@ final class ApicInterrupts extends VcpuInterrupts implements KernelApic {
 
   /**
    * @param userIoApic null unless the irqchip is split
+   * @param changed told when the APIC's mode or registers were changed from outside
    */
   ApicInterrupts(
       LocalApic local,
       UserIoApic userIoApic,
       VirtualApicPage virtualPage,
       int id,
-      VirtualClock clock) {
+      VirtualClock clock,
+      Runnable changed) {
+    this.changed = changed;
     this.local = local;
     this.userIoApic = userIoApic;
     this.virtualPage = virtualPage;
@@ -109,6 +113,9 @@ final class ApicInterrupts extends VcpuInterrupts implements KernelApic {
 
   @Override
   public void baseChanged(long newBase) {
+    if (((newBase ^ base) & (LocalApic.BASE_ENABLE | X2APIC_ENABLE)) != 0) {
+      changed.run();
+    }
     base = newBase;
     local.setApicBase(newBase & ~X2APIC_ENABLE);
     if (isX2Apic()) {
@@ -146,6 +153,7 @@ final class ApicInterrupts extends VcpuInterrupts implements KernelApic {
   @Override
   public int load(byte[] registers) {
     LapicState.load(local, registers);
+    changed.run();
     return 0;
   }
 
@@ -271,6 +279,7 @@ final class ApicInterrupts extends VcpuInterrupts implements KernelApic {
   void init() {
     initLatched = true;
     sipiPending = false;
+    changed.run();
   }
 
   /** A start-up message for this vCPU. */

@@ -260,6 +260,7 @@ final class X86Run extends GuestRun {
   }
 
   private void interrupted() {
+    faults.stopWaiting();
     run.setExitReason(KvmRun.EXIT_INTR);
     owner.counters().left(KvmRun.EXIT_INTR);
     finish(-Errno.EINTR);

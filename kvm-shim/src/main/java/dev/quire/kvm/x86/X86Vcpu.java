@@ -9,6 +9,7 @@ import dev.quire.emulator.vcpu.x86.InterruptController;
 import dev.quire.emulator.vcpu.x86.X86Cpu;
 import dev.quire.emulator.vcpu.x86.X86Processor;
 import dev.quire.emulator.vcpu.x86.X86ResetState;
+import dev.quire.kvm.abi.Ioctls;
 import dev.quire.kvm.abi.KvmRun;
 import dev.quire.kvm.fd.Caller;
 import dev.quire.kvm.fd.SharedPages;
@@ -160,6 +161,9 @@ public final class X86Vcpu implements ArchVcpu {
 
   @Override
   public long ioctl(Caller caller, int request, long argument) {
+    if (request == Ioctls.GET_MP_STATE) {
+      acceptStartUp();
+    }
     return state.ioctl(caller, request, argument);
   }
 

@@ -70,7 +70,8 @@ public final class X86Vm implements ArchVm {
         irqchip.userIoApic(local),
         new VirtualApicPage(local, state.guestMemory()),
         id,
-        time);
+        time,
+        irqchip::mapAll);
   }
 
   /** Whose accesses are served from now on; null for nobody's. */

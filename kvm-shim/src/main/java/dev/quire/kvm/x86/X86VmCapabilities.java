@@ -173,6 +173,14 @@ final class X86VmCapabilities {
     return 0;
   }
 
+  /** With the first vCPU the limit is settled, by then KVM's own unless one was set. */
+  int settleMaxVcpuIds() {
+    if (maxVcpuIds == 0) {
+      maxVcpuIds = X86Capabilities.MAX_VCPU_IDS;
+    }
+    return maxVcpuIds;
+  }
+
   private long limitVcpuIds(long limit) {
     boolean legal = Long.compareUnsigned(limit, X86Capabilities.MAX_VCPU_IDS) <= 0;
     if (!legal || vm.bootCpu() > limit || maxVcpuIds != 0 && maxVcpuIds != limit) {

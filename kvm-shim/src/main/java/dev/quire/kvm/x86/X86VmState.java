@@ -36,6 +36,9 @@ public final class X86VmState {
   private static final long NANOS_PER_SECOND = 1_000_000_000;
   private static final int WALL_CLOCK_BYTES = 12;
 
+  /** struct kvm_enc_region. */
+  private static final int ENCRYPTED_REGION_BYTES = 16;
+
   /** KVM_MIN_ALLOC_MMU_PAGES. */
   private static final long MIN_MMU_PAGES = 64;
 
@@ -169,8 +172,7 @@ public final class X86VmState {
 
   /** Whether KVM_CREATE_VCPU takes the id, else EINVAL: KVM_CAP_MAX_VCPU_ID. */
   public boolean acceptsVcpuId(int id) {
-    int limit = capabilities.maxVcpuIds();
-    return limit == 0 || id < limit;
+    return id < capabilities.settleMaxVcpuIds();
   }
 
   int createdVcpus() {
@@ -251,6 +253,12 @@ public final class X86VmState {
       case Ioctls.GET_CLOCK -> UserStructs.copyOut(caller, argument, getClock());
       case Ioctls.SET_CLOCK -> setClock(caller, argument);
       case Ioctls.X86_SET_MSR_FILTER -> setFilter(caller, argument);
+      case Ioctls.SET_PMU_EVENT_FILTER -> PmuEventFilter.check(caller, argument);
+      // No encrypted memory; the structure is read first.
+      case Ioctls.MEMORY_ENCRYPT_REG_REGION, Ioctls.MEMORY_ENCRYPT_UNREG_REGION ->
+          UserStructs.copyIn(caller, argument, ENCRYPTED_REGION_BYTES) == null
+              ? -Errno.EFAULT
+              : -Errno.ENOTTY;
       default -> ArchVcpu.UNKNOWN;
     };
   }

@@ -103,7 +103,10 @@ final class CommonCalls {
   private static long onFile(SessionProcess actor, String handle, ScriptOp.Call call) {
     FileDescription open = actor.handles().file(handle);
     if (open == null) {
-      return -Errno.EBADF;
+      boolean isThere = actor.handles().get(handle == null ? Handles.FILE : handle) != null;
+      // A file without an inode of its own has no size and nothing to write back.
+      boolean isInvalid = call instanceof ScriptOp.Truncate || call instanceof ScriptOp.SyncFile;
+      return isThere && isInvalid ? -Errno.EINVAL : -Errno.EBADF;
     }
     boolean writes = !(call instanceof ScriptOp.ReadFile || call instanceof ScriptOp.SyncFile);
     if (writes && !open.writable()) {

@@ -15,9 +15,12 @@ final class DescriptorCalls {
   private static final int O_LARGEFILE = 0x8000;
   private static final int F_GETFD = 1;
   private static final int F_GETFL = 3;
+  private static final int F_GETLEASE = 1025;
+  private static final int F_UNLCK = 2;
   private static final int F_ADD_SEALS = 1033;
   private static final int F_GET_SEALS = 1034;
   private static final int F_SEAL_SEAL = 1;
+  private static final int SEEK_MAX = 4;
 
   /** Of anon_inode_inode: no type, readable and writable by its owner. */
   private static final int ANONYMOUS_INODE_MODE = 0600;
@@ -82,8 +85,8 @@ final class DescriptorCalls {
 
   private static SessionCall fallocate(Words words) {
     int mode = (int) words.number("MODE", Integer.MAX_VALUE);
-    long offset = words.number("OFF", Long.MAX_VALUE);
-    long bytes = words.number("LEN", Long.MAX_VALUE);
+    long offset = words.signed("OFF");
+    long bytes = words.signed("LEN");
     return SessionCall.immediate(
         (actor, handle, answer) -> {
           FileDescription open = actor.handles().file(handle);
@@ -123,6 +126,7 @@ final class DescriptorCalls {
     words.unsigned("ARG");
     if (command != F_GETFD
         && command != F_GETFL
+        && command != F_GETLEASE
         && command != F_ADD_SEALS
         && command != F_GET_SEALS) {
       throw new LaterOpException("fcntl " + command);
@@ -134,6 +138,7 @@ final class DescriptorCalls {
               switch (command) {
                 case F_GETFD -> descriptorFlags(description);
                 case F_GETFL -> statusFlags(description);
+                case F_GETLEASE -> description == null ? -Errno.EBADF : F_UNLCK;
                 case F_GET_SEALS -> seals(description);
                 default -> addSeals(description);
               });
@@ -193,27 +198,34 @@ final class DescriptorCalls {
           if (hasMode) {
             open.setPermissions(mode);
           }
-          answer.result(hasMode ? 0 : named(actor, handle) == null ? -Errno.EBADF : -Errno.EINVAL);
+          answer.result(
+              switch (named(actor, handle)) {
+                case FileDescription _ -> hasMode ? 0 : -Errno.EINVAL;
+                // anon_inode_setattr
+                case UffdDescription _, KvmDescription _ -> -Errno.EOPNOTSUPP;
+                case null -> -Errno.EBADF;
+              });
         });
   }
 
   private static SessionCall lseek(Words words) {
-    long offset = words.number("OFF", Long.MAX_VALUE);
+    long offset = words.signed("OFF");
     int whence = (int) words.number("WHENCE", Integer.MAX_VALUE);
     return SessionCall.immediate(
         (actor, handle, answer) ->
             answer.result(
                 switch (named(actor, handle)) {
+                  case null -> -Errno.EBADF;
+                  case Description _ when whence > SEEK_MAX -> -Errno.EINVAL;
                   case FileDescription open -> open.seek(offset, whence);
                   // noop_llseek
                   case UffdDescription _, KvmDescription _ -> 0;
-                  case null -> -Errno.EBADF;
                 }));
   }
 
   private static SessionCall at(Words words, boolean write) {
     long bytes = words.number("LEN", Integer.MAX_VALUE);
-    long offset = words.number("OFF", Long.MAX_VALUE);
+    long offset = words.signed("OFF");
     return SessionCall.immediate(
         (actor, handle, answer) ->
             answer.result(

@@ -195,7 +195,7 @@ final class KvmInterruptCalls {
     if (ranged) {
       LittleEndian.putInt(structure, 8, FILTER_BOTH);
       LittleEndian.putInt(structure, 16, KvmSystemCalls.unsignedInt(words, "BASE"));
-      LittleEndian.putInt(structure, 12, (int) words.number("COUNT", MOST_MSRS));
+      LittleEndian.putInt(structure, 12, KvmSystemCalls.unsignedInt(words, "COUNT"));
     }
     return SessionCall.immediate(
         (actor, handle, answer) -> {

@@ -91,6 +91,14 @@ final class Words {
     return value;
   }
 
+  /** A number of 64 bits, negative with a minus sign. */
+  long signed(String what) {
+    String word = word(what);
+    return word.startsWith("-")
+        ? -number(what, word.substring(1), Long.MAX_VALUE)
+        : number(what, word, Long.MAX_VALUE);
+  }
+
   private static BadOpException notANumber(String what, String word) {
     return new BadOpException(what + " '" + word + "' is not a number such as 12 or 0xc");
   }

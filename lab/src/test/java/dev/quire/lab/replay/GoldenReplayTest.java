@@ -3,11 +3,15 @@ package dev.quire.lab.replay;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.DynamicTest.dynamicTest;
 
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
+import java.util.zip.GZIPInputStream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
@@ -27,17 +31,26 @@ class GoldenReplayTest {
     FILES.put("kvm_api.json", 375);
     FILES.put("kvm_run.json", 130);
     FILES.put("random_kvm.json", 270);
+    FILES.put("random_kvm_guests.json.gz", 600);
   }
 
   private static List<GoldenCase> cases(String file) {
     List<GoldenCase> cases = new ArrayList<>();
-    try (GoldenReader reader =
-        GoldenReader.open(file, GoldenReplayTest.class.getResourceAsStream(file))) {
+    try (GoldenReader reader = GoldenReader.open(file, stream(file))) {
       for (GoldenCase next = reader.next(); next != null; next = reader.next()) {
         cases.add(next);
       }
     }
     return cases;
+  }
+
+  private static InputStream stream(String file) {
+    InputStream stream = GoldenReplayTest.class.getResourceAsStream(file);
+    try {
+      return file.endsWith(".gz") ? new GZIPInputStream(stream) : stream;
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   @TestFactory

@@ -218,7 +218,7 @@ public final class LocalApic implements WordMmioDevice, DeviceState {
     return idRegister >>> 24;
   }
 
-  boolean isEnabled() {
+  public boolean isEnabled() {
     return isEnabledByBase() && (spurious & SVR_ENABLE) != 0;
   }
 

@@ -31,12 +31,29 @@ public final class KernelIrqchip implements KvmBus.Device {
   private static final int ENTRY_MASKED = 1 << 16;
   private static final int ENTRY_LEVEL = 1 << 15;
 
+  /** APIC_BROADCAST. */
+  private static final int BROADCAST = 0xff;
+
+  private static final int FIXED = 0;
+
+  private static final int LOWEST_PRIORITY = 1;
+
+  /** Delivery mode of LINT0 alone: of a message it is dropped. */
+  private static final int EXTINT = 7;
+
+  /** An MSI address's redirection hint. */
+  private static final int REDIRECTED = 1 << 3;
+
   private final IrqchipOwner owner;
   private final boolean split;
   private final int userPins;
 
   private final ApicBus bus = new ApicBus();
   private final TreeMap<Integer, LocalApic> locals = new TreeMap<>();
+
+  /** The APIC of the newest vCPU while KVM's map lacks it. */
+  private LocalApic unmapped;
+
   private final PicPair pics = new PicPair(this::picOutput);
   private final IoApic ioApic = new IoApic(bus);
   private boolean picAsserts;
@@ -72,6 +89,7 @@ public final class KernelIrqchip implements KvmBus.Device {
         new LocalApic(
             id, bootProcessor, bus, owner.signals(), external, owner.clock(), owner.events());
     locals.put(id, local);
+    unmapped = local;
     local.lint(0).set(picAsserts);
     return local;
   }
@@ -207,9 +225,50 @@ public final class KernelIrqchip implements KvmBus.Device {
     return bus.deliverCounted(message.message());
   }
 
-  /** KVM_SIGNAL_MSI: to how many vCPUs it was delivered, or -1 if it addresses none. */
+  /**
+   * KVM_SIGNAL_MSI: to how many vCPUs it was delivered. With a map of its APICs KVM finds the ones
+   * that are addressed, and no vCPU there is an interrupt that nobody took; only a broadcast is
+   * offered to each APIC: -1 if all of them cannot be chosen as the one of the lowest priority
+   * (Linux v6.18 arch/x86/kvm/lapic.c, kvm_irq_delivery_to_apic_fast; irq.c,
+   * kvm_irq_delivery_to_apic). The map was made before the newest vCPU was there: until some APIC
+   * changes, a message to that one is lost.
+   */
   int signal(long address, int data) {
-    return bus.deliverCounted(ApicMessage.fromMsi(address, data));
+    ApicMessage message = ApicMessage.fromMsi(address, data);
+    if (message.destination() == BROADCAST) {
+      return broadcast(message, (address & REDIRECTED) != 0);
+    }
+    boolean isLost = !message.logical() && isUnmapped(message.destination());
+    if (isLost || message.deliveryMode() == EXTINT && !locals.isEmpty()) {
+      return 0;
+    }
+    return locals.isEmpty() ? -1 : Math.max(0, bus.deliverCounted(message));
+  }
+
+  /** All ones is everybody, in logical mode too; a physical one has no lowest priority. */
+  private int broadcast(ApicMessage message, boolean redirected) {
+    boolean choosesOne =
+        message.logical() && (message.deliveryMode() == LOWEST_PRIORITY || redirected);
+    if (choosesOne) {
+      return bus.deliverCounted(message);
+    }
+    if (message.deliveryMode() == EXTINT) {
+      return locals.isEmpty() ? -1 : 0;
+    }
+    int mode = message.deliveryMode() == LOWEST_PRIORITY ? FIXED : message.deliveryMode();
+    ApicMessage all =
+        new ApicMessage(message.vector(), mode, false, message.levelTriggered(), BROADCAST);
+    return locals.isEmpty() ? -1 : Math.max(0, bus.deliverCounted(all));
+  }
+
+  private boolean isUnmapped(int id) {
+    LocalApic local = unmapped == null ? null : locals.get(id);
+    return local != null && local == unmapped && !local.isEnabled();
+  }
+
+  /** An APIC has changed: KVM finds each from now on. */
+  public void mapAll() {
+    unmapped = null;
   }
 
   // KvmBus.Device
