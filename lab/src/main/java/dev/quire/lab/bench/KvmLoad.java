@@ -48,8 +48,8 @@ final class KvmLoad {
    *
    * @param nanosOfExit of all clients together
    * @param machines VMs that were made
-   * @param firstMebibytes resident after a quarter of the time
-   * @param lastMebibytes resident at the end, all clients being there
+   * @param firstMebibytes resident after a quarter of the time, and a collection
+   * @param lastMebibytes resident at the end, and a collection, all clients being there
    */
   record Outcome(double nanosOfExit, long machines, double firstMebibytes, double lastMebibytes) {}
 
@@ -157,7 +157,9 @@ final class KvmLoad {
     return vcpu;
   }
 
+  /** After a collection: what is garbage only waits for one, and says nothing about leaks. */
   private static double residentMebibytes() throws IOException {
+    System.gc();
     for (String line : Files.readAllLines(Path.of("/proc/self/status"))) {
       if (line.startsWith("VmRSS:")) {
         return Long.parseLong(line.replaceAll("\\D", "")) / KIBIBYTES_PER_MEBIBYTE;
