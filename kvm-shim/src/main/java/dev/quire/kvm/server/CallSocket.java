@@ -53,11 +53,13 @@ final class CallSocket extends ChannelInboundHandlerAdapter {
     if (closed) {
       return;
     }
+    process.heard();
     try {
       process.calls().handle(this, Request.parse((byte[]) message));
     } catch (BadFrameException e) {
       refuse(e);
     }
+    process.handled();
   }
 
   @Override

@@ -45,7 +45,6 @@ final class Calls {
 
   /** Does one, or begins it. */
   void handle(CallSocket socket, Request request) {
-    process.heard();
     process.metrics().call();
     Op op = Op.of(request.op());
     if (op == Op.KICK) {

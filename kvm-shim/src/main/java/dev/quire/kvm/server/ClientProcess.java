@@ -214,9 +214,16 @@ final class ClientProcess {
     }
   }
 
-  /** A call was received. */
+  /** A call was received, and begins. */
   void heard() {
-    lastHeard = System.nanoTime();
+    long now = System.nanoTime();
+    lastHeard = now;
+    busySince = now | 1;
+  }
+
+  /** It is answered, or takes its turns from here on. */
+  void handled() {
+    busySince = 0;
   }
 
   private void over(PendingRun run) {
@@ -237,11 +244,11 @@ final class ClientProcess {
         running = !turns.isEmpty();
         long wait = turns.idleNs();
         if (wait == 0) {
-          busySince = System.nanoTime() | 1;
           loop.runNow();
+          busySince = System.nanoTime() | 1;
           turns.round();
-        } else {
           busySince = 0;
+        } else {
           loop.run(wait < 0 ? FOREVER_NS : wait);
         }
       }

@@ -90,6 +90,10 @@ public final class ServerMetrics {
     return badFrames.sum();
   }
 
+  public long hangCount() {
+    return hangs.sum();
+  }
+
   public long defectCount() {
     return defects.sum();
   }

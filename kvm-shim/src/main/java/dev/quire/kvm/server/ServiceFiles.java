@@ -1,7 +1,6 @@
 package dev.quire.kvm.server;
 
 import dev.quire.kvm.fd.Descriptor;
-import dev.quire.kvm.vm.VmHosts;
 
 /** What a process can open. */
 public interface ServiceFiles {
@@ -14,13 +13,4 @@ public interface ServiceFiles {
    * @return null if there is no such file
    */
   String text(String path);
-
-  /** Makes the files of each process. Any thread. */
-  @FunctionalInterface
-  interface Factory {
-    /**
-     * @param hosts where the process's VMs get theirs
-     */
-    ServiceFiles files(VmHosts hosts);
-  }
 }

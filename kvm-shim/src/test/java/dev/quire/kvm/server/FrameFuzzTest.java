@@ -36,6 +36,12 @@ class FrameFuzzTest {
   /** Of a connection before the next begins, whatever happened. */
   private static final int CONNECTION_FRAMES = 400;
 
+  /** A VM has more of the heap than this each; some code is loaded late. */
+  private static final long MOST_MORE_LIVE_BYTES = 16L << 20;
+
+  /** A VM reserves what may be lent to it, a GiB. */
+  private static final long MOST_MORE_RESERVED_BYTES = 3L << 30;
+
   private static final int[] REQUESTS = {
     Ioctls.CREATE_VM,
     Ioctls.CREATE_VCPU,
@@ -85,6 +91,8 @@ class FrameFuzzTest {
       assertThat(TestService.eventually(() -> service.server.processCount() == 1)).isTrue();
       long descriptors = TestService.descriptors();
       long threads = TestService.processThreads();
+      long live = TestService.liveBytes();
+      long reserved = TestService.addressSpaceBytes();
       int sent = 0;
       int count = 0;
       while (sent < FRAMES) {
@@ -95,6 +103,11 @@ class FrameFuzzTest {
       assertThat(TestService.eventually(() -> service.server.processCount() == 1)).isTrue();
       assertThat(TestService.eventually(() -> TestService.processThreads() == threads)).isTrue();
       assertThat(TestService.descriptors()).isLessThanOrEqualTo(descriptors);
+      assertThat(
+              TestService.eventually(() -> TestService.liveBytes() < live + MOST_MORE_LIVE_BYTES))
+          .as("of the heap %d before, %d now", live, TestService.liveBytes())
+          .isTrue();
+      assertThat(TestService.addressSpaceBytes()).isLessThan(reserved + MOST_MORE_RESERVED_BYTES);
       assertThat(service.metrics.defectCount()).isZero();
       assertThat(service.metrics.badFrameCount()).isPositive();
       assertThat(service.metrics.callCount()).isGreaterThan(FRAMES / 2);

@@ -27,17 +27,27 @@ final class TestService implements AutoCloseable {
   }
 
   TestService(Path folder, ServerSettings settings, Transport transport) throws IOException {
+    this(folder, settings, transport, files());
+  }
+
+  TestService(Path folder, ServerSettings settings, Transport transport, ServiceFiles files)
+      throws IOException {
     socket = folder.resolve("kvm.sock");
-    KernelProfile profile = KernelProfile.LINUX_6_18;
     server =
         new KvmServer(
             settings,
             transport,
             Hello.X86_64,
-            new KvmFiles(profile, new X86Architecture(), true, (process, vm, host) -> {}),
-            new ClientMachines(HostArchitecture.X86_64, profile, LENT_BYTES),
+            files,
+            new ClientMachines(HostArchitecture.X86_64, KernelProfile.LINUX_6_18, LENT_BYTES),
             metrics);
     server.listen(new Listener.Unix(socket));
+  }
+
+  /** What a service has, usually. */
+  static ServiceFiles files() {
+    KernelProfile profile = KernelProfile.LINUX_6_18;
+    return new KvmFiles(profile, new X86Architecture(), true, (process, vm, host) -> {});
   }
 
   /** A file of the tests' resources. */
@@ -66,6 +76,22 @@ final class TestService implements AutoCloseable {
     try (Stream<Path> all = Files.list(Path.of("/proc/self/fd"))) {
       return all.count();
     }
+  }
+
+  /** Of the heap that is in use after a collection. */
+  static long liveBytes() {
+    System.gc();
+    return Runtime.getRuntime().totalMemory() - Runtime.getRuntime().freeMemory();
+  }
+
+  /** That this process has reserved. */
+  static long addressSpaceBytes() throws IOException {
+    for (String line : Files.readAllLines(Path.of("/proc/self/status"))) {
+      if (line.startsWith("VmSize:")) {
+        return Long.parseLong(line.replaceAll("\\D", "")) << 10;
+      }
+    }
+    throw new IOException("/proc/self/status names no VmSize");
   }
 
   /** Threads of processes of the service. */
