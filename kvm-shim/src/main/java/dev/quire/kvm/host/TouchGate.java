@@ -19,12 +19,12 @@ final class TouchGate implements UffdContext {
 
   static final long NONE = -1;
 
-  /** Nothing is queued for whoever waits: it tries again when the client has answered. */
+  /** Nothing is queued for whoever waits: it has its next turn when the client has answered. */
   private static final UffdWait AGAIN =
       new UffdWait() {
         @Override
         public boolean woken() {
-          return false;
+          return true;
         }
 
         @Override
