@@ -19,8 +19,8 @@ import java.util.stream.Stream;
 
 /**
  * The KVM service against a bare ping-pong in C over the same kind of socket, and many clients
- * against few. The service and the many clients are threads of this process; the ping-pong's client
- * is the same C program on both sides.
+ * against few, and how soon a kick is heard. The service and the many clients are threads of this
+ * process; the ping-pong's client is the same C program on both sides.
  */
 public final class KvmBench {
   private static final String BENCH = "kvm";
@@ -36,7 +36,13 @@ public final class KvmBench {
 
   private static final double MOST_NO_OP = 3;
   private static final double MOST_EXIT = 6;
+
+  /** Beside a sibling that spins in the same VM. */
+  private static final double MOST_KICK_MILLIS = 10;
+
+  private static final int KICKS = 500;
   private static final double NANOS_PER_MICRO = 1e3;
+  private static final double NANOS_PER_MILLI = 1e6;
 
   private final int rounds;
   private final int soakSeconds;
@@ -66,6 +72,7 @@ public final class KvmBench {
         all.add(noOp(folder, socket));
         if (ProgramArch.X86_64.isNative()) {
           all.add(exit(folder, socket));
+          all.addAll(kicks(socket));
         }
         KvmSoak soak = new KvmSoak(service.server(), socket);
         all.add(soak.throughput(rounds));
@@ -97,15 +104,26 @@ public final class KvmBench {
   /** An OUT of a guest to a client under the preload library, and back into the guest. */
   private Ratio exit(Path folder, Path socket) throws IOException {
     Path echo = compile(folder);
-    KvmExits exits = new KvmExits();
+    KvmProgram exits = new KvmProgram("kvm_exits");
     double[] nanos =
         TurnByTurn.medians(
             rounds,
             () -> roundTrip(echo, "echo", folder.resolve("echo")),
-            () -> exits.nanos(socket, ROUND_TRIPS));
+            () -> exits.figures(socket, ROUND_TRIPS)[0]);
     double baseline = nanos[0] / NANOS_PER_MICRO;
     double exit = nanos[1] / NANOS_PER_MICRO;
     return Ratio.cost(BENCH, "KVM_RUN to an OUT", "us", exit, ECHO, baseline, MOST_EXIT);
+  }
+
+  /** A signal that calls one vCPU out of KVM_RUN while its sibling spins. */
+  private static List<Ratio> kicks(Path socket) {
+    double[] nanos = new KvmProgram("kvm_kicks").figures(socket, KICKS);
+    return List.of(
+        kick("kick to EINTR, median", nanos[0]), kick("kick to EINTR, 99th percentile", nanos[1]));
+  }
+
+  private static Ratio kick(String name, double nanos) {
+    return Ratio.cost(BENCH, name, "ms", nanos / NANOS_PER_MILLI, "promised", MOST_KICK_MILLIS, 1);
   }
 
   private static Path compile(Path folder) throws IOException {

@@ -10,31 +10,41 @@ import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 
 /**
- * An unmodified C program of /dev/kvm, under the preload library, whose guest leaves KVM_RUN by a
- * port again and again.
+ * An unmodified C program of /dev/kvm on x86-64 that runs under the preload library, measures, and
+ * prints figures with blanks between them.
  */
-final class KvmExits {
-  private static final SourceLibrary.Recipe PROGRAM =
-      new SourceLibrary.Recipe(
-          "kvm_exits", "/dev/quire/lab/bench", List.of("kvm_exits.c"), List.of("-O2"));
-
+final class KvmProgram {
+  private final String name;
   private final Preload preload;
   private final ProgramFile program;
 
-  /** Builds library and program in the cache folder, unless they are there. */
-  KvmExits() {
+  /**
+   * Builds library and program in the cache folder, unless they are there.
+   *
+   * @param name of the program; its source is the resource beside this class
+   */
+  KvmProgram(String name) {
+    this.name = name;
     String path = System.getenv("PATH");
     Path cache = NativeLibraries.cacheFolder(System.getenv()).getParent().getParent();
     SourceLibrary sources = new SourceLibrary(cache, path);
     preload = new Preload(sources);
-    program = ProgramFile.find(sources.build(PROGRAM, ProgramArch.X86_64).toString(), path);
+    SourceLibrary.Recipe recipe =
+        new SourceLibrary.Recipe(
+            name, "/dev/quire/lab/bench", List.of(name + ".c"), List.of("-O2", "-pthread"));
+    program = ProgramFile.find(sources.build(recipe, ProgramArch.X86_64).toString(), path);
   }
 
-  /** Nanoseconds of one exit and re-entry. */
-  double nanos(Path socket, int rounds) {
+  /**
+   * What the program prints for so many rounds.
+   *
+   * @throws IllegalStateException if it ends with an error
+   */
+  double[] figures(Path socket, int rounds) {
     try {
       Process process =
           preload
@@ -46,11 +56,11 @@ final class KvmExits {
         text = new String(out.readAllBytes(), StandardCharsets.UTF_8).strip();
       }
       if (process.waitFor() != 0) {
-        throw new IllegalStateException("kvm_exits: " + text);
+        throw new IllegalStateException(name + ": " + text);
       }
-      return Double.parseDouble(text);
+      return Arrays.stream(text.split(" ")).mapToDouble(Double::parseDouble).toArray();
     } catch (IOException e) {
-      throw new UncheckedIOException("cannot run kvm_exits", e);
+      throw new UncheckedIOException("cannot run " + name, e);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new IllegalStateException("interrupted", e);
