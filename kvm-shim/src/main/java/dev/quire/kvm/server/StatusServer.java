@@ -4,7 +4,6 @@ import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
-import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInitializer;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
@@ -15,10 +14,12 @@ import io.netty.channel.socket.nio.NioServerSocketChannel;
 import io.netty.handler.codec.http.DefaultFullHttpResponse;
 import io.netty.handler.codec.http.FullHttpRequest;
 import io.netty.handler.codec.http.HttpHeaderNames;
+import io.netty.handler.codec.http.HttpHeaderValues;
 import io.netty.handler.codec.http.HttpMethod;
 import io.netty.handler.codec.http.HttpObjectAggregator;
 import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http.HttpServerCodec;
+import io.netty.handler.codec.http.HttpServerKeepAliveHandler;
 import io.netty.handler.codec.http.HttpVersion;
 import io.netty.handler.timeout.ReadTimeoutHandler;
 import java.io.IOException;
@@ -65,6 +66,7 @@ final class StatusServer implements AutoCloseable {
                         .addLast(
                             new ReadTimeoutHandler(IDLE_SECONDS),
                             new HttpServerCodec(),
+                            new HttpServerKeepAliveHandler(),
                             new HttpObjectAggregator(MOST_REQUEST_BYTES),
                             new Pages(registry, server, metrics));
                   }
@@ -111,6 +113,10 @@ final class StatusServer implements AutoCloseable {
 
     @Override
     protected void channelRead0(ChannelHandlerContext context, FullHttpRequest request) {
+      if (request.decoderResult().isFailure()) {
+        send(context, HttpResponseStatus.BAD_REQUEST, "text/plain", "this is no HTTP\n");
+        return;
+      }
       String path = request.uri().split("\\?", 2)[0];
       boolean get = request.method().equals(HttpMethod.GET);
       if (!get) {
@@ -152,7 +158,10 @@ final class StatusServer implements AutoCloseable {
           .set("X-Content-Type-Options", "nosniff")
           .set("Content-Security-Policy", "default-src 'self' 'unsafe-inline'")
           .setInt(HttpHeaderNames.CONTENT_LENGTH, bytes.length);
-      context.writeAndFlush(response).addListener(ChannelFutureListener.CLOSE);
+      if (status.equals(HttpResponseStatus.BAD_REQUEST)) {
+        response.headers().set(HttpHeaderNames.CONNECTION, HttpHeaderValues.CLOSE);
+      }
+      context.writeAndFlush(response);
     }
 
     @Override

@@ -8,12 +8,16 @@ import dev.quire.kvm.client.VcpuExit;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.Socket;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -118,5 +122,46 @@ class StatusServerTest {
     HttpRequest post =
         at("/metrics").POST(HttpRequest.BodyPublishers.ofString("quire_kvm_vms 7")).build();
     assertThat(http.send(post, HttpResponse.BodyHandlers.ofString()).statusCode()).isEqualTo(405);
+  }
+
+  /** A client that keeps its connection must not find it closed when it asks again. */
+  @Test
+  void oneConnectionAsksAgainAndIsToldWhenItEnds() throws Exception {
+    try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), service.http().getPort())) {
+      for (int i = 0; i < 3; i++) {
+        assertThat(answer(socket, "GET /live.json HTTP/1.1\r\nHost: here\r\n\r\n"))
+            .startsWith("HTTP/1.1 200 ")
+            .doesNotContainIgnoringCase("connection: close");
+      }
+      assertThat(answer(socket, "GET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n"))
+          .startsWith("HTTP/1.1 200 ")
+          .containsIgnoringCase("connection: close");
+      assertThat(socket.getInputStream().read()).isEqualTo(-1);
+    }
+  }
+
+  @Test
+  void whatIsNoHttpIsRefusedAndTheConnectionEnds() throws Exception {
+    try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), service.http().getPort())) {
+      assertThat(answer(socket, "no request at all\u0001\r\n\r\n"))
+          .startsWith("HTTP/1.1 400 ")
+          .containsIgnoringCase("connection: close");
+      assertThat(socket.getInputStream().read()).isEqualTo(-1);
+    }
+  }
+
+  /** Sends a request; the answer's head, its body read past. */
+  private static String answer(Socket socket, String request) throws IOException {
+    socket.getOutputStream().write(request.getBytes(StandardCharsets.ISO_8859_1));
+    StringBuilder head = new StringBuilder();
+    while (head.indexOf("\r\n\r\n") < 0) {
+      int next = socket.getInputStream().read();
+      assertThat(next).as("connection ended after '%s'", head).isNotEqualTo(-1);
+      head.append((char) next);
+    }
+    Matcher length = Pattern.compile("(?i)content-length: (\\d+)").matcher(head);
+    assertThat(length.find()).isTrue();
+    socket.getInputStream().readNBytes(Integer.parseInt(length.group(1)));
+    return head.toString();
   }
 }

@@ -17,9 +17,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
 
 /** Turns every failure into one line and an exit code; a stack trace only for {@code --debug}. */
 final class ErrorLines implements IParameterExceptionHandler, IExecutionExceptionHandler {
-  /** Parts of the command line's contract that this version does not have. */
-  private static final List<String> NOT_YET =
-      List.of("--tlb", "--measure", "--report", "--trace", "--gdb", "kvm", "serve");
+  /** Options of {@code boot} in the command line's contract that this version does not have. */
+  private static final List<String> NOT_YET_OF_BOOT = List.of("--report", "--trace", "--gdb");
 
   private final Invocation invocation;
 
@@ -43,7 +42,7 @@ final class ErrorLines implements IParameterExceptionHandler, IExecutionExceptio
   private static String unmatched(UnmatchedArgumentException failure, CommandLine command) {
     String argument = failure.getUnmatched().getFirst();
     String name = argument.contains("=") ? argument.substring(0, argument.indexOf('=')) : argument;
-    if (NOT_YET.contains(name)) {
+    if (command.getCommandName().equals("boot") && NOT_YET_OF_BOOT.contains(name)) {
       return "'" + name + "' is not available in this version of Quire";
     }
     boolean option = name.startsWith("-");

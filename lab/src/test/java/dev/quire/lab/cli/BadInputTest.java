@@ -106,6 +106,7 @@ class BadInputTest {
         "boot hello-x86_64 --timeout NaN              | --timeout NaN is out of range",
         "boot hello-x86_64 --arch riscv               | --arch 'riscv' is not one of x86_64, arm64",
         "boot hello-x86_64 --initrd /no/such/initrd   | /no/such/initrd: no such file",
+        "images --report x.html                       | unknown option '--report'",
         "images extra                                 | unknown argument 'extra'",
         "images --json /no/such/folder/file           | cannot write --json /no/such/folder/file",
         "doctor --seed x                              | 'x' is not a long",
