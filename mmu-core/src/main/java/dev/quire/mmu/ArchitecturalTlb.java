@@ -1,6 +1,5 @@
 package dev.quire.mmu;
 
-import dev.quire.mmu.tlb.TranslationObserver;
 import java.util.Arrays;
 
 /**

@@ -1,7 +1,5 @@
 package dev.quire.mmu;
 
-import dev.quire.mmu.tlb.TranslationObserver;
-
 /**
  * One vCPU's memory management unit. Owned by the vCPU's thread.
  *

@@ -2,8 +2,6 @@ package dev.quire.mmu;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.quire.mmu.tlb.PageWalk;
-import dev.quire.mmu.tlb.TranslationObserver;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Random;

@@ -12,7 +12,7 @@ import dev.quire.mmu.Order;
 import dev.quire.mmu.Protection;
 import dev.quire.mmu.TlbInvalidation;
 import dev.quire.mmu.Translation;
-import dev.quire.mmu.tlb.TranslationObserver;
+import dev.quire.mmu.TranslationObserver;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;

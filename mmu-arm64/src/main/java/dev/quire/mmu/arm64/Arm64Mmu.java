@@ -13,7 +13,7 @@ import dev.quire.mmu.Protection;
 import dev.quire.mmu.SecondStage;
 import dev.quire.mmu.TlbInvalidation;
 import dev.quire.mmu.Translation;
-import dev.quire.mmu.tlb.TranslationObserver;
+import dev.quire.mmu.TranslationObserver;
 
 /**
  * The MMU of one arm64 vCPU: the EL1&0 regime over a second stage. Owned by the vCPU's thread;

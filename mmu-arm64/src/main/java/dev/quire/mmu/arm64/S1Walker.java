@@ -5,11 +5,11 @@ import dev.quire.mmu.FaultRecord;
 import dev.quire.mmu.MmuCounters;
 import dev.quire.mmu.MmuEvent;
 import dev.quire.mmu.Order;
+import dev.quire.mmu.PageWalk;
 import dev.quire.mmu.PhysicalMemory;
 import dev.quire.mmu.Protection;
 import dev.quire.mmu.SecondStage;
 import dev.quire.mmu.Translation;
-import dev.quire.mmu.tlb.PageWalk;
 
 /**
  * The stage-1 walk of the EL1&0 regime, every table address and the result going through the second

@@ -2,6 +2,7 @@ package dev.quire.mmu.tlb;
 
 import dev.quire.mmu.Access;
 import dev.quire.mmu.Order;
+import dev.quire.mmu.PageWalk;
 import dev.quire.mmu.TlbInvalidation;
 import dev.quire.mmu.Translation;
 import java.util.ArrayList;

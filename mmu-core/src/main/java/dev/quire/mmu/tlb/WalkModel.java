@@ -1,6 +1,7 @@
 package dev.quire.mmu.tlb;
 
 import dev.quire.mmu.Order;
+import dev.quire.mmu.PageWalk;
 
 /**
  * What a walk costs: it starts below the deepest table that a walk cache knows; each entry that is

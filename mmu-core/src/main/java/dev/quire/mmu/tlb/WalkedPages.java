@@ -1,6 +1,7 @@
 package dev.quire.mmu.tlb;
 
 import dev.quire.mmu.Order;
+import dev.quire.mmu.PageWalk;
 import dev.quire.mmu.Translation;
 import java.util.Arrays;
 

@@ -2,6 +2,7 @@ package dev.quire.mmu.tlb;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.quire.mmu.PageWalk;
 import dev.quire.mmu.tlb.TestGeometries.Machine;
 import java.util.List;
 import org.junit.jupiter.api.Test;

@@ -1,6 +1,8 @@
 package dev.quire.mmu.tlb;
 
+import dev.quire.mmu.PageWalk;
 import dev.quire.mmu.TlbInvalidation;
+import dev.quire.mmu.TranslationObserver;
 import java.util.ArrayList;
 import java.util.List;
 

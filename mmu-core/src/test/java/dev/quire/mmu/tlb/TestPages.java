@@ -1,5 +1,6 @@
 package dev.quire.mmu.tlb;
 
+import dev.quire.mmu.PageWalk;
 import java.util.ArrayList;
 import java.util.List;
 

@@ -13,7 +13,7 @@ import dev.quire.mmu.Protection;
 import dev.quire.mmu.SecondStage;
 import dev.quire.mmu.TlbInvalidation;
 import dev.quire.mmu.Translation;
-import dev.quire.mmu.tlb.TranslationObserver;
+import dev.quire.mmu.TranslationObserver;
 
 /**
  * One x86-64 vCPU's memory management unit: the control registers, the TLB and its invalidations

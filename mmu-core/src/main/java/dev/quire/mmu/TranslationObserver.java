@@ -1,6 +1,4 @@
-package dev.quire.mmu.tlb;
-
-import dev.quire.mmu.TlbInvalidation;
+package dev.quire.mmu;
 
 /**
  * Hears of everything that changes what an MMU's translations are, on the vCPU's thread and in
@@ -17,7 +15,7 @@ public interface TranslationObserver {
    *
    * @param va untagged, any address of the page
    * @param global whether it belongs to every address space
-   * @param translation {@link dev.quire.mmu.Translation}
+   * @param translation {@link Translation}
    * @param attributes the rights and attributes, comparable only with those of the same MMU; what
    *     must be equal for two pages to share one TLB entry
    * @param walk the path; valid during the call

@@ -1,4 +1,4 @@
-package dev.quire.mmu.tlb;
+package dev.quire.mmu;
 
 /**
  * The path of the last complete walk of one MMU, as the model of walk caches needs it. Written by
