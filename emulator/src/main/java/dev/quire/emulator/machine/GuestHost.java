@@ -5,7 +5,7 @@ import dev.quire.emulator.boot.GuestRam;
 import dev.quire.emulator.device.DeviceBus;
 import dev.quire.emulator.exec.EngineMemory;
 import dev.quire.emulator.vcpu.HostFaults;
-import dev.quire.kernel.filemap.ModelledFiles;
+import dev.quire.kernel.files.ModelledFiles;
 import dev.quire.kernel.gmem.GuestMemfd;
 import dev.quire.kernel.kvm.GuestPhysicalView;
 import dev.quire.kernel.kvm.HostEventInjector;

@@ -25,7 +25,12 @@ public final class Ext4File extends ModelledFile implements VmOps {
   private final Readahead readahead;
   private final int maxOrder;
 
-  Ext4File(FileServices services, long pages) {
+  /**
+   * A new, empty file.
+   *
+   * @param pages its size in base pages
+   */
+  public Ext4File(FileServices services, long pages) {
     super(FileKind.EXT4, services, pages);
     this.maxOrder = services.settings().maxFolioOrder();
     this.around = new FaultAround(this, false);

@@ -35,7 +35,7 @@ public final class HugetlbFile implements HugetlbInode, VmOps {
   /**
    * @param pages in base pages, a multiple of the huge page's
    */
-  HugetlbFile(FileServices services, Hugetlb hugetlb, HugetlbSize hugeSize, long pages) {
+  public HugetlbFile(FileServices services, Hugetlb hugetlb, HugetlbSize hugeSize, long pages) {
     this.services = services;
     this.hugetlb = hugetlb;
     this.hugeSize = hugeSize;

@@ -20,14 +20,14 @@ import dev.quire.kernel.page.PageFlag;
  * userfaultfd; fallocate puts it there, and punching a hole takes it away, without the bytes, which
  * are the owner's to throw away.
  */
-final class LentFile extends ModelledFile implements VmOps, UffdFileOps {
+public final class LentFile extends ModelledFile implements VmOps, UffdFileOps {
   private final LentFrames lent;
   private final FaultAround around;
 
   /**
    * @param firstPfn in base pages of the kernel; nobody else has the run while the file is open
    */
-  LentFile(FileServices services, long firstPfn, long pages) {
+  public LentFile(FileServices services, long firstPfn, long pages) {
     super(FileKind.MEMFD, services, pages);
     this.lent = new LentFrames(services, cache(), firstPfn);
     this.around = new FaultAround(this, true);

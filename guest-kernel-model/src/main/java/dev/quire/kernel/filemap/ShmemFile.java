@@ -32,7 +32,13 @@ public final class ShmemFile extends ModelledFile implements VmOps, UffdFileOps 
   /** Pages that fallocate committed, behind the end of the file too. */
   private long allocatedEnd;
 
-  ShmemFile(FileKind kind, FileServices services, long pages) {
+  /**
+   * A new, empty file.
+   *
+   * @param kind MEMFD, TMPFS or SHARED_ANONYMOUS
+   * @param pages its size in base pages
+   */
+  public ShmemFile(FileKind kind, FileServices services, long pages) {
     super(kind, services, pages);
     this.orders = new ShmemOrders(services.settings(), kind);
     this.around = new FaultAround(this, true);

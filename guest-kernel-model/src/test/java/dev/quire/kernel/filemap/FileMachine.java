@@ -1,5 +1,6 @@
 package dev.quire.kernel.filemap;
 
+import dev.quire.kernel.files.ModelledFiles;
 import dev.quire.kernel.mm.FileMappings;
 import dev.quire.kernel.mm.PageContents;
 import dev.quire.kernel.mm.ThpSettings;

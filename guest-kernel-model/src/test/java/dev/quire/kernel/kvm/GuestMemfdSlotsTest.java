@@ -2,7 +2,7 @@ package dev.quire.kernel.kvm;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.quire.kernel.filemap.ModelledFiles;
+import dev.quire.kernel.files.ModelledFiles;
 import dev.quire.kernel.gmem.GuestMemfd;
 import dev.quire.kernel.kvm.MemSlots.Outcome;
 import dev.quire.kernel.mm.BuddyFrames;

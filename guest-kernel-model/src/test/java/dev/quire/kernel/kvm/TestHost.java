@@ -1,6 +1,6 @@
 package dev.quire.kernel.kvm;
 
-import dev.quire.kernel.filemap.ModelledFiles;
+import dev.quire.kernel.files.ModelledFiles;
 import dev.quire.kernel.mm.BuddyFrames;
 import dev.quire.kernel.mm.FrameAllocator;
 import dev.quire.kernel.mm.FrameStorage;

@@ -9,7 +9,7 @@ import static dev.quire.kernel.mm.Mman.MAP_PRIVATE;
 import static dev.quire.kernel.mm.Mman.MAP_SHARED;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.quire.kernel.filemap.ModelledFiles;
+import dev.quire.kernel.files.ModelledFiles;
 import dev.quire.kernel.page.HugetlbPool;
 import org.junit.jupiter.api.Test;
 

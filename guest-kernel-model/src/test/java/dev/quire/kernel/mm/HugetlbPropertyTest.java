@@ -2,7 +2,7 @@ package dev.quire.kernel.mm;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.quire.kernel.filemap.ModelledFiles;
+import dev.quire.kernel.files.ModelledFiles;
 import dev.quire.kernel.gather.GatherDesign;
 import dev.quire.kernel.page.FrameTable;
 import dev.quire.kernel.page.HugetlbPool;

@@ -3,7 +3,7 @@ package dev.quire.kernel.mm;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.quire.kernel.filemap.ModelledFiles;
+import dev.quire.kernel.files.ModelledFiles;
 import dev.quire.kernel.page.HugetlbPool;
 import dev.quire.kernel.stat.VmEvent;
 import java.util.ArrayList;

@@ -2,7 +2,7 @@ package dev.quire.kernel.uffd;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.quire.kernel.filemap.ModelledFiles;
+import dev.quire.kernel.files.ModelledFiles;
 import dev.quire.kernel.mm.Errno;
 import dev.quire.kernel.mm.FileKind;
 import dev.quire.kernel.mm.HostArchitecture;

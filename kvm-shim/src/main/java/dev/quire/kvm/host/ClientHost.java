@@ -4,7 +4,7 @@ import dev.quire.bindings.NativeMemory;
 import dev.quire.bindings.TruncationGuard;
 import dev.quire.emulator.exec.EngineMemory;
 import dev.quire.emulator.exec.ForeignStores;
-import dev.quire.kernel.filemap.ModelledFiles;
+import dev.quire.kernel.files.ModelledFiles;
 import dev.quire.kernel.gmem.GuestMemfdUser;
 import dev.quire.kernel.mm.FrameAllocator;
 import dev.quire.kernel.mm.HostMemory;

@@ -4,7 +4,7 @@ import dev.quire.bindings.NativeMemory;
 import dev.quire.emulator.exec.EngineMemory;
 import dev.quire.emulator.machine.FrameSource;
 import dev.quire.emulator.machine.GuestFrames;
-import dev.quire.kernel.filemap.ModelledFiles;
+import dev.quire.kernel.files.ModelledFiles;
 import dev.quire.kernel.mm.BuddyFrames;
 import dev.quire.kernel.mm.FrameAllocator;
 import dev.quire.kernel.mm.HostMemory;

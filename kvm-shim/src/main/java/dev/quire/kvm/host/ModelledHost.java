@@ -1,7 +1,7 @@
 package dev.quire.kvm.host;
 
 import dev.quire.emulator.exec.EngineMemory;
-import dev.quire.kernel.filemap.ModelledFiles;
+import dev.quire.kernel.files.ModelledFiles;
 import dev.quire.kernel.gmem.GuestMemfdUser;
 import dev.quire.kernel.mm.FrameAllocator;
 import dev.quire.kernel.mm.HostMemory;

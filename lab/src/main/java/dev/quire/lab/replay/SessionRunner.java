@@ -1,6 +1,6 @@
 package dev.quire.lab.replay;
 
-import dev.quire.kernel.filemap.ModelledFiles;
+import dev.quire.kernel.files.ModelledFiles;
 import dev.quire.kernel.mm.Kernel;
 import dev.quire.kernel.mm.KernelConfig;
 import dev.quire.kernel.mm.KernelProfile;

@@ -1,7 +1,7 @@
 package dev.quire.lab.reproduce;
 
 import dev.quire.kernel.filemap.GrabDesign;
-import dev.quire.kernel.filemap.ModelledFiles;
+import dev.quire.kernel.files.ModelledFiles;
 import dev.quire.kernel.mm.HostArchitecture;
 import dev.quire.kernel.mm.Kernel;
 import dev.quire.kernel.mm.KernelConfig;

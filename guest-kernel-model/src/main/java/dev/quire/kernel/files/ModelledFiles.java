@@ -1,5 +1,13 @@
-package dev.quire.kernel.filemap;
+package dev.quire.kernel.files;
 
+import dev.quire.kernel.filemap.Ext4File;
+import dev.quire.kernel.filemap.FileServices;
+import dev.quire.kernel.filemap.FileSettings;
+import dev.quire.kernel.filemap.GrabDesign;
+import dev.quire.kernel.filemap.HugetlbFile;
+import dev.quire.kernel.filemap.LentFile;
+import dev.quire.kernel.filemap.MappingUpdates;
+import dev.quire.kernel.filemap.ShmemFile;
 import dev.quire.kernel.gmem.GuestMemfd;
 import dev.quire.kernel.gmem.GuestMemfdUser;
 import dev.quire.kernel.gmem.SharedBytes;
