@@ -2,7 +2,6 @@ package dev.quire.emulator.exec;
 
 import dev.quire.bindings.Uc;
 import dev.quire.bindings.UcArm64State;
-import dev.quire.emulator.vcpu.arm64.Arm64CpuState;
 
 /**
  * The registers of a Unicorn arm64 core, and what it raised last. EL2 and EL3 are hidden firmware:

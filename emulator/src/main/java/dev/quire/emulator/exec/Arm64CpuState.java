@@ -1,4 +1,4 @@
-package dev.quire.emulator.vcpu.arm64;
+package dev.quire.emulator.exec;
 
 import dev.quire.emulator.decode.Arm64RegisterView;
 

@@ -5,7 +5,6 @@ import dev.quire.emulator.decode.Arm64Access;
 import dev.quire.emulator.decode.Arm64AccessDecoder;
 import dev.quire.emulator.decode.Arm64FatalEncodings;
 import dev.quire.emulator.decode.Arm64InstructionKinds;
-import dev.quire.emulator.vcpu.arm64.Arm64CpuState;
 
 /**
  * The traps that EL1 controls and the core does not know: FP and SIMD access (CPACR_EL1.FPEN),

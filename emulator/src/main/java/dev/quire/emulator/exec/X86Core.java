@@ -4,7 +4,6 @@ import dev.quire.bindings.Uc;
 import dev.quire.bindings.UcX86State;
 import dev.quire.bindings.X86Reg;
 import dev.quire.emulator.decode.CodeMode;
-import dev.quire.emulator.vcpu.x86.X86CpuState;
 import dev.quire.mmu.x86.ControlRegisters;
 
 /**

@@ -1,4 +1,4 @@
-package dev.quire.emulator.vcpu.x86;
+package dev.quire.emulator.exec;
 
 import dev.quire.emulator.decode.X86RegisterView;
 

@@ -1,5 +1,6 @@
 package dev.quire.emulator.vcpu.arm64;
 
+import dev.quire.emulator.exec.Arm64CpuState;
 import dev.quire.emulator.vcpu.ExceptionCounts;
 
 /**

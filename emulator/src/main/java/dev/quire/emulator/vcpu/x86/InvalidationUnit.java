@@ -1,5 +1,6 @@
 package dev.quire.emulator.vcpu.x86;
 
+import dev.quire.emulator.exec.X86CpuState;
 import dev.quire.mmu.Access;
 
 /**

@@ -1,6 +1,7 @@
 package dev.quire.emulator.vcpu.x86;
 
 import dev.quire.emulator.decode.X86RegisterView;
+import dev.quire.emulator.exec.X86CpuState;
 
 /**
  * A 16- or 32-bit stack onto which a frame is pushed: limits, wrap-around at the stack's address

@@ -1,6 +1,7 @@
 package dev.quire.emulator.vcpu.x86;
 
 import dev.quire.emulator.decode.X86RegisterView;
+import dev.quire.emulator.exec.X86CpuState;
 
 /**
  * One attempt to deliver an event through a 64-bit gate (SDM vol. 3A, 6.14; vol. 2A, INT n, the

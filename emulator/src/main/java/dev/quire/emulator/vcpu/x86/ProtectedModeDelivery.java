@@ -1,6 +1,7 @@
 package dev.quire.emulator.vcpu.x86;
 
 import dev.quire.emulator.decode.X86RegisterView;
+import dev.quire.emulator.exec.X86CpuState;
 
 /**
  * One attempt to deliver an event through a 16- or 32-bit gate in legacy protected mode, virtual

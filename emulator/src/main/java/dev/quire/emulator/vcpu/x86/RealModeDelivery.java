@@ -1,6 +1,7 @@
 package dev.quire.emulator.vcpu.x86;
 
 import dev.quire.emulator.decode.X86RegisterView;
+import dev.quire.emulator.exec.X86CpuState;
 
 /**
  * One attempt to deliver an event through the real-address mode vector table (SDM vol. 3B, 21.1.4).

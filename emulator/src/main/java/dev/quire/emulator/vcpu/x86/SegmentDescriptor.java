@@ -1,5 +1,7 @@
 package dev.quire.emulator.vcpu.x86;
 
+import dev.quire.emulator.exec.X86CpuState;
+
 /**
  * The 8-byte segment and gate descriptor, as a long (SDM vol. 3A, figures 3-8, 6-2 and 6-8).
  *

@@ -1,6 +1,7 @@
 package dev.quire.emulator.vcpu.x86;
 
 import dev.quire.emulator.decode.X86RegisterView;
+import dev.quire.emulator.exec.X86CpuState;
 import dev.quire.mmu.x86.Cr0;
 import dev.quire.mmu.x86.Efer;
 

@@ -1,5 +1,6 @@
 package dev.quire.emulator.vcpu.x86;
 
+import dev.quire.emulator.exec.X86CpuState;
 import dev.quire.emulator.vcpu.ExceptionCounts;
 import dev.quire.emulator.vcpu.HostFaults;
 import dev.quire.emulator.vcpu.VcpuExit;

@@ -3,7 +3,7 @@
  * interrupts, SYSCALL and SYSENTER, I/O permission, model-specific registers, CPUID, the checks on
  * control registers and on INVPCID.
  *
- * <p>Each unit is a small class over the ports {@link dev.quire.emulator.vcpu.x86.X86CpuState} and
+ * <p>Each unit is a small class over the ports {@link dev.quire.emulator.exec.X86CpuState} and
  * {@link dev.quire.emulator.vcpu.x86.LinearMemory}; none knows the engine. Sections cited are those
  * of the Intel SDM, order number 325462-083 (March 2024), unless another source is named.
  */
