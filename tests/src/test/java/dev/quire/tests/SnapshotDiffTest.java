@@ -142,7 +142,7 @@ class SnapshotDiffTest {
     }
     assertThatThrownBy(() -> SnapshotReader.open(at(2)))
         .isInstanceOf(BadSnapshotException.class)
-        .hasMessageContaining("a diff of snapshot " + full.identity().substring(0, 12))
+        .hasMessageContaining("the diff is one of snapshot " + full.identity().substring(0, 12))
         .hasMessageContaining("write the diff again");
     Files.delete(at(0).resolve("CURRENT"));
     assertThatThrownBy(() -> SnapshotReader.open(at(2)))

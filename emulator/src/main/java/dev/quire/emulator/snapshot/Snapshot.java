@@ -12,18 +12,21 @@ public final class Snapshot {
   private final String identity;
   private final byte[] state;
   private final MemoryImage memory;
+  private final Snapshot base;
 
   Snapshot(
       Path location,
       SnapshotDescription description,
       String identity,
       byte[] state,
-      MemoryImage memory) {
+      MemoryImage memory,
+      Snapshot base) {
     this.location = location;
     this.description = description;
     this.identity = identity;
     this.state = state;
     this.memory = memory;
+    this.base = base;
   }
 
   /** The directory it was opened as. */
@@ -48,5 +51,10 @@ public final class Snapshot {
   /** The memory: of a diff, that of its base with the diff's pages in place of the old ones. */
   public MemoryImage memory() {
     return memory;
+  }
+
+  /** What a diff lies on, or null. */
+  Snapshot base() {
+    return base;
   }
 }

@@ -46,6 +46,17 @@ final class SnapshotFiles {
     return matcher.matches() ? Long.parseLong(matcher.group(1)) : -1;
   }
 
+  /** Whether a subdirectory of that name is a snapshot, or one that was being written. */
+  static boolean isSubdirectory(String name) {
+    String whole = name.endsWith(PART) ? name.substring(0, name.length() - PART.length()) : name;
+    return number(whole) > 0;
+  }
+
+  /** Whether what has that name belongs to a directory of snapshots. */
+  static boolean isOwn(String name) {
+    return isSubdirectory(name) || name.equals(CURRENT) || name.equals(NEXT) || name.equals(LOCK);
+  }
+
   static String name(long number) {
     return "snapshot-" + number;
   }

@@ -38,10 +38,14 @@ public final class SnapshotReader {
    * @throws BadSnapshotException if it is not a whole snapshot that this version can restore
    */
   public static Snapshot open(Path directory) {
-    return open(directory, 0);
+    return open(directory, 0, null);
   }
 
-  private static Snapshot open(Path directory, int depth) {
+  /**
+   * @param depth how many diffs lie on it
+   * @param expected its identity as the diff on it has it, or null
+   */
+  private static Snapshot open(Path directory, int depth, String expected) {
     if (depth > LONGEST_CHAIN) {
       throw new BadSnapshotException(
           directory, "diffs lie on each other more than %d deep".formatted(LONGEST_CHAIN));
@@ -56,7 +60,7 @@ public final class SnapshotReader {
     for (int attempt = 1; ; attempt++) {
       Path subdirectory = SnapshotFiles.current(directory);
       try {
-        return openFiles(directory, subdirectory(directory, subdirectory), depth);
+        return openFiles(directory, subdirectory(directory, subdirectory), depth, expected);
       } catch (BadSnapshotException e) {
         // A writer may have replaced the snapshot while it was being read.
         if (attempt == ATTEMPTS
@@ -82,10 +86,16 @@ public final class SnapshotReader {
     return named;
   }
 
-  private static Snapshot openFiles(Path directory, Path files, int depth) {
+  private static Snapshot openFiles(Path directory, Path files, int depth, String expected) {
     Path headerFile = files.resolve(SnapshotFiles.HEADER);
     SnapshotHeader header =
         SnapshotHeader.read(headerFile, read(headerFile, -1, SnapshotHeader.BYTES));
+    if (expected != null && !expected.equals(header.identity())) {
+      throw new BadSnapshotException(
+          directory,
+          "snapshot %s now, while the diff is one of snapshot %s: write the diff again"
+              .formatted(brief(header.identity()), brief(expected)));
+    }
     byte[] json = verified(files, SnapshotFiles.DESCRIPTION, header, SnapshotHeader.DESCRIPTION);
     byte[] state = verified(files, SnapshotFiles.STATE, header, SnapshotHeader.STATE);
     DescriptionJson parsed = description(files.resolve(SnapshotFiles.DESCRIPTION), json);
@@ -97,15 +107,15 @@ public final class SnapshotReader {
     }
     long memoryBytes = header.sizes()[SnapshotHeader.MEMORY];
     BlockTable table = table(files, header, description.ram());
-    MemoryImage base = diff ? base(directory, parsed, depth) : null;
+    Snapshot base = diff ? base(directory, parsed, depth) : null;
     Path memoryFile = files.resolve(SnapshotFiles.MEMORY);
     MemoryImage memory =
         new StoredMemory(
             memoryFile,
             table,
             map(memoryFile, memoryBytes, MOST_BYTES[SnapshotHeader.MEMORY]),
-            base);
-    return new Snapshot(directory, description, header.identity(), state, memory);
+            base == null ? null : base.memory());
+    return new Snapshot(directory, description, header.identity(), state, memory, base);
   }
 
   private static BlockTable table(Path files, SnapshotHeader header, GuestRam ram) {
@@ -134,7 +144,7 @@ public final class SnapshotReader {
     }
   }
 
-  private static MemoryImage base(Path directory, DescriptionJson diff, int depth) {
+  private static Snapshot base(Path directory, DescriptionJson diff, int depth) {
     Path path;
     try {
       path = directory.resolve(diff.base().path());
@@ -143,20 +153,17 @@ public final class SnapshotReader {
     }
     Snapshot base;
     try {
-      base = open(path, depth + 1);
+      base = open(path, depth + 1, diff.base().identity());
     } catch (BadSnapshotException e) {
-      throw new BadSnapshotException(directory, "a diff whose base is bad: " + e.getMessage(), e);
-    }
-    if (!base.identity().equals(diff.base().identity())) {
-      throw new BadSnapshotException(
-          directory,
-          "a diff of snapshot %s, but its base %s is %s now: write the diff again"
-              .formatted(brief(diff.base().identity()), path, brief(base.identity())));
+      // Said once, however many diffs lie on the bad one.
+      throw depth > 0
+          ? e
+          : new BadSnapshotException(directory, "a diff whose base is bad: " + e.getMessage(), e);
     }
     if (!base.description().ram().equals(diff.description().ram())) {
       throw new BadSnapshotException(directory, "a diff of a machine with other memory: " + path);
     }
-    return base.memory();
+    return base;
   }
 
   private static String brief(String identity) {

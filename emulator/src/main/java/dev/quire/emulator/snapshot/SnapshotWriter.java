@@ -60,15 +60,16 @@ public final class SnapshotWriter {
    * Writes a snapshot that needs no other.
    *
    * @throws RefusedException if something else is in the directory, or another process writes
-   * @throws IOException if the disk will not take it; the old snapshot is whole
+   * @throws IOException if the disk will not take it, in one line; the old snapshot is whole, and
+   *     what was written is deleted
    */
   public Written write(SnapshotDescription description, byte[] state, PageSource memory)
       throws IOException {
-    return write(new DescriptionJson(description, null), state, memory, null);
+    return write(description, state, memory, null, null);
   }
 
   /**
-   * Writes what changed since {@code base}, which must stay where it is.
+   * Writes what changed since {@code base}, which must stay where it is, as must what that lies on.
    *
    * @param changed which pages may differ from the base
    */
@@ -79,15 +80,7 @@ public final class SnapshotWriter {
       Snapshot base,
       ChangedPages changed)
       throws IOException {
-    Path from = directory.toAbsolutePath().normalize();
-    Path to = base.location().toAbsolutePath().normalize();
-    if (from.equals(to)) {
-      throw new RefusedException(directory, "a diff cannot take the place of its own base");
-    }
-    String path =
-        from.getRoot().equals(to.getRoot()) ? from.relativize(to).toString() : to.toString();
-    DescriptionJson.Base onto = new DescriptionJson.Base(path, base.identity());
-    return write(new DescriptionJson(description, onto), state, memory, changed);
+    return write(description, state, memory, base, changed);
   }
 
   /** Names the pages of a diff. */
@@ -96,16 +89,40 @@ public final class SnapshotWriter {
     long next(long gfn);
   }
 
+  /**
+   * Refuses, before there is anything to write, a directory that cannot take a snapshot.
+   *
+   * @param base of the diff that will be written, or null
+   * @throws RefusedException saying why
+   * @throws IOException if the directory cannot be looked at
+   */
+  public void check(Snapshot base) throws IOException {
+    new SnapshotTarget(directory).require(base);
+  }
+
   private Written write(
+      SnapshotDescription description,
+      byte[] state,
+      PageSource memory,
+      Snapshot base,
+      ChangedPages changed)
+      throws IOException {
+    try {
+      SnapshotTarget target = new SnapshotTarget(directory);
+      target.require(base);
+      Files.createDirectories(directory);
+      DescriptionJson.Base onto =
+          base == null ? null : new DescriptionJson.Base(target.pathTo(base), base.identity());
+      return replace(new DescriptionJson(description, onto), state, memory, changed);
+    } catch (IOException e) {
+      throw SnapshotTarget.inWords(directory, e);
+    }
+  }
+
+  private Written replace(
       DescriptionJson description, byte[] state, PageSource memory, ChangedPages changed)
       throws IOException {
     Path parent = directory.toAbsolutePath().getParent();
-    if (Files.isSymbolicLink(directory)
-        || Files.exists(directory) && !Files.isDirectory(directory)) {
-      throw new RefusedException(directory, "not a directory; choose another --out");
-    }
-    Files.createDirectories(directory);
-    requireOwn();
     try (FileChannel channel =
             FileChannel.open(
                 directory.resolve(SnapshotFiles.LOCK),
@@ -121,8 +138,7 @@ public final class SnapshotWriter {
       long number = nextNumber();
       Path part = directory.resolve(SnapshotFiles.name(number) + SnapshotFiles.PART);
       Files.createDirectory(part);
-      Written written = writeFiles(part, description, state, memory, changed);
-      SnapshotFiles.sync(part);
+      Written written = writePart(part, description, state, memory, changed);
       Files.move(
           part, directory.resolve(SnapshotFiles.name(number)), StandardCopyOption.ATOMIC_MOVE);
       SnapshotFiles.sync(directory);
@@ -148,27 +164,6 @@ public final class SnapshotWriter {
     return lock;
   }
 
-  /** Nothing but a snapshot's own files may be there: others could be lost. */
-  private void requireOwn() throws IOException {
-    for (String name : SnapshotFiles.list(directory)) {
-      boolean own =
-          name.equals(SnapshotFiles.CURRENT)
-              || name.equals(SnapshotFiles.NEXT)
-              || name.equals(SnapshotFiles.LOCK)
-              || SnapshotFiles.number(name) > 0
-              || isPart(name);
-      if (!own) {
-        throw new RefusedException(
-            directory, "holds '" + name + "', which is no snapshot's; choose another --out");
-      }
-    }
-  }
-
-  private static boolean isPart(String name) {
-    return name.endsWith(SnapshotFiles.PART)
-        && SnapshotFiles.number(name.substring(0, name.length() - SnapshotFiles.PART.length())) > 0;
-  }
-
   /** The snapshot in place; null if there is none, or a pointer that names nothing. */
   private Path currentOrNull() {
     try {
@@ -182,7 +177,7 @@ public final class SnapshotWriter {
   private void sweep(Path keep) throws IOException {
     for (String name : SnapshotFiles.list(directory)) {
       Path entry = directory.resolve(name);
-      if ((SnapshotFiles.number(name) > 0 || isPart(name)) && !entry.equals(keep)) {
+      if (SnapshotFiles.isSubdirectory(name) && !entry.equals(keep)) {
         SnapshotFiles.delete(entry);
       }
     }
@@ -206,6 +201,24 @@ public final class SnapshotWriter {
         StandardCopyOption.ATOMIC_MOVE,
         StandardCopyOption.REPLACE_EXISTING);
     SnapshotFiles.sync(directory);
+  }
+
+  /** What could not be written to its end would only fill the disk. */
+  private Written writePart(
+      Path part, DescriptionJson description, byte[] state, PageSource memory, ChangedPages changed)
+      throws IOException {
+    try {
+      Written written = writeFiles(part, description, state, memory, changed);
+      SnapshotFiles.sync(part);
+      return written;
+    } catch (IOException | RuntimeException failure) {
+      try {
+        SnapshotFiles.delete(part);
+      } catch (IOException left) {
+        failure.addSuppressed(left);
+      }
+      throw failure;
+    }
   }
 
   private Written writeFiles(

@@ -143,6 +143,80 @@ class SnapshotFilesTest {
     check(SnapshotReader.open(on), now);
   }
 
+  private void writeDiff(Path on, Path base) throws IOException {
+    Snapshot opened = SnapshotReader.open(base);
+    new SnapshotWriter(on, "test", false)
+        .writeDiff(DESCRIPTION, state, source(pages), opened, gfn -> gfn <= 3 ? 3 : -1);
+  }
+
+  /** Whatever name the base goes by: replacing it would leave neither the base nor a diff. */
+  @Test
+  void diffTakesThePlaceOfNothingItLiesOn() throws IOException {
+    SnapshotWriter.Written first = write(false);
+    Path link = Files.createSymbolicLink(folder.resolve("link"), directory);
+    Path diff = folder.resolve("diff");
+    writeDiff(diff, directory);
+    for (Path base : new Path[] {directory, directory.resolve("snapshot-1"), link, diff}) {
+      assertThatThrownBy(() -> writeDiff(directory, base))
+          .as("onto %s", base)
+          .isInstanceOf(SnapshotWriter.RefusedException.class)
+          .hasMessageContaining("--base lies on the snapshot there; choose another --out");
+    }
+    assertThat(SnapshotReader.open(directory).identity()).isEqualTo(first.identity());
+    check(SnapshotReader.open(diff), pages);
+  }
+
+  @Test
+  void diffFindsItsBaseThroughLinks() throws IOException {
+    write(false);
+    Path deep = Files.createDirectories(folder.resolve("deep/deeper"));
+    Path link = Files.createSymbolicLink(folder.resolve("link"), deep);
+    writeDiff(link.resolve("diff"), directory);
+    check(SnapshotReader.open(link.resolve("diff")), pages);
+    writeDiff(folder.resolve("next"), link.resolve("diff"));
+    Files.delete(link);
+    check(SnapshotReader.open(deep.resolve("diff")), pages);
+    check(SnapshotReader.open(folder.resolve("next")), pages);
+  }
+
+  /** Only by hand; identities are digests, so that no diff can really lie on itself. */
+  @Test
+  void diffsThatLieInACircleAreRefusedBriefly() throws IOException {
+    write(false);
+    Path one = folder.resolve("one");
+    Path two = folder.resolve("two");
+    writeDiff(one, directory);
+    writeDiff(two, one);
+    SnapshotFiles.delete(directory.resolve("snapshot-1"));
+    Files.delete(directory.resolve("CURRENT"));
+    Files.delete(directory.resolve("LOCK"));
+    Files.delete(directory);
+    Files.move(two, directory);
+    assertThatThrownBy(() -> SnapshotReader.open(one))
+        .isInstanceOf(BadSnapshotException.class)
+        .hasMessageContaining("a diff whose base is bad")
+        .hasMessageContaining("write the diff again")
+        .satisfies(failure -> assertThat(failure.getMessage().split("whose base")).hasSize(2));
+  }
+
+  @Test
+  void failedWriteLeavesNothingBehind() throws IOException {
+    SnapshotWriter.Written first = write(false);
+    PageSource failing =
+        visitor -> {
+          source(pages).forEach(visitor);
+          throw new IllegalStateException("the disk is full");
+        };
+    SnapshotWriter writer = new SnapshotWriter(directory, "test 1", false);
+    assertThatThrownBy(() -> writer.write(DESCRIPTION, state, failing))
+        .hasMessageContaining("the disk is full");
+    try (var names = Files.list(directory)) {
+      assertThat(names.map(path -> path.getFileName().toString()))
+          .containsExactlyInAnyOrder("CURRENT", "LOCK", "snapshot-1");
+    }
+    assertThat(SnapshotReader.open(directory).identity()).isEqualTo(first.identity());
+  }
+
   /** Every byte of the small files, and a byte of every page of memory. */
   @ParameterizedTest
   @CsvSource({"1,false", "2,false", "2,true"})

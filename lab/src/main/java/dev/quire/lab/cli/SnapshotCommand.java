@@ -109,17 +109,19 @@ public final class SnapshotCommand implements Callable<Integer> {
       if (from != null) {
         requireSame(from.description(), plan);
       }
+      SnapshotWriter writer = new SnapshotWriter(out, "quire " + Build.version(), compress);
+      writer.check(from);
       if (json != null) {
         json.manifest(Build.manifest(invocation, common.seed, config(plan, from)));
       }
       SnapshotMaker maker = new SnapshotMaker(plan, hostPages, common.seed, most, from);
-      return make(maker, point, from, timeout, json);
+      return make(maker, writer, point, from, timeout, json);
     } catch (BadSnapshotException
         | SnapshotWriter.RefusedException
         | IllegalStateException refused) {
       throw CommandFailure.usage(refused.getMessage(), refused);
     } catch (IOException e) {
-      throw CommandFailure.usage("cannot write " + out + ": " + e, e);
+      throw CommandFailure.usage(e.getMessage(), e);
     }
   }
 
@@ -174,7 +176,12 @@ public final class SnapshotCommand implements Callable<Integer> {
 
   @SuppressWarnings("try") // guard, watchdog and progress act by being open
   private int make(
-      SnapshotMaker maker, SnapshotPoint point, Snapshot from, Duration timeout, JsonLines json)
+      SnapshotMaker maker,
+      SnapshotWriter writer,
+      SnapshotPoint point,
+      Snapshot from,
+      Duration timeout,
+      JsonLines json)
       throws IOException {
     ConsoleOutput shown =
         new ConsoleOutput(
@@ -216,7 +223,6 @@ public final class SnapshotCommand implements Callable<Integer> {
             whole != null
                 ? whole.expected(consoleBytes)
                 : known == null ? null : at(known, consoleBytes);
-        SnapshotWriter writer = new SnapshotWriter(out, "quire " + Build.version(), compress);
         SnapshotWriter.Written written = maker.write(writer, machine, reached, expected);
         report(reached.description().withExpected(expected), written, from, begin, json);
         return ExitCode.DONE;

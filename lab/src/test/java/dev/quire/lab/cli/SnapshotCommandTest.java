@@ -98,12 +98,23 @@ class SnapshotCommandTest {
   }
 
   @Test
+  void folderThatCannotBeMadeIsRefusedBeforeTheGuestRuns() throws IOException {
+    Files.writeString(folder.resolve("file"), "mine");
+    String inFile = folder.resolve("file/s").toString();
+    assertThat(quire.run("snapshot", "hello-x86_64", "--at", "50%", "--out", inFile))
+        .isEqualTo(ExitCode.USAGE);
+    assertThat(quire.err()).contains("file is no folder").hasLineCount(1);
+    assertThat(quire.out()).isEmpty();
+  }
+
+  @Test
   void directoryOfOtherThingsIsLeftAlone() throws IOException {
     Files.createDirectory(folder.resolve("s"));
     Files.writeString(folder.resolve("s/notes"), "mine");
     assertThat(quire.run("snapshot", "hello-x86_64", "--at", "insn:5", "--out", out()))
         .isEqualTo(ExitCode.USAGE);
-    assertThat(quire.err()).contains("holds 'notes'");
+    assertThat(quire.err()).contains("holds 'notes'").hasLineCount(1);
+    assertThat(quire.out()).as("refused before the guest ran").isEmpty();
     assertThat(folder.resolve("s/notes")).hasContent("mine");
   }
 }
