@@ -24,6 +24,13 @@ public interface Mmu {
   /** The record of the last failure of {@link #translate} or {@link #probe}. */
   FaultRecord fault();
 
+  /**
+   * The last failure of {@link #translate} is taken: it becomes an exception of the guest or an
+   * exit to the host. Tells the observer what the architecture has such a fault drop from the
+   * caches of translations.
+   */
+  void faultTaken();
+
   /** Drops translations; see {@link TlbInvalidation} for what each kind hits. */
   void invalidate(TlbInvalidation invalidation);
 

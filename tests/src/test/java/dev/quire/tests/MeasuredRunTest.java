@@ -22,6 +22,7 @@ import dev.quire.mmu.tlb.TlbIsa;
 import dev.quire.mmu.tlb.TlbLevel;
 import dev.quire.mmu.tlb.TlbReplacement;
 import dev.quire.mmu.tlb.TlbUse;
+import dev.quire.mmu.tlb.WalkCache;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
@@ -46,8 +47,28 @@ class MeasuredRunTest {
       geometry("aggregating", 4, 8, 32, CoalescingPolicy.aggregation(4).withContiguousBit(true));
   private static final TlbGeometry COLT = geometry("colt", 4, 8, 32, CoalescingPolicy.coltSa(8));
 
+  /** Faults drop from its walk caches, so that it depends on where each fault comes. */
+  private static final TlbGeometry WALK_CACHES =
+      geometry(
+          "walk caches",
+          2,
+          4,
+          8,
+          CoalescingPolicy.NONE,
+          List.of(WalkCache.of("tables", List.of(1, 2, 3), 8, 8)));
+
   private static TlbGeometry geometry(
       String name, int fetch, int data, int second, CoalescingPolicy policy) {
+    return geometry(name, fetch, data, second, policy, List.of());
+  }
+
+  private static TlbGeometry geometry(
+      String name,
+      int fetch,
+      int data,
+      int second,
+      CoalescingPolicy policy,
+      List<WalkCache> walkCaches) {
     return new TlbGeometry(
         name,
         TlbIsa.X86_64,
@@ -55,8 +76,8 @@ class MeasuredRunTest {
         List.of(array("dtlb", data, DATA)),
         List.of(array("stlb", second, ALL)),
         false,
-        List.of(),
-        false,
+        walkCaches,
+        !walkCaches.isEmpty(),
         NestedTlb.NONE,
         1,
         new TlbCosts("linear", 1, 7, 20, 1, 1),
@@ -138,7 +159,7 @@ class MeasuredRunTest {
         "irq-arm64"
       })
   void neitherTurnsNorTheRingNorTheSoftTlbMatter(String guest) {
-    List<TlbGeometry> geometries = List.of(TINY, AGGREGATING);
+    List<TlbGeometry> geometries = List.of(TINY, AGGREGATING, WALK_CACHES);
     Run calm = run(guest, 1, "", new MeasureConfig(geometries, 1), Pacing.ALONE);
     Run smallRing = run(guest, 1, "", new MeasureConfig(geometries, 1, 2), Pacing.ALONE);
     Run disturbed = run(guest, 1, "", new MeasureConfig(geometries, 1, 37), turns(1, 2_000, 3));
@@ -154,7 +175,7 @@ class MeasuredRunTest {
   @ParameterizedTest
   @ValueSource(strings = {"traps-x86_64", "traps-arm64"})
   void stoppingAfterEveryInstructionChangesNothing(String guest) {
-    MeasureConfig measure = new MeasureConfig(List.of(TINY), 1);
+    MeasureConfig measure = new MeasureConfig(List.of(TINY, WALK_CACHES), 1);
     Run calm = run(guest, 1, "", measure, Pacing.ALONE);
     for (Pacing pacing : List.of(turns(1, 1, 0), turns(1, 1, 1), turns(2, 3, 0))) {
       Run stopped = run(guest, 1, "", measure, pacing);
@@ -169,7 +190,7 @@ class MeasuredRunTest {
   @ParameterizedTest
   @ValueSource(strings = {"hello-x86_64", "faults-x86_64", "traps-x86_64", "hello-arm64"})
   void blocksAgreeWithSingleSteps(String guest) {
-    MeasureConfig measure = new MeasureConfig(List.of(TINY), 1);
+    MeasureConfig measure = new MeasureConfig(List.of(TINY, WALK_CACHES), 1);
     Run blocks = run(guest, 1, "", measure, Pacing.ALONE);
     Run steps = run(guest, 1, "", measure, turns(1, 1, 0));
     assertThat(steps.counted()).isEqualTo(blocks.counted());

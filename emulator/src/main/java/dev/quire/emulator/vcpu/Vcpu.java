@@ -128,6 +128,7 @@ public final class Vcpu {
     return switch (fault.kind()) {
       case FaultRecord.GUEST, FaultRecord.NON_CANONICAL, FaultRecord.EXTERNAL -> {
         counters.guestFaults++;
+        mmu.faultTaken();
         yield cpu.deliver(fault);
       }
       case FaultRecord.STAGE2 -> stage2Fault(fault);
@@ -140,6 +141,7 @@ public final class Vcpu {
     return switch (outcome) {
       case HostFaults.MAPPED -> {
         counters.stage2Faults++;
+        mmu.faultTaken();
         yield null;
       }
       case HostFaults.FAILED -> internalError(host.problem());

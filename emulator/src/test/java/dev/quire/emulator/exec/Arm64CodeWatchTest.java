@@ -55,6 +55,9 @@ class Arm64CodeWatchTest {
     }
 
     @Override
+    public void faultTaken() {}
+
+    @Override
     public void invalidate(TlbInvalidation invalidation) {}
 
     @Override

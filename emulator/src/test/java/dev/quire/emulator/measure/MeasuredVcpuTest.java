@@ -76,6 +76,9 @@ class MeasuredVcpuTest {
     }
 
     @Override
+    public void faultTaken() {}
+
+    @Override
     public void invalidate(TlbInvalidation invalidation) {}
 
     @Override

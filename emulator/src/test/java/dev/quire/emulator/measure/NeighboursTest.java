@@ -58,6 +58,9 @@ class NeighboursTest {
     }
 
     @Override
+    public void faultTaken() {}
+
+    @Override
     public void invalidate(TlbInvalidation invalidation) {}
 
     @Override

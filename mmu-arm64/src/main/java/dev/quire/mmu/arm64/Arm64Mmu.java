@@ -314,6 +314,10 @@ public final class Arm64Mmu implements Mmu {
     }
   }
 
+  /** Nothing: entries that fault are in no TLB, others stay until a TLBI (Arm ARM D8.13). */
+  @Override
+  public void faultTaken() {}
+
   @Override
   public void invalidate(TlbInvalidation invalidation) {
     counters.increment(MmuEvent.INVALIDATION);

@@ -232,6 +232,22 @@ public final class X86Mmu implements Mmu {
     }
   }
 
+  /**
+   * A page fault drops what the current PCID has for its address, the paging-structure caches on
+   * the way there included (SDM vol. 3A 4.10.4.1). An EPT violation drops the combined mappings of
+   * the linear address, unless a paging structure was being read (vol. 3C 28.3.3.1).
+   */
+  @Override
+  public void faultTaken() {
+    int kind = fault.kind();
+    boolean page = kind == FaultRecord.GUEST;
+    boolean memory = kind == FaultRecord.STAGE2 && !Access.isTableWalk(fault.access());
+    if (observer != null && (page || memory)) {
+      long linear = registers.regime().linear(fault.va());
+      observer.invalidating(new TlbInvalidation.Page(linear, registers.pcid(), false, false));
+    }
+  }
+
   @Override
   public void invalidate(TlbInvalidation invalidation) {
     counters.increment(MmuEvent.INVALIDATION);

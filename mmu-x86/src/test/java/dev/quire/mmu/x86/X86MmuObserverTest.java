@@ -4,7 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.quire.mmu.Access;
 import dev.quire.mmu.ArchitecturalTlb;
+import dev.quire.mmu.FaultRecord;
 import dev.quire.mmu.Order;
+import dev.quire.mmu.SecondStage;
 import dev.quire.mmu.TlbInvalidation;
 import dev.quire.mmu.Translation;
 import dev.quire.mmu.TranslationObserver;
@@ -63,6 +65,45 @@ class X86MmuObserverTest {
     fixture.map(VA, 0x12_0000, MmuFixture.USER_PAGE);
     assertThat(observer.during(() -> fixture.mmu.translate(VA, WRITE)))
         .containsExactly("walked 0x4000005000 in 0 = 1");
+  }
+
+  /** SDM vol. 3A 4.10.4.1: a page fault drops the structure caches on the way to its address. */
+  @Test
+  void aPageFaultThatIsTakenIsTold() {
+    long absent = VA + 0x2000;
+    fixture.mmu.writeCr3(MmuFixture.ROOT | 5);
+    assertThat(observer.during(() -> fixture.mmu.translate(absent | 0x123, READ))).isEmpty();
+    assertThat(observer.during(fixture.mmu::faultTaken))
+        .containsExactly(new TlbInvalidation.Page(absent | 0x123, 5, false, false).toString());
+    fixture.mmu.translate(1L << 47, READ);
+    assertThat(observer.during(fixture.mmu::faultTaken)).as("no canonical address").isEmpty();
+    fixture.mmu.setObserver(null);
+    fixture.mmu.translate(absent, READ);
+    fixture.mmu.faultTaken();
+  }
+
+  /** SDM vol. 3C 28.3.3.1: of EPT violations, one of the address itself, not of a table. */
+  @Test
+  void anEptViolationThatIsTakenIsTold() {
+    boolean[] tablesAbsent = {false};
+    SecondStage violating =
+        new SecondStage() {
+          @Override
+          public long translate(long gpa, int access, FaultRecord fault) {
+            return tablesAbsent[0] || !Access.isTableWalk(access)
+                ? fault.set(FaultRecord.STAGE2, 0, gpa, access, 1, 0)
+                : WalkComparison.IDENTITY.translate(gpa, access, fault);
+          }
+        };
+    fixture = MmuFixture.longMode(0, violating, 16);
+    fixture.map(VA, 0x10_0000, MmuFixture.USER_PAGE);
+    fixture.mmu.setObserver(observer);
+    fixture.mmu.translate(VA, READ);
+    assertThat(observer.during(fixture.mmu::faultTaken))
+        .containsExactly(new TlbInvalidation.Page(VA, 0, false, false).toString());
+    tablesAbsent[0] = true;
+    fixture.mmu.translate(VA, READ);
+    assertThat(observer.during(fixture.mmu::faultTaken)).isEmpty();
   }
 
   /** Each invalidation is told before the entry goes, and a new address space after that. */

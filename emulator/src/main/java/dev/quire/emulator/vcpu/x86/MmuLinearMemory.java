@@ -106,6 +106,7 @@ public final class MmuLinearMemory implements LinearMemory {
       case FaultRecord.GUEST -> {
         errorCode = (int) fault.syndrome();
         cr2 = linear;
+        mmu.faultTaken();
         return PAGE_FAULT;
       }
       case FaultRecord.NON_CANONICAL -> {

@@ -137,7 +137,10 @@ public final class X86EventDelivery {
   public VcpuExit resolve(String doing) {
     FaultRecord fault = mmu.fault();
     return switch (host.resolve(fault)) {
-      case HostFaults.MAPPED -> null;
+      case HostFaults.MAPPED -> {
+        mmu.faultTaken();
+        yield null;
+      }
       case HostFaults.FAILED -> new VcpuExit.InternalError(host.problem());
       case HostFaults.HANDLER_DEAD -> new VcpuExit.HandlerDead(host.problem());
       default ->
