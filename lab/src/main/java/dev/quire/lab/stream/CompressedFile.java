@@ -10,6 +10,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.zip.GZIPInputStream;
+import java.util.zip.ZipException;
 import org.tukaani.xz.XZInputStream;
 
 /**
@@ -59,12 +60,33 @@ final class CompressedFile {
     byte[] first = raw.readNBytes(XZ.length);
     raw.reset();
     if (startsWith(first, GZIP)) {
-      return new GZIPInputStream(raw, BUFFER_BYTES);
+      return new WholeGzip(raw);
     }
     if (startsWith(first, ZSTD)) {
       return new ZstdInputStream(raw);
     }
     return startsWith(first, XZ) ? new XZInputStream(raw, XZ_MEMORY_KIB) : raw;
+  }
+
+  /**
+   * All members of a gzip file. The JDK's own class takes what is no member, such as one with a
+   * damaged head, for the end of the file.
+   */
+  private static final class WholeGzip extends GZIPInputStream {
+    private static final int TRAILER_BYTES = 8;
+
+    WholeGzip(InputStream raw) throws IOException {
+      super(raw, BUFFER_BYTES);
+    }
+
+    @Override
+    public int read(byte[] target, int offset, int length) throws IOException {
+      int count = super.read(target, offset, length);
+      if (count < 0 && (inf.getRemaining() > TRAILER_BYTES || in.read() >= 0)) {
+        throw new ZipException("what stands behind its gzip data is none");
+      }
+      return count;
+    }
   }
 
   private static boolean startsWith(byte[] bytes, byte[] magic) {

@@ -15,7 +15,7 @@ import java.nio.file.Path;
  *  L 1ffeffe7e8,8      a load
  *  S 1ffeffe7e0,8      a store
  *  M 04025a10,4        a load and a store of the same place: here one write
- * ==1234== any text    valgrind's own words
+ * ==1234== any text    valgrind's own words; so are lines that begin with -- or **
  * </pre>
  *
  * An access over the end of a 4 KiB page is one on each page.
@@ -40,6 +40,7 @@ final class LackeyStream implements AccessStream {
   private final byte[] line = new byte[LONGEST_LINE];
   private int length;
   private long lineNumber;
+  private boolean empty = true;
 
   /** What is left of an access over the end of a page. */
   private long restVa;
@@ -64,12 +65,22 @@ final class LackeyStream implements AccessStream {
         target[count++] = PackedAccess.of(restVa, restType, false);
         advance();
       } else if (!readLine()) {
+        checkNotEmpty();
         break;
       } else if (!isComment()) {
         target[count++] = parse();
+        empty = false;
       }
     }
     return count;
+  }
+
+  private void checkNotEmpty() {
+    if (empty) {
+      throw new BadStreamException(
+          "%s: no access in its %d lines: expected the text of %s"
+              .formatted(file, lineNumber - 1, "valgrind --tool=lackey --trace-mem=yes"));
+    }
   }
 
   private void advance() {
@@ -79,7 +90,7 @@ final class LackeyStream implements AccessStream {
   }
 
   private boolean isComment() {
-    return length == 0 || length >= 2 && line[0] == line[1] && (line[0] == '=' || line[0] == '-');
+    return length == 0 || length >= 2 && line[0] == line[1] && "=-*".indexOf(line[0]) >= 0;
   }
 
   /** The access of the line; its part on further pages becomes the rest. */
@@ -109,8 +120,8 @@ final class LackeyStream implements AccessStream {
       throw malformed(EXPECTED);
     }
     int bytes = size(at + 1);
-    if (va < 0 || va > PackedAccess.HIGHEST_VA - bytes) {
-      throw malformed("expected a user address below %x".formatted(PackedAccess.HIGHEST_VA));
+    if (va < 0 || va > PackedAccess.HIGHEST_VA - bytes + 1) {
+      throw malformed("expected a user address up to %x".formatted(PackedAccess.HIGHEST_VA));
     }
     restVa = va;
     restBytes = bytes;

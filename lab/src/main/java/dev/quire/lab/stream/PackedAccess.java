@@ -17,7 +17,7 @@ import dev.quire.mmu.Access;
  * one 4 KiB page.
  */
 public final class PackedAccess {
-  /** The highest address: user addresses of both architectures. */
+  /** The highest address: the lower half of a 48-bit address space, where x86 programs live. */
   public static final long HIGHEST_VA = (1L << 47) - 1;
 
   private static final long STARTS = 1L << 63;

@@ -69,7 +69,7 @@ final class TraceStream implements AccessStream {
       long zigzag = record >>> TraceFormat.FLAG_BITS;
       long word = last[type] + (zigzag >>> 1 ^ -(zigzag & 1));
       if (word < 0 || word > HIGHEST) {
-        throw malformed("expected a user address below %x".formatted(PackedAccess.HIGHEST_VA));
+        throw malformed("expected a user address up to %x".formatted(PackedAccess.HIGHEST_VA));
       }
       last[type] = word;
       delivered++;

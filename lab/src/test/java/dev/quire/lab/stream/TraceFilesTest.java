@@ -31,7 +31,7 @@ class TraceFilesTest {
       """
       ==31788== Lackey, an example Valgrind tool
       ==31788== Command: /bin/true
-      ==31788==
+      **31788** printed by the program through valgrind
       I  0401ab70,3
       I  0401ab73,5
        S 1fff000778,8
@@ -97,7 +97,7 @@ class TraceFilesTest {
         "I  0401ab70,0",
         "I  0401ab70,99999999999",
         "I  11112222333344445,3",
-        "I  7fffffffffff,3",
+        "I  7fffffffffff,2",
         "I  ffffffff81000000,3",
         "\" X 0401ab70,3\"",
         "\"I 0401ab70,3\"",
@@ -127,7 +127,6 @@ class TraceFilesTest {
     for (int length = 1; length < bytes.length; length++) {
       Path file = file("cut", Arrays.copyOf(bytes, length));
       if (bytes[length - 1] == '\n') {
-        texts("lackey:" + file);
         continue;
       }
       int line = 1 + (int) SMALL.substring(0, length).chars().filter(c -> c == '\n').count();
@@ -168,6 +167,46 @@ class TraceFilesTest {
         .hasMessageMatching(
             ".*cut.gz: cannot be read to its end: the compressed data ends too early,"
                 + " after line \\d{5}");
+  }
+
+  /** As the damaged head of a further member would be; gzip itself says so too. */
+  @ParameterizedTest
+  @ValueSource(ints = {1, 5, 18, 100_000})
+  void whatStandsBehindAGzipMemberAndIsNoneIsRefused(int bytes) throws IOException {
+    ByteArrayOutputStream packed = new ByteArrayOutputStream();
+    for (int member = 0; member < 2; member++) {
+      try (OutputStream output = new GZIPOutputStream(packed)) {
+        output.write(small());
+      }
+    }
+    assertThat(texts("lackey:" + file("two.gz", packed.toByteArray()))).hasSize(2 * 8);
+    packed.write("x".repeat(bytes).getBytes(StandardCharsets.UTF_8));
+    Path file = file("damaged.gz", packed.toByteArray());
+    assertThatThrownBy(() -> texts("lackey:" + file))
+        .isInstanceOf(BadStreamException.class)
+        .hasMessage(
+            file
+                + ": cannot be read to its end: what stands behind its gzip data is none, after"
+                + " line 20");
+  }
+
+  /** Valgrind without --trace-mem=yes, for example. */
+  @ParameterizedTest
+  @ValueSource(strings = {"", "\n", "==1== Lackey, an example Valgrind tool\n==1==\n"})
+  void aTextWithoutAnAccessIsRefused(String text) throws IOException {
+    Path file = file("none", text.getBytes(StandardCharsets.UTF_8));
+    assertThatThrownBy(() -> texts("lackey:" + file))
+        .isInstanceOf(BadStreamException.class)
+        .hasMessage(
+            "%s: no access in its %d lines: expected the text of valgrind --tool=lackey"
+                    .formatted(file, text.chars().filter(c -> c == '\n').count())
+                + " --trace-mem=yes");
+  }
+
+  @Test
+  void theLastUserAddressIsOne() throws IOException {
+    Path file = file("last", " L 7fffffffffff,1\n".getBytes(StandardCharsets.UTF_8));
+    assertThat(texts("lackey:" + file)).containsExactly("R7ffffffffffc");
   }
 
   private static byte[] realText() throws IOException, URISyntaxException {
