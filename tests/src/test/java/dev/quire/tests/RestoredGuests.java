@@ -134,7 +134,7 @@ final class RestoredGuests {
       MemSlots slots = host[0].stage2().slots();
       for (int i = 0; i < slots.count(); i++) {
         MemSlot slot = slots.at(i);
-        BitSet dirty = BitSet.valueOf(host[0].stage2().takeDirtyLog(slot.id()));
+        BitSet dirty = BitSet.valueOf(host[0].stage2().dirtyLogs().take(slot.id()));
         dirty.stream().forEach(page -> written.set((int) slot.baseGfn() + page));
       }
     }

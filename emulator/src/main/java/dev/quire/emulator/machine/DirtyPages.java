@@ -49,7 +49,7 @@ public final class DirtyPages {
     for (int index = 0; index < count; index++) {
       MemSlot slot = slots.at(index);
       firstGfns[index] = slot.baseGfn();
-      bitmaps[index] = stage2.takeDirtyLog(slot.id());
+      bitmaps[index] = stage2.dirtyLogs().take(slot.id());
     }
     return gfn -> next(firstGfns, bitmaps, gfn);
   }

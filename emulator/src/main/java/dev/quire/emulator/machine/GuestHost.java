@@ -150,7 +150,7 @@ public final class GuestHost implements HostFaults, AutoCloseable {
       return space.open(bytes);
     }
     int flags = GuestMemfd.MMAP | GuestMemfd.INIT_SHARED;
-    return files.guestMemfd(stage2, bytes >>> kernel.pageShift(), flags);
+    return files.guestMemfd(stage2.guestMemfdUser(), bytes >>> kernel.pageShift(), flags);
   }
 
   /**

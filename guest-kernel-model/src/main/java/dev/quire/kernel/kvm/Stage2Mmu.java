@@ -8,15 +8,11 @@ import dev.quire.kernel.mm.FrameAllocator;
 import dev.quire.kernel.mm.HostAddressSpace;
 import dev.quire.kernel.mm.HostMemory;
 import dev.quire.kernel.mm.KernelProfile;
-import dev.quire.kernel.mm.MmuNotifier;
 import dev.quire.mmu.Access;
 import dev.quire.mmu.Order;
 import dev.quire.mmu.Protection;
 import dev.quire.mmu.PteFormat;
-import dev.quire.mmu.TlbInvalidation;
 import dev.quire.mmu.Translation;
-import java.util.ArrayList;
-import java.util.List;
 
 /**
  * The host's answer to second-stage faults: memory slot to host address, host address to frame,
@@ -26,7 +22,7 @@ import java.util.List;
  * <p>Used on the machine's executor thread; {@link #fault} allocates nothing but table frames and
  * what the host address space needs. Other threads hand their unmaps to that thread.
  */
-public final class Stage2Mmu implements GuestMemfdUser, AutoCloseable {
+public final class Stage2Mmu implements AutoCloseable {
   /** The address is mapped now (or was): run the access again. */
   public static final int MAPPED = 0;
 
@@ -59,20 +55,14 @@ public final class Stage2Mmu implements GuestMemfdUser, AutoCloseable {
   private final boolean contiguousLeaves;
   private final Stage2Counters counters = new Stage2Counters();
   private final Stage2Tables tables;
-  private final List<Stage2Listener> listeners = new ArrayList<>();
-  private final Notifier notifier = new Notifier();
-
+  private final Stage2Removals removals;
+  private final HostInvalidations invalidations;
+  private final DirtyLogs dirtyLogs;
   private final PreFaulting preFaulting = new PreFaulting(this);
   private MemoryFault memoryFault;
-  private DirtyPageListener dirtyPageListener;
 
   /** Null where all memory is shared. */
   private MemoryAttributes attributes;
-
-  /** As Linux's mmu_invalidate_seq and mmu_invalidate_in_progress. */
-  private long invalidationSequence;
-
-  private int invalidationsInProgress;
 
   /** A second stage as Linux's KVM builds it. */
   public Stage2Mmu(
@@ -101,6 +91,9 @@ public final class Stage2Mmu implements GuestMemfdUser, AutoCloseable {
     this.format = format;
     int unit = contiguousLeaves ? format.contiguousOrder(0) : 0;
     this.tables = new Stage2Tables(memory, frames, format, counters, unit);
+    this.removals = new Stage2Removals(tables, counters);
+    this.invalidations = new HostInvalidations(slots, tables, removals);
+    this.dirtyLogs = new DirtyLogs(slots, tables, removals);
     if (slots.gfnLimit() > tables.gfnSpan()) {
       throw new IllegalArgumentException(
           "gfns up to 0x%x do not fit second-stage tables that cover 0x%x"
@@ -111,7 +104,7 @@ public final class Stage2Mmu implements GuestMemfdUser, AutoCloseable {
           "leaves of order %d under slots of pages of order %d"
               .formatted(format.leafOrder(0), slots.baseOrder()));
     }
-    space.addNotifier(notifier);
+    space.addNotifier(invalidations);
   }
 
   /** A pre-fault maps a page, or finds it mapped. */
@@ -128,9 +121,19 @@ public final class Stage2Mmu implements GuestMemfdUser, AutoCloseable {
     return slots;
   }
 
+  /** This VM as its guest_memfd files know it. */
+  public GuestMemfdUser guestMemfdUser() {
+    return invalidations;
+  }
+
+  /** The slots' logs of written pages. */
+  public DirtyLogs dirtyLogs() {
+    return dirtyLogs;
+  }
+
   /** Adds who must drop translations when entries go. */
   public void addListener(Stage2Listener listener) {
-    listeners.add(listener);
+    removals.addListener(listener);
   }
 
   public Stage2Counters.Snapshot counters() {
@@ -188,12 +191,12 @@ public final class Stage2Mmu implements GuestMemfdUser, AutoCloseable {
       counters.readonlyExits++;
       return READONLY_MMIO;
     }
-    long sequence = invalidationSequence;
+    long sequence = invalidations.sequence();
     long host = space.fault(slot.hvaOf(gfn), write);
     if (Translation.failed(host)) {
       return failed(Translation.kind(host));
     }
-    if (invalidationsInProgress != 0 || sequence != invalidationSequence) {
+    if (invalidations.staleSince(sequence)) {
       counters.retries++;
       return RETRY;
     }
@@ -304,11 +307,10 @@ public final class Stage2Mmu implements GuestMemfdUser, AutoCloseable {
       long end = first + (bytes >>> Order.BASE_PAGE_SHIFT);
       boolean isPrivate = newAttributes != 0;
       if (attributes.isPrivate(first) != isPrivate || !attributes.isUniform(first, end - 1)) {
-        invalidationsInProgress++;
+        invalidations.begin();
         unmap(first, end - first);
         attributes.set(first, end, isPrivate);
-        invalidationSequence++;
-        invalidationsInProgress--;
+        invalidations.end();
       }
     }
     return 0;
@@ -328,7 +330,7 @@ public final class Stage2Mmu implements GuestMemfdUser, AutoCloseable {
   public Outcome setRegion(
       int id, int flags, long gpa, long bytes, long hva, GuestMemfd file, long offset) {
     MemSlot old = slots.byId(id);
-    Outcome outcome = slots.set(id, flags, gpa, bytes, hva, file, offset, this);
+    Outcome outcome = slots.set(id, flags, gpa, bytes, hva, file, offset, invalidations);
     switch (outcome) {
       // FLAGS_CHANGED: logging starts with write-protected base pages, and ends with large ones.
       case DELETED, MOVED, FLAGS_CHANGED -> unmap(old.baseGfn(), old.pages());
@@ -340,95 +342,7 @@ public final class Stage2Mmu implements GuestMemfdUser, AutoCloseable {
   /** Removes the leaves that map any of these gfns; the host's own mappings stay. */
   public void unmap(long firstGfn, long pages) {
     tables.remove(firstGfn, firstGfn + pages);
-    finishRemoval();
-  }
-
-  /**
-   * KVM_GET_DIRTY_LOG: the slot's bitmap since the last call, the host's base page n at bit n % 64
-   * of word n / 64. Pages in it are write-protected again.
-   *
-   * @throws IllegalArgumentException if the slot does not log
-   */
-  public long[] takeDirtyLog(int id) {
-    MemSlot slot = slots.byId(id);
-    requireBitmap(id, slot);
-    long[] bitmap = slot.takeDirty();
-    writeProtect(slot, 0, bitmap);
-    return bitmap;
-  }
-
-  /**
-   * The same of a VM with KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2: the bitmap stays, and pages writable.
-   *
-   * @throws IllegalArgumentException if the slot has no bitmap
-   */
-  public long[] dirtyLog(int id) {
-    MemSlot slot = slots.byId(id);
-    requireBitmap(id, slot);
-    return slot.dirty().clone();
-  }
-
-  /**
-   * KVM_CLEAR_DIRTY_LOG: pages of these that are dirty are so no longer, and write-protected again.
-   *
-   * @param firstPage of the slot, in the host's base pages; a multiple of 64
-   * @param bits page {@code firstPage + n} at bit n % 64 of word n / 64; altered
-   * @throws IllegalArgumentException if the slot has no bitmap
-   */
-  public void clearDirtyLog(int id, long firstPage, long[] bits) {
-    MemSlot slot = slots.byId(id);
-    requireBitmap(id, slot);
-    long[] dirty = slot.dirty();
-    int first = (int) (firstPage >>> 6);
-    for (int i = 0; i < bits.length; i++) {
-      bits[i] &= dirty[first + i];
-      dirty[first + i] &= ~bits[i];
-    }
-    writeProtect(slot, firstPage, bits);
-  }
-
-  private static void requireBitmap(int id, MemSlot slot) {
-    if (slot == null || !slot.hasDirtyBitmap()) {
-      throw new IllegalArgumentException("slot " + id + " has no bitmap of dirty pages");
-    }
-  }
-
-  /**
-   * Has the next write to a page of a slot fault again, as after it left a dirty ring; without
-   * effect for what is no page of a slot.
-   *
-   * @param page of the slot, in the host's base pages
-   */
-  public void writeProtect(int id, long page) {
-    MemSlot slot = slots.byId(id);
-    if (slot != null && page >= 0 && page < slot.pages() >>> slots.baseOrder()) {
-      tables.writeProtect(slot.baseGfn() + (page << slots.baseOrder()));
-      finishRemoval();
-    }
-  }
-
-  private void writeProtect(MemSlot slot, long firstPage, long[] bits) {
-    for (int word = 0; word < bits.length; word++) {
-      for (long rest = bits[word]; rest != 0; rest &= rest - 1) {
-        long page = firstPage + 64L * word + Long.numberOfTrailingZeros(rest);
-        tables.writeProtect(slot.baseGfn() + (page << slots.baseOrder()));
-      }
-    }
-    finishRemoval();
-  }
-
-  /** Who hears of dirty pages before a slot's bitmap does, or null. */
-  public void setDirtyPageListener(DirtyPageListener listener) {
-    dirtyPageListener = listener;
-  }
-
-  /** mark_page_dirty_in_slot. */
-  private void markDirty(MemSlot slot, long gfn) {
-    if (dirtyPageListener == null
-        || !slot.logsDirtyPages()
-        || !dirtyPageListener.dirtied(slot.id(), gfn - slot.baseGfn() >>> slots.baseOrder())) {
-      slot.markDirty(gfn);
-    }
+    removals.finish();
   }
 
   private long install(MemSlot slot, long gfn, long host, boolean write) {
@@ -442,7 +356,7 @@ public final class Stage2Mmu implements GuestMemfdUser, AutoCloseable {
         group
             ? tables.installGroup(gfn, Translation.pfn(host), rights)
             : tables.install(gfn, Translation.pfn(host), level, rights);
-    finishRemoval();
+    removals.finish();
     if (outcome == Stage2Tables.OUT_OF_MEMORY) {
       counters.failures++;
       return OUT_OF_MEMORY;
@@ -451,7 +365,7 @@ public final class Stage2Mmu implements GuestMemfdUser, AutoCloseable {
       counters.spuriousFaults++;
     }
     if (write) {
-      markDirty(slot, gfn);
+      dirtyLogs.markDirty(slot, gfn);
     }
     return MAPPED | (long) format.leafOrder(level) << ORDER_SHIFT;
   }
@@ -495,78 +409,14 @@ public final class Stage2Mmu implements GuestMemfdUser, AutoCloseable {
     return (offset & mask) == 0 && slot.contains(gfn & ~mask) && slot.contains(gfn | mask);
   }
 
-  /** First every vCPU drops what was removed, then its tables are given back. */
-  private void finishRemoval() {
-    if (tables.hasRemoved()) {
-      long first = tables.removedFirstGfn();
-      long pages = tables.removedEndGfn() - first;
-      counters.invalidations++;
-      TlbInvalidation.GuestPhysical range =
-          new TlbInvalidation.GuestPhysical(
-              first << Order.BASE_PAGE_SHIFT, pages << Order.BASE_PAGE_SHIFT);
-      for (Stage2Listener listener : listeners) {
-        listener.invalidated(range);
-      }
-    }
-    tables.freeRemovedTables();
-  }
-
   /** The VM ends: its slots and tables go, and nobody is told of anything any more. */
   @Override
   public void close() {
-    space.removeNotifier(notifier);
-    listeners.clear();
+    space.removeNotifier(invalidations);
+    removals.forgetListeners();
     while (slots.count() > 0) {
       setRegion(slots.at(0).id(), 0, 0, 0, 0);
     }
     tables.free();
-  }
-
-  @Override
-  public void invalidateStart(GuestMemfd file, long firstPage, long endPage) {
-    invalidationsInProgress++;
-    int base = slots.baseOrder();
-    for (int i = 0; i < slots.count(); i++) {
-      MemSlot slot = slots.at(i);
-      if (slot.guestMemfd() == file) {
-        long first = Math.max(firstPage - slot.pgoff() << base, 0);
-        long end = Math.min(endPage - slot.pgoff() << base, slot.pages());
-        if (first < end) {
-          tables.remove(slot.baseGfn() + first, slot.baseGfn() + end);
-        }
-      }
-    }
-    finishRemoval();
-  }
-
-  @Override
-  public void invalidateEnd(GuestMemfd file, long firstPage, long endPage) {
-    invalidationSequence++;
-    invalidationsInProgress--;
-  }
-
-  /** Keeps the tables in step with the host's mappings. */
-  private final class Notifier implements MmuNotifier {
-    @Override
-    public void invalidateStart(long hva, long bytes) {
-      invalidationsInProgress++;
-      for (int i = 0; i < slots.count(); i++) {
-        MemSlot slot = slots.at(i);
-        long slotBytes = slot.pages() << Order.BASE_PAGE_SHIFT;
-        long first = Math.max(hva, slot.hva());
-        long end = Math.min(hva + bytes, slot.hva() + slotBytes);
-        if (first < end) {
-          long firstGfn = slot.baseGfn() + (first - slot.hva() >>> Order.BASE_PAGE_SHIFT);
-          tables.remove(firstGfn, firstGfn + (end - first >>> Order.BASE_PAGE_SHIFT));
-        }
-      }
-      finishRemoval();
-    }
-
-    @Override
-    public void invalidateEnd(long hva, long bytes) {
-      invalidationSequence++;
-      invalidationsInProgress--;
-    }
   }
 }

@@ -69,7 +69,7 @@ class GuestMemfdSlotsTest {
 
   private GuestMemfd file(int pages, int flags) {
     kernel.setFileSystems(files);
-    return files.guestMemfd(vm, pages, flags);
+    return files.guestMemfd(vm.guestMemfdUser(), pages, flags);
   }
 
   private static boolean leafIsThere(Stage2Mmu stage2, long gpa, HostMemory memory) {
@@ -100,7 +100,7 @@ class GuestMemfdSlotsTest {
   @Test
   void whatKvmRefusesToBind() {
     GuestMemfd file = file(16, SHARED);
-    GuestMemfd others = files.guestMemfd(vm(), 16, SHARED);
+    GuestMemfd others = files.guestMemfd(vm().guestMemfdUser(), 16, SHARED);
     assertThat(set(0, BOUND | 2, 0, 0x4000, file, 0)).as("read-only").isEqualTo(Outcome.INVALID);
     assertThat(set(0, BOUND | 1, 0, 0x4000, file, 0)).as("dirty log").isEqualTo(Outcome.INVALID);
     assertThat(set(0, BOUND, 0, 0x4000, null, 0)).as("a memfd").isEqualTo(Outcome.NO_FILE);
@@ -216,7 +216,7 @@ class GuestMemfdSlotsTest {
   void privatePagesComeFromTheFileAndSharedOnesFromTheMapping() {
     kernel.setFileSystems(files);
     assertThat(vm.allowPrivateMemory(WITH_ATTRIBUTES)).isZero();
-    GuestMemfd file = files.guestMemfd(vm, 16, 0);
+    GuestMemfd file = files.guestMemfd(vm.guestMemfdUser(), 16, 0);
     space
         .process()
         .mmap(

@@ -226,7 +226,8 @@ class Stage2MmuTest {
   @Test
   void aMissingSlotOrFlagMakesNoDirtyLog() {
     machine(HostPagePolicy.BASE);
-    assertThatThrownBy(() -> stage2.takeDirtyLog(0)).isInstanceOf(IllegalArgumentException.class);
+    assertThatThrownBy(() -> stage2.dirtyLogs().take(0))
+        .isInstanceOf(IllegalArgumentException.class);
   }
 
   @Test
@@ -239,16 +240,16 @@ class Stage2MmuTest {
     fault(0x3000, Access.WRITE, 0);
     fault(0x41000, Access.WRITE, 0);
     new GuestPhysicalView(slots, space, memory).writeValue(0x80000, 4, 1);
-    long[] log = stage2.takeDirtyLog(4);
+    long[] log = stage2.dirtyLogs().take(4);
     assertThat(log[0]).isEqualTo(1L << 3);
     assertThat(log[1]).isEqualTo(1L << 1);
     assertThat(log[2]).isEqualTo(1);
     assertThat(Translation.rights(walk(0x3000)) & Protection.WRITE).isZero();
     assertThat(invalidated).isNotEmpty();
-    assertThat(stage2.takeDirtyLog(4)).containsOnly(0);
+    assertThat(stage2.dirtyLogs().take(4)).containsOnly(0);
     fault(0x3000, Access.WRITE, 0);
     assertThat(Translation.rights(walk(0x3000))).isEqualTo(Protection.ALL);
-    assertThat(stage2.takeDirtyLog(4)[0]).isEqualTo(1L << 3);
+    assertThat(stage2.dirtyLogs().take(4)[0]).isEqualTo(1L << 3);
   }
 
   @Test

@@ -106,7 +106,7 @@ class Stage2ModelTest {
     } else {
       for (int i = 0; i < slots.count(); i++) {
         if (slots.at(i).logsDirtyPages()) {
-          stage2.takeDirtyLog(slots.at(i).id());
+          stage2.dirtyLogs().take(slots.at(i).id());
         }
       }
       checkCache();

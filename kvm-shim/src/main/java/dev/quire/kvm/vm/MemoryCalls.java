@@ -120,8 +120,8 @@ final class MemoryCalls {
     }
     long[] bitmap =
         vm.manualProtect() != 0
-            ? vm.stage2().dirtyLog(request.slot())
-            : vm.stage2().takeDirtyLog(request.slot());
+            ? vm.stage2().dirtyLogs().read(request.slot())
+            : vm.stage2().dirtyLogs().take(request.slot());
     byte[] bytes = new byte[bitmap.length * Long.BYTES];
     for (int i = 0; i < bitmap.length; i++) {
       LittleEndian.putLong(bytes, i * Long.BYTES, bitmap[i]);
@@ -175,7 +175,7 @@ final class MemoryCalls {
     for (int i = 0; i < words; i++) {
       bits[i] = LittleEndian.getLong(bytes, i * Long.BYTES);
     }
-    vm.stage2().clearDirtyLog(request.slot(), first, bits);
+    vm.stage2().dirtyLogs().clear(request.slot(), first, bits);
     return 0;
   }
 }

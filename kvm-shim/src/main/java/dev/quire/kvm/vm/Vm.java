@@ -213,24 +213,26 @@ final class Vm implements VmContext {
   void setDirtyRing(int bytes) {
     dirtyRingBytes = bytes;
     updateDirtyLogging();
-    stage2.setDirtyPageListener(
-        (slot, page) -> {
-          if (running == null) {
-            return false;
-          }
-          running.ring().push(slot, page);
-          if (running.ring().isFull()) {
-            running.arch().endTurn();
-          }
-          return true;
-        });
+    stage2
+        .dirtyLogs()
+        .setListener(
+            (slot, page) -> {
+              if (running == null) {
+                return false;
+              }
+              running.ring().push(slot, page);
+              if (running.ring().isFull()) {
+                running.arch().endTurn();
+              }
+              return true;
+            });
   }
 
   /** KVM_RESET_DIRTY_RINGS: how many entries came back. */
   long resetDirtyRings() {
     long count = 0;
     for (Vcpu vcpu : vcpus) {
-      count += vcpu.ring().reset(stage2::writeProtect);
+      count += vcpu.ring().reset(stage2.dirtyLogs()::writeProtect);
     }
     return count;
   }

@@ -95,7 +95,8 @@ public final class VmFile extends VmDescriptor {
     if (error != 0) {
       return error;
     }
-    GuestMemory memory = host().guestMemory(vm().stage2(), bytes / Vm.PAGE_BYTES, (int) flags);
+    GuestMemory memory =
+        host().guestMemory(vm().stage2().guestMemfdUser(), bytes / Vm.PAGE_BYTES, (int) flags);
     return memory == null
         ? -Errno.ENOMEM
         : caller.descriptors().install(new GuestMemfdFile(vm(), memory));

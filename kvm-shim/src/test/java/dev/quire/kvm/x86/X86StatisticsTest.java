@@ -101,7 +101,7 @@ class X86StatisticsTest {
     assertThat(ofVm("pages_4k")).isZero();
     assertThat(guest.run()).isEqualTo(KvmRun.EXIT_HLT);
     assertThat(ofVm("pages_4k")).as("code and data").isEqualTo(2);
-    guest.stage2().writeProtect(0, 9);
+    guest.stage2().dirtyLogs().writeProtect(0, 9);
     guest.start(0x1000, 0x8000);
     assertThat(guest.run()).isEqualTo(KvmRun.EXIT_HLT);
     assertThat(ofVm("pages_4k")).as("one is writable again").isEqualTo(2);

@@ -175,7 +175,8 @@ final class PopulationStrategies implements Workload {
               EptEntry.FOUR_LEVEL);
       GuestMemfd memory =
           ModelledFiles.of(kernel, 1, GrabDesign.ONE_BY_ONE)
-              .guestMemfd(vm, (int) RUN_PAGES, GuestMemfd.MMAP | GuestMemfd.INIT_SHARED);
+              .guestMemfd(
+                  vm.guestMemfdUser(), (int) RUN_PAGES, GuestMemfd.MMAP | GuestMemfd.INIT_SHARED);
       require(
           vm.setRegion(0, MemSlots.GUEST_MEMFD, 0, RUN_BYTES, 1L << 32, memory, 0)
               == MemSlots.Outcome.CREATED);
