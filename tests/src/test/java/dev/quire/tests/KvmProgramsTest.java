@@ -69,6 +69,16 @@ class KvmProgramsTest {
     assertThat(ending.err()).isEmpty();
   }
 
+  /** INS and OUTS whose memory is a device's: who is asked for what, and when. */
+  @Test
+  void stringsBetweenPortsAndDevicesAreARealKernels() throws IOException, InterruptedException {
+    needsX86();
+    Path program = programs.compile("kvm_port_strings", ProgramArch.X86_64);
+    KvmPrograms.Ending ending = programs.run(program);
+    assertThat(ending.passed()).isEqualTo(recorded("kvm_port_strings"));
+    assertThat(ending.err()).isEmpty();
+  }
+
   @Test
   void guestMemfdIsARealKernels() throws IOException, InterruptedException {
     needsX86();

@@ -106,6 +106,12 @@ public final class KvmFaults implements HostFaults {
     }
   }
 
+  /** The device met last was met by KVM itself, in an instruction's stead: no fault of the vCPU. */
+  public void discountDevice() {
+    taken--;
+    devices--;
+  }
+
   /** Faults of the vCPU. */
   public long taken() {
     return taken;

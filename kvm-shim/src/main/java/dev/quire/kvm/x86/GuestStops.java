@@ -22,6 +22,7 @@ final class GuestStops {
 
   private static final long DR6_SINGLE_STEP = 1 << 14;
   private static final int BREAKPOINTS = 4;
+  private static final long NEVER = -1;
   private static final int TYPE_EXECUTE = 0;
   private static final int TYPE_WRITE = 1;
   private static final int TYPE_ACCESS = 3;
@@ -37,6 +38,11 @@ final class GuestStops {
 
   private long retiredBefore;
   private boolean stepping;
+
+  /** Retired instructions when RFLAGS.RF was taken from the one ahead, and where that is. */
+  private long resumed = NEVER;
+
+  private long resumedPc;
 
   GuestStops(X86Engine engine, X86HostInstructions instructions, GuestDebug debug, RunExit exits) {
     this.engine = engine;
@@ -66,8 +72,35 @@ final class GuestStops {
     return stepping ? Math.min(sliceEnd, retiredBefore + 1) : sliceEnd;
   }
 
+  /** A KVM_RUN begins. */
+  void begin() {
+    resumed = NEVER;
+  }
+
   /** Before the core runs on: a breakpoint at the program counter, unless RFLAGS.RF is set. */
   VcpuExit beforeRun() {
+    VcpuExit stop = breakpoint();
+    long flags = core.rflags();
+    if (stop == null && (flags & X86Flags.RFLAGS_RF) != 0) {
+      // It holds for one instruction, which the core is about to execute; a fault pushes it set.
+      core.setRflags(flags & ~X86Flags.RFLAGS_RF);
+      resumed = engine.retired();
+      resumedPc = core.linearPc();
+    }
+    return stop;
+  }
+
+  /**
+   * Gives an instruction that KVM performs the RFLAGS.RF it began with, which user space sees until
+   * it is over.
+   */
+  void showResumeFlag() {
+    if (resumed == engine.retired() && resumedPc == core.linearPc()) {
+      core.setRflags(core.rflags() | X86Flags.RFLAGS_RF);
+    }
+  }
+
+  private VcpuExit breakpoint() {
     dataHits = 0;
     if (!breaks()) {
       return null;

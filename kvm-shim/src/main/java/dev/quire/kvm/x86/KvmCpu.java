@@ -34,6 +34,7 @@ final class KvmCpu implements GuestCpu {
   private final GuestStops stops;
   private final VcpuInterrupts interrupts;
   private final X86Statistics statistics;
+  private PortStrings strings;
   private boolean finishesOnly;
   private boolean windowAsked;
 
@@ -63,6 +64,16 @@ final class KvmCpu implements GuestCpu {
     this.statistics = statistics;
   }
 
+  /** Names who performs INS and OUTS. */
+  void attach(PortStrings performer) {
+    strings = performer;
+  }
+
+  /** INIT: nothing that KVM was performing goes on. */
+  void init() {
+    strings.abandon();
+  }
+
   /** Has the run end as soon as the instruction under way is done; nothing new begins. */
   void finishOnly(boolean only) {
     finishesOnly = only;
@@ -75,11 +86,16 @@ final class KvmCpu implements GuestCpu {
 
   /** The core's blocking of NMIs follows what the client has set. */
   void begin() {
+    stops.begin();
     cpu.setNmiBlocked(events.nmiMasked);
   }
 
   @Override
   public VcpuExit beforeRun() {
+    VcpuExit unfinished = strings.resume();
+    if (unfinished != null) {
+      return unfinished;
+    }
     if (finishesOnly) {
       return VcpuExit.SLICE_END;
     }
@@ -104,13 +120,7 @@ final class KvmCpu implements GuestCpu {
     engine.setInterruptPending(
         windowAsked && acceptsFromClient() || hasExternal() || interrupts.pendingVector() >= 0);
     interrupts.enterGuest();
-    VcpuExit stop = stops.beforeRun();
-    long flags = core.rflags();
-    if (stop == null && (flags & X86Flags.RFLAGS_RF) != 0) {
-      // It holds for one instruction, which the core is about to execute; a fault pushes it set.
-      core.setRflags(flags & ~X86Flags.RFLAGS_RF);
-    }
-    return stop;
+    return stops.beforeRun();
   }
 
   /** What the instruction behind has done that user space is to know. */
@@ -326,7 +336,7 @@ final class KvmCpu implements GuestCpu {
 
   @Override
   public boolean isBetweenInstructions() {
-    return cpu.isBetweenInstructions();
+    return cpu.isBetweenInstructions() && !strings.isUnderWay();
   }
 
   @Override

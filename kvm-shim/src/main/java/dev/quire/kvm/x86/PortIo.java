@@ -14,20 +14,15 @@ import dev.quire.kvm.abi.KvmRun;
 import dev.quire.kvm.vm.KvmBus;
 
 /**
- * IN, OUT, INS and OUTS as KVM with VMX performs them: OUT leaves the program counter at the
- * instruction until the next KVM_RUN, REP INS reads ahead into a buffer, REP OUTS gives out one
- * element at a time (Linux v6.18 arch/x86/kvm/x86.c, kvm_fast_pio; emulate.c, pio_in_emulated). VM
- * thread only.
+ * IN and OUT as KVM with VMX performs them: OUT leaves the program counter at the instruction until
+ * the next KVM_RUN (Linux v6.18 arch/x86/kvm/x86.c, kvm_fast_pio). INS and OUTS are {@link
+ * PortStrings}'s. VM thread only.
  */
 final class PortIo {
-  /** Bytes of the emulator's read-ahead buffer. */
-  private static final int BUFFER_BYTES = 1024;
-
   /** OUT to it has always left the program counter behind it, which user space relies on. */
   private static final int PORT_BEHIND = 0x7e;
 
   private final X86Core core;
-  private final LinearMemory memory;
   private final X86HostInstructions instructions;
   private final KvmBus bus;
   private final RunExit exits;
@@ -36,7 +31,7 @@ final class PortIo {
   private final X86Statistics statistics;
   private final PortPermission permission;
   private final PortOperands operands;
-  private final byte[] buffer = new byte[BUFFER_BYTES];
+  private final PortStrings strings;
 
   private int bytes;
   private int port;
@@ -49,21 +44,21 @@ final class PortIo {
       RunExit exits,
       X86VcpuState state,
       GuestStops stops,
-      X86Statistics statistics) {
+      X86Statistics statistics,
+      PortStrings strings) {
     this.core = state.core();
-    this.memory = memory;
     this.instructions = instructions;
     this.bus = bus;
     this.exits = exits;
     this.state = state;
     this.stops = stops;
     this.statistics = statistics;
+    this.strings = strings;
     this.permission = new PortPermission(core, memory);
     this.operands = new PortOperands(core);
   }
 
   VcpuExit perform(X86Instruction instruction) {
-    X86InstructionClass what = instruction.instructionClass();
     operands.decode(instruction);
     bytes = operands.bytes();
     port = operands.port();
@@ -72,20 +67,15 @@ final class PortIo {
     if (status != UnitStatus.OK) {
       return instructions.finish(instruction, status);
     }
-    if (!instruction.isString()) {
-      statistics.portAccess(false);
+    if (instruction.isString()) {
+      return strings.perform(instruction);
     }
-    return switch (what) {
-      case IN -> in();
-      case OUT -> out();
-      case INS -> operands.isUsedUp() ? skip() : readIn(instruction);
-      default -> operands.isUsedUp() ? skip() : outs(instruction);
-    };
+    statistics.portAccess(false);
+    return instruction.instructionClass() == X86InstructionClass.IN ? in() : out();
   }
 
-  // IN and OUT of a register.
-
   private VcpuExit in() {
+    stops.showResumeFlag();
     if (bus.read(true, port, bytes)) {
       operands.setAccumulator(bus.data());
       return skip();
@@ -121,113 +111,6 @@ final class PortIo {
 
   private boolean completeOut() {
     return core.linearPc() != at || skip() == null;
-  }
-
-  // INS.
-
-  private VcpuExit readIn(X86Instruction instruction) {
-    long linear = instruction.stringDestinationAddress(core);
-    int probe = UnitStatus.of(memory.probeWrite(linear, bytes, operands.privilege()));
-    countString(probe);
-    if (probe != UnitStatus.OK) {
-      return instructions.finish(instruction, probe);
-    }
-    int count = readAhead();
-    if (bus.read(true, port, bytes)) {
-      put(0, bus.data());
-      for (int i = 1; i < count; i++) {
-        put(i, bus.read(true, port, bytes) ? bus.data() : 0);
-      }
-      return store(instruction, count);
-    }
-    exits.run().exitIo(true, port, bytes, count);
-    exits.completeBy(() -> completeIns(count));
-    return VcpuExit.CLIENT;
-  }
-
-  /** How many elements are read at once. */
-  private int readAhead() {
-    long most = operands.isRepeated() ? operands.counter() : 1;
-    int offset = (int) core.gpr(X86Core.RDI) & KvmRun.PAGE_BYTES - 1;
-    int inPage = operands.descends() ? offset : KvmRun.PAGE_BYTES - offset;
-    long count = Math.min(Math.min(inPage, BUFFER_BYTES / bytes), most);
-    return (int) Math.max(1, count);
-  }
-
-  private boolean completeIns(int count) {
-    X86Instruction instruction = stops.current();
-    if (core.linearPc() != at || instruction == null) {
-      return true;
-    }
-    for (int i = 0; i < count; i++) {
-      put(i, exits.run().pioData(i, bytes));
-    }
-    return store(instruction, count) == null;
-  }
-
-  private void put(int index, long value) {
-    for (int i = 0; i < bytes; i++) {
-      buffer[index * bytes + i] = (byte) (value >>> Byte.SIZE * i);
-    }
-  }
-
-  private long get(int index) {
-    long value = 0;
-    for (int i = 0; i < bytes; i++) {
-      value |= (buffer[index * bytes + i] & 0xffL) << Byte.SIZE * i;
-    }
-    return value;
-  }
-
-  /** Stores what was read, element by element, up to the first that faults. */
-  private VcpuExit store(X86Instruction instruction, int count) {
-    for (int i = 0; i < count; i++) {
-      long linear = instruction.stringDestinationAddress(core);
-      int status = UnitStatus.of(memory.write(linear, bytes, get(i), operands.privilege()));
-      if (status != UnitStatus.OK) {
-        return instructions.finish(instruction, status);
-      }
-      operands.advance(X86Core.RDI);
-    }
-    return operands.isRepeated() ? stayRepeating() : skip();
-  }
-
-  // OUTS.
-
-  private VcpuExit outs(X86Instruction instruction) {
-    long linear = instruction.stringSourceAddress(core);
-    int status = UnitStatus.of(memory.read(linear, bytes, operands.privilege()));
-    countString(status);
-    if (status != UnitStatus.OK) {
-      return instructions.finish(instruction, status);
-    }
-    long data = memory.value();
-    boolean taken = bus.write(true, port, bytes, data);
-    operands.advance(X86Core.RSI);
-    if (taken) {
-      return operands.isRepeated() ? stayRepeating() : skip();
-    }
-    exits.run().exitIo(false, port, bytes, 1);
-    exits.run().setPioData(0, bytes, data);
-    if (operands.isRepeated()) {
-      stayRepeating();
-    } else {
-      stepBehind();
-    }
-    return VcpuExit.CLIENT;
-  }
-
-  /** An access that waits for the host's memory is tried again, and is one. */
-  private void countString(int status) {
-    if (status != UnitStatus.NEEDS_HOST) {
-      statistics.portAccess(true);
-    }
-  }
-
-  /** The emulator leaves even a finished repetition at its instruction, with RF set. */
-  private VcpuExit stayRepeating() {
-    core.setRflags(core.rflags() | X86Flags.RFLAGS_RF);
-    return null;
   }
 
   /** Steps behind the instruction; a single step ends there. */

@@ -86,14 +86,29 @@ public final class X86Vcpu implements ArchVcpu {
   }
 
   private KvmInstructions instructions(X86Processor.Units units, KvmBus bus) {
+    PortStrings strings = portStrings(units, bus);
+    cpu.attach(strings);
     return new KvmInstructions(
         state,
         units.instructions(),
-        new PortIo(units.linear(), units.instructions(), bus, exits, state, stops, statistics),
+        new PortIo(
+            units.linear(), units.instructions(), bus, exits, state, stops, statistics, strings),
         new MsrAccesses(state, units.instructions(), units.events(), exits, stops),
         new Hypercalls(state, units.linear(), units.instructions(), units.events(), exits, stops),
         exits,
         statistics);
+  }
+
+  private PortStrings portStrings(X86Processor.Units units, KvmBus bus) {
+    return new PortStrings(
+        state.core(),
+        units.instructions(),
+        new EmulatedAccess(state.core(), units.linear(), state.mmu(), faults, bus),
+        bus,
+        exits,
+        stops,
+        statistics,
+        cpu);
   }
 
   public X86Vm vm() {
@@ -126,6 +141,7 @@ public final class X86Vcpu implements ArchVcpu {
   void acceptStartUp() {
     if (interrupts.takeInit()) {
       reset.init();
+      cpu.init();
       state.events().clear();
       boolean boots = id == vm.state().bootCpu();
       state.setMpState(boots ? X86VcpuState.RUNNABLE : X86VcpuState.INIT_RECEIVED);

@@ -86,7 +86,7 @@ final class PortInstructions {
 
   private void advance() {
     if (string) {
-      operands.advance(in ? X86Core.RDI : X86Core.RSI);
+      operands.advance(in ? X86Core.RDI : X86Core.RSI, 1);
     }
     finished = !operands.isRepeated() || operands.isUsedUp();
   }

@@ -85,16 +85,22 @@ public final class PortOperands {
     core.setGpr(X86Core.RAX, bytes == Integer.BYTES ? read : old & ~mask() | read);
   }
 
+  /** RSI or RDI at the instruction's address size: where the element is in its segment. */
+  public long address(int addressRegister) {
+    return truncated(core.gpr(addressRegister));
+  }
+
   /**
-   * One element is done.
+   * Some elements are done.
    *
    * @param addressRegister RSI or RDI
+   * @param elements 1 without a repeat prefix
    */
-  public void advance(int addressRegister) {
-    long step = descends() ? -bytes : bytes;
+  public void advance(int addressRegister, int elements) {
+    long step = (long) elements * (descends() ? -bytes : bytes);
     setAtAddressSize(addressRegister, core.gpr(addressRegister) + step);
     if (repeated) {
-      setAtAddressSize(X86Core.RCX, core.gpr(X86Core.RCX) - 1);
+      setAtAddressSize(X86Core.RCX, core.gpr(X86Core.RCX) - elements);
     }
   }
 

@@ -161,7 +161,8 @@ public final class X86HostInstructions {
     return traced ? events.exception(X86Vector.DEBUG, 0, 0) : null;
   }
 
-  private VcpuExit raise(int vector) {
+  /** Raises the exception of a {@link UnitStatus}; null when the guest goes on. */
+  public VcpuExit raise(int vector) {
     return vector == X86Vector.PAGE_FAULT
         ? events.exception(vector, memory.pageFaultErrorCode(), memory.cr2())
         : events.exception(vector, 0, 0);
