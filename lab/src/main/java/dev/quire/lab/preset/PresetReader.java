@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.Collectors;
 
 /** Turns a preset's text into a {@link Preset}. Strict: what it does not know it refuses. */
 final class PresetReader {
@@ -115,10 +116,7 @@ final class PresetReader {
       String path = section + "." + name + ".";
       int entries = fields.number(array, path, "entries");
       int ways = fields.number(array, path, "ways");
-      List<Integer> orders = new ArrayList<>();
-      for (YamlNode page : fields.list(array, path, "pages")) {
-        orders.add(fields.order(page));
-      }
+      List<Integer> orders = pages(array, path);
       Set<TlbUse> uses = usual;
       if (array.members().containsKey("uses")) {
         uses = EnumSet.noneOf(TlbUse.class);
@@ -129,7 +127,7 @@ final class PresetReader {
       Set<TlbUse> all = uses;
       TlbReplacement replacement =
           fields.choice(fields.value(array, path, "replacement"), TlbReplacement.class);
-      List<WayLimit> limits = limits(array, path);
+      List<WayLimit> limits = limits(array, path, ways, orders);
       arrays.add(
           fields.checked(
               array, () -> new TlbArray(name, entries, ways, orders, all, replacement, limits)));
@@ -137,17 +135,43 @@ final class PresetReader {
     return arrays;
   }
 
-  private List<WayLimit> limits(YamlNode.Mapping array, String path) {
+  private List<Integer> pages(YamlNode.Mapping array, String path) {
+    List<Integer> orders = new ArrayList<>();
+    for (YamlNode page : fields.list(array, path, "pages")) {
+      int order = fields.order(page);
+      if (!orders.isEmpty() && order <= orders.getLast()) {
+        throw fields.bad(
+            page.line(),
+            "pages: %s comes after %s: each size once, smallest first"
+                .formatted(PageSize.text(order), PageSize.text(orders.getLast())));
+      }
+      orders.add(order);
+    }
+    return orders;
+  }
+
+  private List<WayLimit> limits(
+      YamlNode.Mapping array, String path, int arrayWays, List<Integer> orders) {
     List<WayLimit> limits = new ArrayList<>();
     if (array.members().containsKey("limits")) {
       for (YamlNode item : fields.list(array, path, "limits")) {
         YamlNode.Mapping limit =
             fields.mapping(item, List.of("page", "first_way", "ways"), List.of());
-        limits.add(
-            new WayLimit(
-                fields.order(limit.members().get("page")),
-                fields.number(limit.members().get("first_way")),
-                fields.number(limit.members().get("ways"))));
+        int order = fields.order(limit.members().get("page"));
+        int first = fields.number(limit.members().get("first_way"));
+        int ways = fields.number(limit.members().get("ways"));
+        String of = "limits of " + fields.plain(array, "name") + ": ";
+        if (!orders.contains(order)) {
+          String held = orders.stream().map(PageSize::text).collect(Collectors.joining(", "));
+          String size = PageSize.text(order);
+          throw fields.bad(item.line(), of + "it holds no " + size + ": its pages are " + held);
+        }
+        if (ways < 1 || first > arrayWays - ways) {
+          throw fields.bad(
+              item.line(),
+              of + "%d ways from way %d on are not among its %d".formatted(ways, first, arrayWays));
+        }
+        limits.add(new WayLimit(order, first, ways));
       }
     }
     return limits;

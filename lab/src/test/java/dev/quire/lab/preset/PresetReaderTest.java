@@ -117,7 +117,9 @@ class PresetReaderTest {
         "{value: 64, | {value: -64, | '-64' is not a whole number",
         "{value: 64, | {value: 99999999999, | is not a whole number",
         "[4k, 2m, 1g] | [4k, 3m, 1g] | '3m' is not a page size such as 4k",
-        "[4k, 2m, 1g] | [2m, 4k] | do not ascend",
+        "[4k, 2m, 1g] | [2m, 4k] | line 16: pages: 4k comes after 2m: each size once, smallest"
+            + " first",
+        "[4k, 2m, 1g] | [4k, 4k] | line 16: pages: 4k comes after 4k: each size once",
         "[4k, 2m, 1g] | 4k | pages: '4k' where a list was expected",
         "{value: lru, | {value: fifo, | 'fifo' is not one of lru, tree-plru, random",
         "l2_inclusive: {value: false | l2_inclusive: {value: no | neither true nor false",
@@ -127,7 +129,7 @@ class PresetReaderTest {
         "isa: x86_64 | isa: *a | line 4:",
         "isa: x86_64 | [ | not YAML",
         "about: | preset: | key 'preset' is here twice",
-        "walkers: {value: 2 | walkers: {value: 0 | 0 walkers",
+        "walkers: {value: 2 | walkers: {value: 0 | 0 walkers: at least one is needed",
       })
   void aMistakeIsToldWithItsLine(String good, String bad, String message) throws IOException {
     String text = text("zen2.yaml");
@@ -139,6 +141,21 @@ class PresetReaderTest {
         .hasMessageStartingWith("mine.yaml, line ")
         .hasMessageContaining(message)
         .hasMessageMatching("[^\\n]*");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "2m, first_way: 9, ways: 8 | 8 ways from way 9 on are not among its 16",
+        "2m, first_way: 0, ways: 0 | 0 ways from way 0 on are not among its 16",
+        "512m, first_way: 0, ways: 8 | it holds no 512m: its pages are 4k, 2m, 1g",
+      })
+  void aLimitThatIsNoneIsToldInTheFilesOwnWords(String limit, String message) throws IOException {
+    String broken = text("icelake.yaml").replaceFirst("2m, first_way: 0, ways: 8", limit);
+    assertThatThrownBy(() -> PresetReader.read("mine.yaml", broken))
+        .isInstanceOf(BadPresetException.class)
+        .hasMessage("mine.yaml, line 53: limits of stlb: " + message);
   }
 
   @Test

@@ -61,7 +61,8 @@ public record TlbGeometry(
     checkNames(name, l1Instruction, l1Data, l2, walkCaches);
     checkShared(name, l2, walkCaches, nested);
     if (walkers < 1) {
-      throw new IllegalArgumentException(name + ": " + walkers + " walkers");
+      throw new IllegalArgumentException(
+          name + ": " + walkers + " walkers: at least one is needed");
     }
     if (l2Inclusive && l2.isEmpty()) {
       throw new IllegalArgumentException(name + " has no L2 that could be inclusive");
