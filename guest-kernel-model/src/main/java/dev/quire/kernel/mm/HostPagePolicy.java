@@ -72,13 +72,15 @@ public record HostPagePolicy(
     Integer orders = kinds(granule).get(kind);
     if (orders == null) {
       throw new IllegalArgumentException(
-          "unknown host page policy '%s'; choose one of %s (%s)"
+          "unknown host page policy '%s'; choose one of %s (%s), with the suffixes %s and %s or without"
               .formatted(
                   name,
                   String.join(", ", names(granule)),
                   granule == HostGranule.BASE_4K
                       ? "arm64 also with the prefix 16k: or 64k:"
-                      : "those of a host with " + granule + " base pages"));
+                      : "those of a host with " + granule + " base pages",
+                  AGGREGATION,
+                  CONTPTE));
     }
     if (contpte && !makesGroups(granule, orders)) {
       throw new IllegalArgumentException(

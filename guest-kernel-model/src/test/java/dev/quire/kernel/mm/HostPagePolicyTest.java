@@ -93,7 +93,8 @@ class HostPagePolicyTest {
     assertThatThrownBy(() -> HostPagePolicy.parse(name))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageStartingWith("unknown host page policy '" + name + "'; choose one of ")
-        .hasMessageContaining("thp, mthp-");
+        .hasMessageContaining("thp, mthp-")
+        .hasMessageEndingWith("with the suffixes +aggregation and +contpte or without");
   }
 
   @ParameterizedTest
