@@ -38,6 +38,11 @@ public final class CommonOptions {
     return "-".equals(json);
   }
 
+  /** Whether results are asked for as JSON lines. */
+  boolean writesJson() {
+    return json != null;
+  }
+
   /** Opens the results; null when none were asked for. The caller closes them. */
   JsonLines openJson(Invocation invocation) {
     if (json == null) {

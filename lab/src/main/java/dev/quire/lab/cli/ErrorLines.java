@@ -29,7 +29,10 @@ final class ErrorLines implements IParameterExceptionHandler, IExecutionExceptio
   @Override
   public int handleParseException(ParameterException failure, String[] args) {
     CommandLine command = failure.getCommandLine();
-    String message = firstLine(failure);
+    String message =
+        firstLine(failure)
+            .replaceFirst("' is not an? (int|long)$", "' is not a whole number")
+            .replaceFirst("' is not a double$", "' is not a number");
     if (failure instanceof UnmatchedArgumentException unmatched) {
       message = unmatched(unmatched, command);
     }

@@ -19,6 +19,9 @@ final class ReportFile {
     if (Files.isDirectory(file)) {
       throw CommandFailure.usage("cannot write --report " + file + ": it is a folder");
     }
+    if (Files.exists(file) && !Files.isRegularFile(file)) {
+      return;
+    }
     if (folder == null || !Files.isDirectory(folder)) {
       throw CommandFailure.usage(
           "cannot write --report " + file + ": there is no folder " + folder + ", make it first");

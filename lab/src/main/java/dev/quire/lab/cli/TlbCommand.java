@@ -10,11 +10,8 @@ import dev.quire.lab.preset.Preset;
 import dev.quire.lab.report.JsonLines;
 import dev.quire.lab.report.Manifest;
 import dev.quire.lab.report.html.TlbPage;
-import dev.quire.lab.stream.AccessStream;
 import dev.quire.lab.stream.BadStreamException;
-import dev.quire.lab.stream.PackedAccess;
 import dev.quire.lab.stream.StreamSpec;
-import dev.quire.lab.stream.TraceWriter;
 import dev.quire.lab.tlb.CellRunner;
 import dev.quire.lab.tlb.GuestCellRunner;
 import dev.quire.lab.tlb.StreamCellRunner;
@@ -24,7 +21,6 @@ import dev.quire.lab.tlb.TlbPoint;
 import dev.quire.lab.tlb.TlbTable;
 import dev.quire.mmu.tlb.CoalescingPolicy;
 import dev.quire.mmu.tlb.TlbGeometry;
-import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -319,30 +315,18 @@ public final class TlbCommand implements Callable<Integer> {
   }
 
   private int record(StreamSpec spec) {
-    if (grid.guestPages != null || grid.tlb != null) {
-      throw CommandFailure.usage("--record only writes the stream: leave the other options out");
+    boolean others = report != null || warmUp != 0 || fragmentation != 0 || common.writesJson();
+    if (others || grid.isGiven()) {
+      throw CommandFailure.usage(
+          "--record only writes the stream: leave out options of results and of the grid");
     }
-    long[] accesses = new long[1 << 12];
-    long instructions = 0;
-    long written;
-    try (AccessStream input = spec.open(common.seed);
-        TraceWriter writer = TraceWriter.create(record)) {
-      for (int count; (count = input.read(accesses, accesses.length)) > 0; ) {
-        writer.write(accesses, count);
-        for (int i = 0; i < count; i++) {
-          instructions += PackedAccess.startsInstruction(accesses[i]) ? 1 : 0;
-        }
-      }
-      written = writer.written();
-    } catch (IOException e) {
-      throw CommandFailure.usage("cannot write --record " + record + ": " + e.getMessage(), e);
-    }
+    StreamRecorder.Recorded written = StreamRecorder.record(spec, common.seed, record);
     if (!common.quiet) {
       invocation
           .err()
           .printf(
               "%s: %,d accesses of %,d instructions; replay it with --stream trace:%s%n",
-              record, written, instructions, record);
+              record, written.accesses(), written.instructions(), record);
     }
     return ExitCode.DONE;
   }

@@ -20,6 +20,8 @@ import picocli.CommandLine.Option;
  * for the architecture at hand. Wrong ones end in a {@link CommandFailure}.
  */
 final class TlbGridOptions {
+  private static final List<String> USUAL_HOST_PAGES = List.of("4k");
+
   @Option(
       names = "--arch",
       paramLabel = "ARCH",
@@ -44,7 +46,7 @@ final class TlbGridOptions {
       description =
           "Comma list: 4k, thp, mthp-16k to mthp-1024k, mthp-all, hugetlb-2m, hugetlb-1g, gmem,"
               + " shmem; suffixes +aggregation, +contpte; docs/HOST-PAGES.md (default: 4k).")
-  List<String> hostPages = List.of("4k");
+  List<String> hostPages = USUAL_HOST_PAGES;
 
   @Option(
       names = "--tlb",
@@ -60,6 +62,15 @@ final class TlbGridOptions {
       description =
           "A process on the host itself, without a second stage: --host-pages decides its pages.")
   boolean hostProcess;
+
+  /** Whether any of them says other than usual. */
+  boolean isGiven() {
+    return arch != null
+        || guestPages != null
+        || tlb != null
+        || hostProcess
+        || !hostPages.equals(USUAL_HOST_PAGES);
+  }
 
   /**
    * The presets of {@code --tlb}, without repetition.

@@ -7,15 +7,13 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.zip.GZIPOutputStream;
 import org.tukaani.xz.LZMA2Options;
 import org.tukaani.xz.XZOutputStream;
 
 /**
- * Writes a stream in {@link TraceFormat}, compressed as the file's name asks (.gz, .zst, .xz). A
- * file that was not closed lacks its end and is refused by the reader. One thread.
+ * Writes a stream in {@link TraceFormat}, compressed as the file's name asks (.gz, .zst, .xz). What
+ * was not finished lacks its end and is refused by the reader. One thread.
  */
 public final class TraceWriter implements Closeable {
   private static final int MOST_VARINT_BYTES = 10;
@@ -34,13 +32,17 @@ public final class TraceWriter implements Closeable {
     output.write(header.array());
   }
 
-  /** Creates the file, or overwrites it. */
-  public static TraceWriter create(Path file) throws IOException {
-    OutputStream raw = new BufferedOutputStream(Files.newOutputStream(file), 1 << 16);
+  /**
+   * Begins a trace.
+   *
+   * @param file where it goes; closed with the writer
+   * @param name of the file
+   */
+  public static TraceWriter create(OutputStream file, String name) throws IOException {
     try {
-      return new TraceWriter(compressed(raw, file.toString()));
+      return new TraceWriter(compressed(new BufferedOutputStream(file, 1 << 16), name));
     } catch (IOException e) {
-      raw.close();
+      file.close();
       throw e;
     }
   }
@@ -91,14 +93,16 @@ public final class TraceWriter implements Closeable {
     length = 0;
   }
 
-  /** Writes the end. */
+  /** Writes the end, behind the last access. */
+  public void finish() throws IOException {
+    flush();
+    output.write(TraceFormat.END);
+    output.write(
+        ByteBuffer.allocate(Long.BYTES).order(ByteOrder.LITTLE_ENDIAN).putLong(written).array());
+  }
+
   @Override
   public void close() throws IOException {
-    try (output) {
-      flush();
-      output.write(TraceFormat.END);
-      output.write(
-          ByteBuffer.allocate(Long.BYTES).order(ByteOrder.LITTLE_ENDIAN).putLong(written).array());
-    }
+    output.close();
   }
 }

@@ -70,17 +70,17 @@ public final class StreamCellRunner implements CellRunner {
     }
     try (AccessStream input = stream.open(seed)) {
       long warm = feed(input, space, hierarchies, warmUp, null);
-      if (warm < warmUp && !interrupted) {
-        throw new BadStreamException(
-            "stream '%s' has %d accesses, fewer than a warm-up of %d"
-                .formatted(stream, warm, warmUp));
-      }
       TlbCounters.Snapshot[] before = new TlbCounters.Snapshot[hierarchies.length];
       for (int i = 0; i < before.length; i++) {
         before[i] = hierarchies[i].counters().snapshot();
       }
       long[] instructions = new long[1];
-      feed(input, space, hierarchies, Long.MAX_VALUE, instructions);
+      long counted = feed(input, space, hierarchies, Long.MAX_VALUE, instructions);
+      if (counted == 0 && !interrupted) {
+        throw new BadStreamException(
+            "stream '%s' has %d accesses: a warm-up of %d leaves none to count"
+                .formatted(stream, warm, warmUp));
+      }
       List<TlbFigures> figures = new ArrayList<>();
       if (!interrupted) {
         for (int i = 0; i < hierarchies.length; i++) {

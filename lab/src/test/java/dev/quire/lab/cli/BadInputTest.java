@@ -68,10 +68,15 @@ class BadInputTest {
         "tlb --stream chase --fragmentation 1.5       | --fragmentation 1.5 is out of range: 0 to"
             + " 1",
         "tlb --stream chase --warm-up -1              | --warm-up -1 is negative",
-        "tlb --stream chase:count=10 --warm-up 11     | has 10 accesses, fewer than a warm-up of"
-            + " 11",
+        "tlb --stream chase:count=10 --warm-up 10     | has 10 accesses: a warm-up of 10 leaves"
+            + " none",
+        "tlb --stream chase --fragmentation half      | 'half' is not a number",
+        "tlb --stream chase:count=10 --warm-up 11     | has 10 accesses: a warm-up of" + " 11",
         "tlb --stream chase --arch riscv              | --arch 'riscv' is not one of x86_64, arm64",
         "tlb --stream chase --native --guest-pages 4k | --native has no guest",
+        "tlb --stream chase --record x --report y     | --record only writes the stream",
+        "tlb --stream chase --record x --native       | --record only writes the stream",
+        "tlb --stream chase --record x --json y       | --record only writes the stream",
         "tlb --stream chase --record /no/folder/x     | cannot write --record /no/folder/x",
         "tlb-presets zen5                             | unknown TLB preset 'zen5'",
         "tlb-presets /                                | /: is a directory",
@@ -99,9 +104,9 @@ class BadInputTest {
         "boot hello-arm64 --host-pages 4k+contpte     | +contpte goes with mthp-64k, mthp-128k",
         "boot hello-x86_64 --host-pages hugetlb-1g    | not a multiple of the 1073741824-byte"
             + " pages",
-        "boot hello-x86_64 --smp two                  | 'two' is not an int",
+        "boot hello-x86_64 --smp two                  | 'two' is not a whole number",
         "boot hello-x86_64 --max-instructions 0       | --max-instructions 0 is not positive",
-        "boot hello-x86_64 --max-instructions 1e9     | '1e9' is not a long",
+        "boot hello-x86_64 --max-instructions 1e9     | '1e9' is not a whole number",
         "boot hello-x86_64 --timeout 0                | --timeout 0.0 is out of range",
         "boot hello-x86_64 --timeout NaN              | --timeout NaN is out of range",
         "boot hello-x86_64 --arch riscv               | --arch 'riscv' is not one of x86_64, arm64",
@@ -109,7 +114,7 @@ class BadInputTest {
         "images --report x.html                       | unknown option '--report'",
         "images extra                                 | unknown argument 'extra'",
         "images --json /no/such/folder/file           | cannot write --json /no/such/folder/file",
-        "doctor --seed x                              | 'x' is not a long",
+        "doctor --seed x                              | 'x' is not a whole number",
       })
   void badUsageGivesOneLineAndExitCode2(String commandLine, String message) {
     assertThat(quire.run(commandLine.trim().split(" "))).isEqualTo(2);

@@ -148,6 +148,28 @@ class TlbCommandTest {
   }
 
   @Test
+  void aTraceThatBreaksOffIsNotRecorded() throws IOException {
+    Path cut = Files.writeString(folder.resolve("cut"), "I  04001000,3\n".repeat(9000) + " L 1f");
+    Path trace = Files.writeString(folder.resolve("t"), "as it was");
+    assertThat(quire.run("tlb", "--stream=lackey:" + cut, "--record=" + trace)).isEqualTo(2);
+    assertThat(quire.err()).contains("line 9001").hasLineCount(1);
+    assertThat(trace).hasContent("as it was");
+    try (Stream<Path> files = Files.list(folder)) {
+      assertThat(files).containsExactlyInAnyOrder(cut, trace);
+    }
+  }
+
+  @Test
+  void aTraceCanBeRecordedOverItself() throws IOException {
+    Path trace = folder.resolve("t.gz");
+    assertThat(quire.run("tlb", "--stream=uniform:count=9000", "--record=" + trace)).isZero();
+    byte[] first = Files.readAllBytes(trace);
+    assertThat(quire.run("tlb", "--stream=trace:" + trace, "--record=" + trace)).isZero();
+    assertThat(quire.err()).contains("9,000 accesses");
+    assertThat(Files.readAllBytes(trace)).isEqualTo(first);
+  }
+
+  @Test
   void aRealTraceReplaysAndATruncatedOneGivesItsLine() throws IOException, URISyntaxException {
     Path real =
         Path.of(TlbCommandTest.class.getResource("/dev/quire/lab/stream/true.lackey.xz").toURI());

@@ -249,8 +249,9 @@ class TraceFilesTest {
       long va = random.nextLong() & (random.nextBoolean() ? 0xffff : PackedAccess.HIGHEST_VA);
       accesses[i] = PackedAccess.of(va, random.nextInt(3), random.nextBoolean());
     }
-    try (TraceWriter writer = TraceWriter.create(file)) {
+    try (TraceWriter writer = TraceWriter.create(Files.newOutputStream(file), file.toString())) {
       writer.write(accesses, accesses.length);
+      writer.finish();
     }
     assertThat(SyntheticStreamTest.all("trace:" + file)).isEqualTo(accesses);
   }
@@ -258,9 +259,10 @@ class TraceFilesTest {
   @Test
   void aSequentialTraceTakesAByteAnAccess() throws IOException {
     Path file = folder.resolve("small");
-    try (TraceWriter writer = TraceWriter.create(file)) {
+    try (TraceWriter writer = TraceWriter.create(Files.newOutputStream(file), "file")) {
       long[] accesses = SyntheticStreamTest.all("sequential:count=1000,bytes=8000");
       writer.write(accesses, accesses.length);
+      writer.finish();
     }
     assertThat(Files.size(file)).isLessThan(16 + 1000 + 7 + 9);
   }
@@ -268,9 +270,10 @@ class TraceFilesTest {
   @Test
   void aTruncatedOrDamagedTraceIsRefused() throws IOException {
     Path whole = folder.resolve("whole");
-    try (TraceWriter writer = TraceWriter.create(whole)) {
+    try (TraceWriter writer = TraceWriter.create(Files.newOutputStream(whole), "whole")) {
       long[] accesses = SyntheticStreamTest.all("uniform:count=200");
       writer.write(accesses, accesses.length);
+      writer.finish();
     }
     byte[] bytes = Files.readAllBytes(whole);
     for (int length = 0; length < bytes.length; length++) {

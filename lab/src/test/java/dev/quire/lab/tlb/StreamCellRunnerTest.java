@@ -198,7 +198,7 @@ class StreamCellRunnerTest {
     assertThatThrownBy(
             () -> run("stride:count=5", HostArchitecture.X86_64, "4k", "4k", 6, preset("icelake")))
         .isInstanceOf(BadStreamException.class)
-        .hasMessageContaining("has 5 accesses, fewer than a warm-up of 6");
+        .hasMessageContaining("has 5 accesses: a warm-up of 6 leaves none to count");
   }
 
   @Test
