@@ -110,6 +110,11 @@ public final class Vcpu {
     }
   }
 
+  /** What is left of a device access is not made: an exception comes in its place. */
+  public void abandonAccess() {
+    mmio.abandon();
+  }
+
   private VcpuExit handle(EngineExit exit) {
     return switch (exit) {
       case EngineExit.Fault() -> fault();

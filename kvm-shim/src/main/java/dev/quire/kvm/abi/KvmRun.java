@@ -25,6 +25,7 @@ public final class KvmRun {
   public static final int EXIT_INTERNAL_ERROR = 17;
   public static final int EXIT_SYSTEM_EVENT = 24;
   public static final int EXIT_IOAPIC_EOI = 26;
+  public static final int EXIT_ARM_NISV = 28;
   public static final int EXIT_X86_RDMSR = 29;
   public static final int EXIT_X86_WRMSR = 30;
   public static final int EXIT_DIRTY_RING_FULL = 31;
@@ -244,6 +245,13 @@ public final class KvmRun {
     setInt(UNION, syndrome);
     setInt(UNION + 4, 0);
     setLong(UNION + 8, far);
+  }
+
+  /** KVM_EXIT_ARM_NISV: what of the syndrome is valid without the instruction's, and where. */
+  public void exitArmNisv(long iss, long ipa) {
+    setExitReason(EXIT_ARM_NISV);
+    setLong(UNION, iss);
+    setLong(UNION + 8, ipa);
   }
 
   /** KVM_EXIT_SYSTEM_EVENT with its flags, KVM_SYSTEM_EVENT_ as {@code type}. */

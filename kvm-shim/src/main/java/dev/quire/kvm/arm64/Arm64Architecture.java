@@ -82,6 +82,8 @@ public final class Arm64Architecture implements Architecture {
           Capabilities.COUNTER_OFFSET,
           Capabilities.ARM_SET_DEVICE_ADDR,
           Capabilities.ARM_USER_IRQ,
+          Capabilities.ARM_NISV_TO_USER,
+          Capabilities.ARM_INJECT_EXT_DABT,
           Capabilities.ARM_PTRAUTH_ADDRESS,
           Capabilities.ARM_PTRAUTH_GENERIC,
           Capabilities.ARM_SUPPORTED_REG_MASK_RANGES ->

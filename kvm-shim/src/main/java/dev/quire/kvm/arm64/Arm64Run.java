@@ -190,6 +190,12 @@ final class Arm64Run extends GuestRun {
     if (fault != null) {
       run.exitMemoryFault(fault.flags(), fault.gpa(), fault.bytes());
     }
+    KvmArm64Cpu cpu = owner.cpu();
+    if (cpu.takeLackOfSyndrome() && error == 0 && owner.vm().asksForMissingSyndromes()) {
+      run.exitArmNisv(cpu.iss(), cpu.ipa());
+      finish(0);
+      return;
+    }
     // What has no syndrome that user space could emulate by (io_mem_abort without ISV).
     finish(error == 0 ? -Errno.ENOSYS : error);
   }

@@ -110,7 +110,7 @@ final class Arm64Vcpu implements ArchVcpu {
     VcpuCounters counters = new VcpuCounters();
     Arm64Cpu arm = new Arm64Cpu(processor.engine(), guestRegisters, vm.psci()::call, counters);
     statistics = new Arm64Statistics(faults);
-    cpu = new KvmArm64Cpu(arm, processor.engine(), run, statistics);
+    cpu = new KvmArm64Cpu(arm, processor.engine(), faults, run, statistics);
     vcpu = new Vcpu(index, processor.engine(), cpu, processor.mmu(), faults, counters);
     system = new SystemRegisterStore(core, processor.mmu(), processor.registers(), timer);
     calls = new Arm64VcpuCalls(this, new CoreRegisters(file, system), system);
@@ -202,9 +202,20 @@ final class Arm64Vcpu implements ArchVcpu {
       file.setV(vector, 0, 0);
     }
     system.reset();
+    abandonAccess();
+    systemEvent = 0;
+  }
+
+  private void abandonAccess() {
+    vcpu.abandonAccess();
     awaitedBytes = 0;
     storeDone = false;
-    systemEvent = 0;
+  }
+
+  /** KVM_SET_VCPU_EVENTS: an external abort in place of the last device access. */
+  void injectExternalAbort() {
+    abandonAccess();
+    cpu.injectExternalAbort();
   }
 
   /** PSCI CPU_ON. */

@@ -17,6 +17,14 @@ final class Arm64VcpuCalls {
   private static final int TARGET_GENERIC_V8 = 5;
   private static final int INIT_BYTES = 32;
   private static final int EVENTS_BYTES = 64;
+
+  // struct kvm_vcpu_events.
+  private static final int SERROR_PENDING_AT = 0;
+  private static final int EXT_DABT_PENDING_AT = 2;
+  private static final int EVENTS_PAD_AT = 3;
+  private static final int SERROR_ESR_AT = 8;
+  private static final int RESERVED_AT = 16;
+
   private static final int DEBUG_BYTES = 520;
 
   private static final int FEATURE_POWER_OFF = 1;
@@ -217,7 +225,7 @@ final class Arm64VcpuCalls {
     return 0;
   }
 
-  /** Neither SErrors nor external aborts can be pending. */
+  /** SErrors cannot be pending, and external aborts are taken as they come. */
   private long getEvents(Caller caller, long argument) {
     if (!vcpu.isInitialized()) {
       return Arm64Vcpu.notInitialized();
@@ -233,12 +241,15 @@ final class Arm64VcpuCalls {
     if (events == null) {
       return -Errno.EFAULT;
     }
-    for (byte one : events) {
-      if (one != 0) {
+    for (int at = 0; at < EVENTS_BYTES; at++) {
+      if (events[at] != 0 && (at >= EVENTS_PAD_AT && at < SERROR_ESR_AT || at >= RESERVED_AT)) {
         return -Errno.EINVAL;
       }
     }
-    return 0;
+    if (events[EXT_DABT_PENDING_AT] != 0) {
+      vcpu.injectExternalAbort();
+    }
+    return events[SERROR_PENDING_AT] == 0 ? 0 : -Errno.EINVAL;
   }
 
   private long setGuestDebug(Caller caller, long argument) {

@@ -5,6 +5,7 @@ import dev.quire.emulator.device.arm64.GicOutputs;
 import dev.quire.emulator.device.arm64.PsciHandler;
 import dev.quire.emulator.device.arm64.PsciHost;
 import dev.quire.kernel.mm.Errno;
+import dev.quire.kvm.abi.Capabilities;
 import dev.quire.kvm.abi.Ioctls;
 import dev.quire.kvm.abi.LittleEndian;
 import dev.quire.kvm.fd.Caller;
@@ -44,6 +45,7 @@ final class Arm64Vm implements ArchVm, GicOutputs {
   private Arm64Vcpu running;
   private int features = -1;
   private long error;
+  private boolean asksForMissingSyndromes;
 
   Arm64Vm(VmContext context, int ipaBits) {
     this.context = context;
@@ -322,7 +324,16 @@ final class Arm64Vm implements ArchVm, GicOutputs {
 
   @Override
   public long enableCapability(int capability, int flags, long[] arguments) {
-    return ArchVcpu.UNKNOWN;
+    if (capability != Capabilities.ARM_NISV_TO_USER || flags != 0) {
+      return -Errno.EINVAL;
+    }
+    asksForMissingSyndromes = true;
+    return 0;
+  }
+
+  /** Whether user space performs accesses that leave no syndrome (KVM_CAP_ARM_NISV_TO_USER). */
+  boolean asksForMissingSyndromes() {
+    return asksForMissingSyndromes;
   }
 
   @Override

@@ -90,6 +90,11 @@ public final class KvmFaults implements HostFaults {
     wait = null;
   }
 
+  /** Whether a slot holds the address, writable or not. */
+  public boolean hasSlot(long gpa) {
+    return vm.stage2().slots().find(gpa >>> Order.BASE_PAGE_SHIFT) != null;
+  }
+
   /** The page of a read-only slot; zeros where the host has none. */
   @Override
   public void read(long gpa, byte[] page) {

@@ -14,6 +14,7 @@ import dev.quire.emulator.vcpu.VcpuExit;
 import dev.quire.mmu.Access;
 import dev.quire.mmu.FaultRecord;
 import dev.quire.mmu.arm64.Arm64Syndrome;
+import dev.quire.mmu.arm64.EsrEl1;
 import dev.quire.mmu.arm64.FaultStatus;
 
 /** The Arm side of the fault path. Machine thread only. */
@@ -99,6 +100,13 @@ public final class Arm64Cpu implements GuestCpu {
   public VcpuExit unclaimed(FaultRecord fault) {
     abort(fault, FaultStatus.EXTERNAL);
     return null;
+  }
+
+  /** Takes a synchronous external abort of data at {@code far}, as a hypervisor injects it. */
+  public void injectExternalAbort(long far) {
+    boolean fromEl0 = core.exceptionLevel() == 0;
+    long esr = EsrEl1.dataAbort(fromEl0, FaultStatus.EXTERNAL, 0);
+    exceptions.takeWithAddress(esr, far, core.pc());
   }
 
   /** Takes an instruction or data abort. */
