@@ -12,23 +12,31 @@ final class ReportFile {
 
   /** Refuses, before anything runs, a file that could not be written afterwards; null is fine. */
   static void check(Path file) {
-    if (file == null) {
-      return;
+    if (file != null) {
+      check(file, "--report " + file);
     }
+  }
+
+  /**
+   * As above for another file.
+   *
+   * @param name what to call it
+   */
+  static void check(Path file, String name) {
     Path folder = file.toAbsolutePath().getParent();
     if (Files.isDirectory(file)) {
-      throw CommandFailure.usage("cannot write --report " + file + ": it is a folder");
+      throw CommandFailure.usage("cannot write " + name + ": it is a folder");
     }
     if (Files.exists(file) && !Files.isRegularFile(file)) {
       return;
     }
     if (folder == null || !Files.isDirectory(folder)) {
       throw CommandFailure.usage(
-          "cannot write --report " + file + ": there is no folder " + folder + ", make it first");
+          "cannot write " + name + ": there is no folder " + folder + ", make it first");
     }
     if (!Files.isWritable(folder)) {
       throw CommandFailure.usage(
-          "cannot write --report " + file + ": the folder " + folder + " cannot be written");
+          "cannot write " + name + ": the folder " + folder + " cannot be written");
     }
   }
 

@@ -41,9 +41,11 @@ public final class SweepMergeCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     ReportFile.check(report);
+    ReportFile.check(out, "the merged results to " + out);
     SweepMerge merged;
     try {
       merged = SweepMerge.of(in);
+      merged.requireNothingLost(out);
     } catch (NoSuchFileException e) {
       throw CommandFailure.usage(e.getMessage() + ": no such file", e);
     } catch (IOException e) {

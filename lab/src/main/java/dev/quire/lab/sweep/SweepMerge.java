@@ -13,11 +13,44 @@ import java.util.Set;
  * Results of shards as one file's.
  *
  * @param text of the merged file
- * @param cells in it
+ * @param ids of the cells in it
  * @param missing how many of the grid's cells no file has
  * @param failures how many ended with an exit code other than 0
  */
-public record SweepMerge(String text, int cells, long missing, int failures) {
+public record SweepMerge(String text, Set<String> ids, long missing, int failures) {
+  /** Copies the ids. */
+  public SweepMerge {
+    ids = Set.copyOf(ids);
+  }
+
+  /** How many cells the merged file has. */
+  public int cells() {
+    return ids.size();
+  }
+
+  /**
+   * Refuses to overwrite what the merged file would not have: a shard that was left out of the
+   * inputs by taking the output's place, or a file that is no results.
+   *
+   * @throws BadSweepException if something would be lost
+   * @throws IOException if the file is there and cannot be read
+   */
+  public void requireNothingLost(Path out) throws IOException {
+    if (!Files.isRegularFile(out)) {
+      return;
+    }
+    String hint = "; the first file is the output: name one that is not there yet";
+    ResultsText old;
+    try {
+      old = ResultsText.read(out.toString(), Files.readAllBytes(out));
+    } catch (BadSweepException e) {
+      throw new BadSweepException(e.getMessage() + hint, e);
+    }
+    long lost = old.cells().keySet().stream().filter(id -> !ids.contains(id)).count();
+    if (lost != 0) {
+      throw new BadSweepException(out + ": has " + lost + " cells that no input has" + hint);
+    }
+  }
 
   /**
    * Merges.
@@ -54,7 +87,7 @@ public record SweepMerge(String text, int cells, long missing, int failures) {
     int failures = (int) cells.values().stream().filter(cell -> cell.exitCode() != 0).count();
     return new SweepMerge(
         SweepResults.text(manifest, cells.values()),
-        cells.size(),
+        cells.keySet(),
         gridSize(manifest) - cells.size(),
         failures);
   }

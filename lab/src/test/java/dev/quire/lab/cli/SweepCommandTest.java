@@ -83,6 +83,8 @@ class SweepCommandTest {
     refused("there is no folder", "sweep", spec + "", "--report", "/no/such/folder/r.html");
     refused("cannot write --out", "sweep", spec + "", "--out", "/no/such/folder/out");
     refused("no such file", "sweep", "merge", out + "", folder.resolve("in") + "");
+    refused("there is no folder /no/such", "sweep", "merge", "/no/such/out", out + "");
+    refused("it is a folder", "sweep", "merge", folder + "", out + "");
     Files.writeString(spec, "command: tlb\naxes: {host-page: [4k]}\n");
     refused("line 2: 'tlb' has no option 'host-page'", "sweep", spec + "", "--out", out + "");
     Files.writeString(spec, "command: boot\naxes: {memory: [64M]}\n");

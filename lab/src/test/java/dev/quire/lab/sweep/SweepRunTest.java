@@ -215,6 +215,31 @@ class SweepRunTest {
     assertThat(SweepMerge.of(shards.subList(0, 2)).missing()).isEqualTo(3);
   }
 
+  /** Whoever forgets to name the output names a shard there. */
+  @Test
+  void aMergeOverwritesNothingItDoesNotHave() throws IOException {
+    SweepSpec spec = FakeQuire.spec("1, 2");
+    Path zero = folder.resolve("shard0");
+    Path one = folder.resolve("shard1");
+    quire.run(spec, zero, new Shard(0, 2));
+    quire.run(spec, one, new Shard(1, 2));
+    assertThatThrownBy(() -> SweepMerge.of(List.of(one)).requireNothingLost(zero))
+        .isInstanceOf(BadSweepException.class)
+        .hasMessage(
+            zero
+                + ": has 2 cells that no input has; the first file is the output: name one that"
+                + " is not there yet");
+    Path text = Files.writeString(folder.resolve("grid.yaml"), "command: tlb\n");
+    assertThatThrownBy(() -> SweepMerge.of(List.of(one)).requireNothingLost(text))
+        .isInstanceOf(BadSweepException.class)
+        .hasMessageContaining("no results of a sweep")
+        .hasMessageEndingWith("name one that is not there yet");
+    SweepMerge both = SweepMerge.of(List.of(zero, one));
+    both.requireNothingLost(zero);
+    both.requireNothingLost(folder.resolve("new"));
+    both.requireNothingLost(Files.createFile(folder.resolve("empty")));
+  }
+
   @Test
   void whatDoesNotBelongTogetherIsNotMerged() throws IOException {
     quire.run(FakeQuire.spec("1"), out, Shard.WHOLE);
