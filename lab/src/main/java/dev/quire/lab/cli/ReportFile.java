@@ -6,7 +6,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
-/** The file of {@code --report}. */
+/** Files that a command writes at its end, {@code --report} above all. */
 final class ReportFile {
   private ReportFile() {}
 

@@ -23,6 +23,7 @@ final class StreamRecorder {
    * @throws CommandFailure if the file cannot be written; it is then as it was
    */
   static Recorded record(StreamSpec spec, long seed, Path target) {
+    ReportFile.check(target, "--record " + target);
     try (AccessStream input = spec.open(seed);
         AtomicFile file = AtomicFile.open(target)) {
       Recorded recorded;

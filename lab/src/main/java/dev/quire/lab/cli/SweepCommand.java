@@ -115,6 +115,7 @@ public final class SweepCommand implements Callable<Integer> {
     cells.removeIf(cell -> !part.has(cell));
     Manifest manifest = Build.manifest(invocation, common.seed, sweep.config());
     Path file = out == null ? usual(part) : out;
+    ReportFile.check(file, "--out " + file);
     try (SweepResults results = SweepResults.open(file, manifest.members(), retryFailed)) {
       return run(sweep, cells, file, results, processes);
     } catch (IOException e) {

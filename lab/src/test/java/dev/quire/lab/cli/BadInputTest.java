@@ -77,7 +77,8 @@ class BadInputTest {
         "tlb --stream chase --record x --report y     | --record only writes the stream",
         "tlb --stream chase --record x --native       | --record only writes the stream",
         "tlb --stream chase --record x --json y       | --record only writes the stream",
-        "tlb --stream chase --record /no/folder/x     | cannot write --record /no/folder/x",
+        "tlb --stream chase --record /no/folder/x     | cannot write --record /no/folder/x: there"
+            + " is no folder",
         "tlb-presets zen5                             | unknown TLB preset 'zen5'",
         "tlb-presets /                                | /: is a directory",
         "serve --listen x                             | --listen x: give unix:PATH or"

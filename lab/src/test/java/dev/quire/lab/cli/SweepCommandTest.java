@@ -81,7 +81,12 @@ class SweepCommandTest {
     refused("--jobs 0 is out of range", "sweep", spec + "", "--jobs", "0");
     refused("--shard '2/2' is not I/N", "sweep", spec + "", "--shard", "2/2");
     refused("there is no folder", "sweep", spec + "", "--report", "/no/such/folder/r.html");
-    refused("cannot write --out", "sweep", spec + "", "--out", "/no/such/folder/out");
+    refused(
+        "cannot write --out /no/such/folder/out: there is no folder",
+        "sweep",
+        spec + "",
+        "--out",
+        "/no/such/folder/out");
     refused("no such file", "sweep", "merge", out + "", folder.resolve("in") + "");
     refused("there is no folder /no/such", "sweep", "merge", "/no/such/out", out + "");
     refused("it is a folder", "sweep", "merge", folder + "", out + "");
