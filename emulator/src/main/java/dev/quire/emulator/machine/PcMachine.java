@@ -196,7 +196,7 @@ final class PcMachine implements Board, VcpuSignals {
     for (int index = 0; index < pdptes.length; index++) {
       pdptes[index] = reader.getLong();
     }
-    if (!mmu.restore(cr0, cr3, cr4, efer, pdptes)) {
+    if (!mmu.control().restore(cr0, cr3, cr4, efer, pdptes)) {
       throw reader.failure(
           "CR0 0x%x, CR3 0x%x, CR4 0x%x, EFER 0x%x cannot stand together"
               .formatted(cr0, cr3, cr4, efer));

@@ -241,7 +241,7 @@ public final class KvmMsrs implements ModelSpecificRegisters {
         }
       }
       case X86Msr.PAT -> {
-        return vcpu.mmu().writePat(data) == RegisterWrite.DONE ? DONE : REFUSED;
+        return vcpu.mmu().control().writePat(data) == RegisterWrite.DONE ? DONE : REFUSED;
       }
       case X86Msr.MISC_ENABLE -> {
         return setMiscEnable(data, host);

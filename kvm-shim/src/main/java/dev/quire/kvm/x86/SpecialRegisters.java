@@ -94,7 +94,7 @@ final class SpecialRegisters {
     long cr0 = cr0();
     long cr4 = cr4();
     long cr3 = control(1, core.cr3());
-    mmu.loadJudged(cr0, cr3, cr4, value, null);
+    mmu.control().loadJudged(cr0, cr3, cr4, value, null);
     core.loadControlRegisters(mmu.registers());
     rememberControls(cr0, cr3, cr4, value);
   }
@@ -180,7 +180,7 @@ final class SpecialRegisters {
     }
     setTables(source, offset);
     core.setCr2(LittleEndian.getLong(source, offset + KvmSregs.CR2));
-    mmu.loadJudged(cr0, cr3, cr4, efer, pdptes);
+    mmu.control().loadJudged(cr0, cr3, cr4, efer, pdptes);
     if (pdptes == null && mmu.registers().mode() == PagingMode.PAE) {
       loadPdptes(cr0, cr3, cr4, efer);
     }
@@ -246,11 +246,11 @@ final class SpecialRegisters {
     for (int index = 0; index < read.length; index++) {
       read[index] =
           vcpu.vm().guestMemory().readValue(table + index * (long) Long.BYTES, Long.BYTES);
-      if (!mmu.isLegalPdpte(read[index])) {
+      if (!mmu.registers().isLegalPdpte(read[index])) {
         return;
       }
     }
-    mmu.loadJudged(cr0, cr3, cr4, efer, read);
+    mmu.control().loadJudged(cr0, cr3, cr4, efer, read);
   }
 
   private void setSegment(int index, byte[] source, int at, int cpl) {

@@ -212,7 +212,7 @@ public final class X86VcpuState {
 
   /** CPUID has changed: MOV to CR4 takes the bits it shows. */
   void applyCpuid() {
-    mmu.restrictCr4(cpuid.allowedCr4());
+    mmu.control().restrictCr4(cpuid.allowedCr4());
   }
 
   /** KVM_RUN is about to run the core: what user space has set reaches it. */

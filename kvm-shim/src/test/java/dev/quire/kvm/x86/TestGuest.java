@@ -202,7 +202,7 @@ final class TestGuest implements VmContext, AutoCloseable {
   }
 
   private void load(long cr0, long cr3, long cr4, long efer) {
-    vcpu.state().mmu().load(cr0, cr3, cr4, efer);
+    vcpu.state().mmu().control().load(cr0, cr3, cr4, efer);
     core.loadControlRegisters(vcpu.state().mmu().registers());
   }
 

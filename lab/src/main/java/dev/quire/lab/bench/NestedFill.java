@@ -72,7 +72,7 @@ public class NestedFill {
     EptWalker ept = new EptWalker(memory, counters, ADDRESS_BITS, Eptp.of(EPT_ROOT_PA, 4, false));
     mmu = new X86Mmu(memory, ept, counters, ADDRESS_BITS);
     RegisterWrite loaded =
-        mmu.load(Cr0.PE | Cr0.PG | Cr0.WP, GUEST_ROOT_GPA, Cr4.PAE, Efer.LME | Efer.LMA);
+        mmu.control().load(Cr0.PE | Cr0.PG | Cr0.WP, GUEST_ROOT_GPA, Cr4.PAE, Efer.LME | Efer.LMA);
     long translation = mmu.translate(GUEST_VA, Access.READ | Access.USER);
     long references =
         counters.get(MmuEvent.STAGE1_REFERENCE) + counters.get(MmuEvent.STAGE2_REFERENCE);

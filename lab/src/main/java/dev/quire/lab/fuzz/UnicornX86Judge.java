@@ -180,7 +180,7 @@ final class UnicornX86Judge implements MmuJudge {
     }
 
     void writeTo(X86Mmu mmu) {
-      RegisterWrite loaded = mmu.load(cr0, cr3, cr4, efer);
+      RegisterWrite loaded = mmu.control().load(cr0, cr3, cr4, efer);
       if (loaded != RegisterWrite.DONE) {
         throw new FuzzMismatchException("registers refused: " + this);
       }

@@ -152,8 +152,12 @@ class StreamAddressSpaceAgainstWalkersTest {
     }
     MmuCounters counters = new MmuCounters();
     X86Mmu mmu = new X86Mmu(memory, SecondStage.none(memory), counters, BITS);
-    mmu.load(
-        Cr0.PE | Cr0.PG | Cr0.WP, pages.entryGpa(ids[0], 0) & -4096, Cr4.PAE, Efer.LME | Efer.LMA);
+    mmu.control()
+        .load(
+            Cr0.PE | Cr0.PG | Cr0.WP,
+            pages.entryGpa(ids[0], 0) & -4096,
+            Cr4.PAE,
+            Efer.LME | Efer.LMA);
     mmu.setObserver(listener);
     for (int i = 0; i < accesses.length; i++) {
       long va = PackedAccess.va(accesses[i]);
@@ -297,7 +301,7 @@ class StreamAddressSpaceAgainstWalkersTest {
       if (arch == HostArchitecture.X86_64) {
         EptWalker ept = new EptWalker(memory, counters, BITS, Eptp.of(stage2Root, 4, false));
         X86Mmu mmu = new X86Mmu(memory, ept, counters, BITS);
-        mmu.load(Cr0.PE | Cr0.PG | Cr0.WP, rootGpa, Cr4.PAE, Efer.LME | Efer.LMA);
+        mmu.control().load(Cr0.PE | Cr0.PG | Cr0.WP, rootGpa, Cr4.PAE, Efer.LME | Efer.LMA);
         return mmu;
       }
       S2Walker walker = new S2Walker(memory, 44, counters);

@@ -4,8 +4,8 @@ package dev.quire.mmu.x86;
  * The registers that decide a translation: CR0, CR3, CR4, IA32_EFER and the PDPTE registers, with
  * the rules for what may be written (SDM vol. 2, MOV to control registers, WRMSR; vol. 3A 4.1).
  *
- * <p>State and rules only: {@link X86Mmu} writes them and performs the invalidations. Owned by the
- * vCPU's thread.
+ * <p>State and rules only: {@link MmuControl} writes them and has {@link X86Mmu} invalidate. Owned
+ * by the vCPU's thread.
  */
 public final class ControlRegisters {
   /** The number of PDPTE registers. */
@@ -173,7 +173,8 @@ public final class ControlRegisters {
     return newCr3 >= 0 && isLegalCr3(newCr3, newCr4, newEfer);
   }
 
-  boolean isLegalPdpte(long pdpte) {
+  /** Whether a PDPTE register could be loaded with the value (SDM vol. 3A, table 4-8). */
+  public boolean isLegalPdpte(long pdpte) {
     long reserved = PDPTE_RESERVED_LOW | -1L << physicalAddressBits;
     return (pdpte & Ia32ePte.P) == 0 || (pdpte & reserved) == 0;
   }

@@ -54,7 +54,7 @@ public final class Cr4 {
 
   /**
    * The bits this processor has. VME, PVI, UMIP, VMXE, SMXE, OSXSAVE, PKE, CET, PKS and the later
-   * ones are not enumerated by its CPUID, so setting them raises #GP; {@link X86Mmu#enumerate}
+   * ones are not enumerated by its CPUID, so setting them raises #GP; {@link MmuControl#enumerate}
    * changes that for those the MMU has.
    */
   public static final long SUPPORTED =

@@ -66,7 +66,7 @@ final class MmuFixture {
 
   static MmuFixture longMode(long cr4, SecondStage secondStage, int tlbEntries) {
     MmuFixture fixture = new MmuFixture(secondStage, tlbEntries);
-    RegisterWrite done = fixture.mmu.load(PAGING, ROOT, Cr4.PAE | cr4, LONG_MODE);
+    RegisterWrite done = fixture.mmu.control().load(PAGING, ROOT, Cr4.PAE | cr4, LONG_MODE);
     if (done != RegisterWrite.DONE) {
       throw new AssertionError(done);
     }

@@ -32,33 +32,33 @@ class X86MmuControlRegisterTest {
     long pg = Cr0.PE | Cr0.PG;
     long lme = Efer.LME | Efer.LMA;
     return new Arguments[] {
-      flat("CR0.PG without PE", m -> m.writeCr0(Cr0.PG), GP),
-      flat("CR0.NW without CD", m -> m.writeCr0(Cr0.PE | Cr0.NW), GP),
-      flat("CR0 bit 32", m -> m.writeCr0(1L << 32), GP),
-      flat("CR0 reserved bit 6 is ignored", m -> m.writeCr0(Cr0.PE | 1 << 6), DONE),
-      flat("CR0.PG, 32-bit paging", m -> m.writeCr0(pg), DONE),
-      flat("CR3 of 33 bits outside long mode", m -> m.writeCr3(1L << 32), GP),
-      flat("CR4.PCIDE outside long mode", m -> m.writeCr4(Cr4.PCIDE), GP),
-      flat("CR4.LA57 outside long mode", m -> m.writeCr4(Cr4.LA57), DONE),
-      flat("CR4.UMIP, not enumerated", m -> m.writeCr4(1 << 11), GP),
-      flat("EFER reserved bit", m -> m.writeEfer(1 << 1), GP),
-      flat("EFER.LME", m -> m.writeEfer(Efer.LME), DONE),
-      flat("load: LMA without paging", m -> m.load(Cr0.PE, 0, Cr4.PAE, lme), GP),
-      flat("load: paging and LME without LMA", m -> m.load(pg, 0, Cr4.PAE, Efer.LME), GP),
-      flat("load: long mode without PAE", m -> m.load(pg, 0, 0, lme), GP),
-      flat("load: PCIDE without long mode", m -> m.load(pg, 0, Cr4.PCIDE, 0), GP),
-      flat("load: CR3 too wide", m -> m.load(pg, 1L << 40, Cr4.PAE, lme), GP),
-      flat("load: CR3 bit 63", m -> m.load(pg, 1L << 63, Cr4.PAE | Cr4.PCIDE, lme), GP),
-      flat("load: long mode", m -> m.load(pg, 0x1000, Cr4.PAE, lme), DONE),
-      in64("CR4 without PAE", m -> m.writeCr4(0), GP),
-      in64("CR4.LA57", m -> m.writeCr4(Cr4.PAE | Cr4.LA57), GP),
-      in64("CR4.PCIDE", m -> m.writeCr4(Cr4.PAE | Cr4.PCIDE), DONE),
-      in64("CR3 of 41 bits", m -> m.writeCr3(1L << 40), GP),
-      in64("CR3 of 40 bits", m -> m.writeCr3(1L << 39), DONE),
-      in64("CR3 bit 63 without PCIDE", m -> m.writeCr3(Cr3.NO_FLUSH), GP),
-      in64("EFER.LME off", m -> m.writeEfer(Efer.NXE), GP),
-      in64("EFER.NXE off", m -> m.writeEfer(Efer.LME), DONE),
-      in64("CR0.PG off", m -> m.writeCr0(Cr0.PE), DONE),
+      flat("CR0.PG without PE", m -> m.control().writeCr0(Cr0.PG), GP),
+      flat("CR0.NW without CD", m -> m.control().writeCr0(Cr0.PE | Cr0.NW), GP),
+      flat("CR0 bit 32", m -> m.control().writeCr0(1L << 32), GP),
+      flat("CR0 reserved bit 6 is ignored", m -> m.control().writeCr0(Cr0.PE | 1 << 6), DONE),
+      flat("CR0.PG, 32-bit paging", m -> m.control().writeCr0(pg), DONE),
+      flat("CR3 of 33 bits outside long mode", m -> m.control().writeCr3(1L << 32), GP),
+      flat("CR4.PCIDE outside long mode", m -> m.control().writeCr4(Cr4.PCIDE), GP),
+      flat("CR4.LA57 outside long mode", m -> m.control().writeCr4(Cr4.LA57), DONE),
+      flat("CR4.UMIP, not enumerated", m -> m.control().writeCr4(1 << 11), GP),
+      flat("EFER reserved bit", m -> m.control().writeEfer(1 << 1), GP),
+      flat("EFER.LME", m -> m.control().writeEfer(Efer.LME), DONE),
+      flat("load: LMA without paging", m -> m.control().load(Cr0.PE, 0, Cr4.PAE, lme), GP),
+      flat("load: paging and LME without LMA", m -> m.control().load(pg, 0, Cr4.PAE, Efer.LME), GP),
+      flat("load: long mode without PAE", m -> m.control().load(pg, 0, 0, lme), GP),
+      flat("load: PCIDE without long mode", m -> m.control().load(pg, 0, Cr4.PCIDE, 0), GP),
+      flat("load: CR3 too wide", m -> m.control().load(pg, 1L << 40, Cr4.PAE, lme), GP),
+      flat("load: CR3 bit 63", m -> m.control().load(pg, 1L << 63, Cr4.PAE | Cr4.PCIDE, lme), GP),
+      flat("load: long mode", m -> m.control().load(pg, 0x1000, Cr4.PAE, lme), DONE),
+      in64("CR4 without PAE", m -> m.control().writeCr4(0), GP),
+      in64("CR4.LA57", m -> m.control().writeCr4(Cr4.PAE | Cr4.LA57), GP),
+      in64("CR4.PCIDE", m -> m.control().writeCr4(Cr4.PAE | Cr4.PCIDE), DONE),
+      in64("CR3 of 41 bits", m -> m.control().writeCr3(1L << 40), GP),
+      in64("CR3 of 40 bits", m -> m.control().writeCr3(1L << 39), DONE),
+      in64("CR3 bit 63 without PCIDE", m -> m.control().writeCr3(Cr3.NO_FLUSH), GP),
+      in64("EFER.LME off", m -> m.control().writeEfer(Efer.NXE), GP),
+      in64("EFER.NXE off", m -> m.control().writeEfer(Efer.LME), DONE),
+      in64("CR0.PG off", m -> m.control().writeCr0(Cr0.PE), DONE),
       in64("INVPCID type 4", m -> m.invpcid(4, 0, 0), GP),
       in64("INVPCID type -1", m -> m.invpcid(-1, 0, 0), GP),
       in64("INVPCID descriptor bit 12", m -> m.invpcid(2, 1 << 12, 0), GP),
@@ -84,22 +84,22 @@ class X86MmuControlRegisterTest {
   @Test
   void pagingCannotEndWhilePcidsAreEnabled() {
     X86Mmu mmu = MmuFixture.longMode(Cr4.PCIDE).mmu;
-    assertThat(mmu.writeCr0(Cr0.PE)).isEqualTo(GP);
-    assertThat(mmu.writeCr3(0x1007)).isEqualTo(DONE);
-    assertThat(mmu.writeCr4(Cr4.PAE)).isEqualTo(DONE);
-    assertThat(mmu.writeCr4(Cr4.PAE | Cr4.PCIDE)).as("CR3[11:0] is not 0").isEqualTo(GP);
+    assertThat(mmu.control().writeCr0(Cr0.PE)).isEqualTo(GP);
+    assertThat(mmu.control().writeCr3(0x1007)).isEqualTo(DONE);
+    assertThat(mmu.control().writeCr4(Cr4.PAE)).isEqualTo(DONE);
+    assertThat(mmu.control().writeCr4(Cr4.PAE | Cr4.PCIDE)).as("CR3[11:0] is not 0").isEqualTo(GP);
   }
 
   @Test
   void longModeNeedsPaeBeforePaging() {
     X86Mmu mmu = new MmuFixture().mmu;
-    assertThat(mmu.writeEfer(Efer.LME)).isEqualTo(DONE);
-    assertThat(mmu.writeCr0(Cr0.PE | Cr0.PG)).isEqualTo(GP);
-    assertThat(mmu.writeCr4(Cr4.PAE | Cr4.LA57)).isEqualTo(DONE);
-    assertThat(mmu.writeCr0(Cr0.PE | Cr0.PG)).isEqualTo(DONE);
+    assertThat(mmu.control().writeEfer(Efer.LME)).isEqualTo(DONE);
+    assertThat(mmu.control().writeCr0(Cr0.PE | Cr0.PG)).isEqualTo(GP);
+    assertThat(mmu.control().writeCr4(Cr4.PAE | Cr4.LA57)).isEqualTo(DONE);
+    assertThat(mmu.control().writeCr0(Cr0.PE | Cr0.PG)).isEqualTo(DONE);
     assertThat(mmu.registers().mode()).isEqualTo(PagingMode.FIVE_LEVEL);
     assertThat(mmu.registers().efer()).isEqualTo(Efer.LME | Efer.LMA);
-    assertThat(mmu.writeEfer(Efer.LME | Efer.NXE)).isEqualTo(DONE);
+    assertThat(mmu.control().writeEfer(Efer.LME | Efer.NXE)).isEqualTo(DONE);
     assertThat(mmu.registers().efer())
         .as("LMA is not the guest's")
         .isEqualTo(Efer.LME | Efer.LMA | Efer.NXE);
@@ -110,19 +110,19 @@ class X86MmuControlRegisterTest {
     MmuFixture fixture = new MmuFixture();
     fixture.memory.writeLong(0x2000, 0x5000 | Ia32ePte.P);
     fixture.memory.writeLong(0x5000, MmuFixture.USER_PAGE | Ia32ePte.PS);
-    assertThat(fixture.mmu.writeCr4(Cr4.PAE)).isEqualTo(DONE);
-    assertThat(fixture.mmu.writeCr3(0x2000)).isEqualTo(DONE);
-    assertThat(fixture.mmu.writeCr0(MmuFixture.PAGING)).isEqualTo(DONE);
+    assertThat(fixture.mmu.control().writeCr4(Cr4.PAE)).isEqualTo(DONE);
+    assertThat(fixture.mmu.control().writeCr3(0x2000)).isEqualTo(DONE);
+    assertThat(fixture.mmu.control().writeCr0(MmuFixture.PAGING)).isEqualTo(DONE);
     assertThat(fixture.mmu.registers().mode()).isEqualTo(PagingMode.PAE);
     assertThat(fixture.read(0x1234)).isEqualTo(0x1000);
     fixture.memory.writeLong(0x2000, 0);
     fixture.mmu.invlpg(0x1234);
     assertThat(fixture.read(0x1234)).as("the register still holds it").isEqualTo(0x1000);
-    assertThat(fixture.mmu.writeCr3(0x2000)).isEqualTo(DONE);
+    assertThat(fixture.mmu.control().writeCr3(0x2000)).isEqualTo(DONE);
     assertThat(fixture.read(0x1234)).isEqualTo(-1L - FaultRecord.GUEST);
     assertThat(fixture.mmu.fault().syndrome()).isEqualTo(PageFaultCode.USER);
     fixture.memory.writeLong(0x2000, 0x5000 | Ia32ePte.P | Ia32ePte.RW);
-    assertThat(fixture.mmu.writeCr3(0x2000)).as("a reserved bit").isEqualTo(GP);
+    assertThat(fixture.mmu.control().writeCr3(0x2000)).as("a reserved bit").isEqualTo(GP);
     assertThat(fixture.mmu.registers().pdpte(0)).as("the old registers stay").isZero();
   }
 
@@ -132,14 +132,14 @@ class X86MmuControlRegisterTest {
     MmuCounters counters = new MmuCounters();
     EptWalker ept = new EptWalker(memory, counters, 40, Eptp.of(0x1000, 4, true));
     X86Mmu mmu = new X86Mmu(memory, ept, counters, 40);
-    assertThat(mmu.writeCr4(Cr4.PAE)).isEqualTo(DONE);
-    assertThat(mmu.writeCr0(Cr0.PE | Cr0.PG)).isEqualTo(RegisterWrite.STAGE2_FAULT);
+    assertThat(mmu.control().writeCr4(Cr4.PAE)).isEqualTo(DONE);
+    assertThat(mmu.control().writeCr0(Cr0.PE | Cr0.PG)).isEqualTo(RegisterWrite.STAGE2_FAULT);
     assertThat(mmu.fault().kind()).isEqualTo(FaultRecord.STAGE2);
     assertThat(mmu.fault().syndrome()).isEqualTo(ExitQualification.READ);
     assertThat(mmu.registers().mode()).isEqualTo(PagingMode.NONE);
     memory.writeLong(0x1000, 0x2000 | EptEntry.RIGHTS);
     memory.writeLong(0x2000, 0x87 | EptEntry.WRITE_BACK << 3);
-    assertThat(mmu.writeCr0(Cr0.PE | Cr0.PG)).isEqualTo(DONE);
+    assertThat(mmu.control().writeCr0(Cr0.PE | Cr0.PG)).isEqualTo(DONE);
     assertThat(counters.get(MmuEvent.STAGE2_FAULT)).isEqualTo(1);
   }
 

@@ -25,11 +25,13 @@ class X86MmuFeaturesTest {
   @Test
   void keysAreNotEnumeratedUnlessAskedFor() {
     MmuFixture fixture = MmuFixture.longMode(0);
-    assertThat(fixture.mmu.writeCr4(Cr4.PAE | Cr4.PKE)).isEqualTo(RegisterWrite.GENERAL_PROTECTION);
-    fixture.mmu.enumerate(Cr4.PKE);
-    assertThat(fixture.mmu.writeCr4(Cr4.PAE | Cr4.PKE)).isEqualTo(RegisterWrite.DONE);
-    assertThat(fixture.mmu.writeCr4(Cr4.PAE | Cr4.PKS)).isEqualTo(RegisterWrite.GENERAL_PROTECTION);
-    assertThatThrownBy(() -> fixture.mmu.enumerate(1L << 40))
+    assertThat(fixture.mmu.control().writeCr4(Cr4.PAE | Cr4.PKE))
+        .isEqualTo(RegisterWrite.GENERAL_PROTECTION);
+    fixture.mmu.control().enumerate(Cr4.PKE);
+    assertThat(fixture.mmu.control().writeCr4(Cr4.PAE | Cr4.PKE)).isEqualTo(RegisterWrite.DONE);
+    assertThat(fixture.mmu.control().writeCr4(Cr4.PAE | Cr4.PKS))
+        .isEqualTo(RegisterWrite.GENERAL_PROTECTION);
+    assertThatThrownBy(() -> fixture.mmu.control().enumerate(1L << 40))
         .hasMessageContaining("only PKE and PKS");
   }
 
@@ -42,7 +44,7 @@ class X86MmuFeaturesTest {
     X86Mmu mmu = fixture.mmu;
     assertThat(fixture.access(VA, USER_WRITE)).isEqualTo(0x10_0000);
     long walks = fixture.counters.get(MmuEvent.WALK);
-    mmu.writePkru(WRITE_DISABLE_3);
+    mmu.control().writePkru(WRITE_DISABLE_3);
     assertThat(fixture.access(VA, USER_READ)).isEqualTo(0x10_0000);
     assertThat(fixture.counters.get(MmuEvent.WALK)).as("found in the TLB").isEqualTo(walks);
     assertThat(fixture.access(VA, USER_WRITE)).isEqualTo(-1L - FaultRecord.GUEST);
@@ -52,10 +54,10 @@ class X86MmuFeaturesTest {
                 | PageFaultCode.WRITE
                 | PageFaultCode.USER
                 | PageFaultCode.PROTECTION_KEY);
-    mmu.writePkru(ACCESS_DISABLE_3);
+    mmu.control().writePkru(ACCESS_DISABLE_3);
     assertThat(fixture.access(VA, USER_READ)).isEqualTo(-1L - FaultRecord.GUEST);
     assertThat(fixture.access(VA, Access.FETCH | Access.USER)).as("fetches").isEqualTo(0x10_0000);
-    mmu.writePkru(~(3 << 6));
+    mmu.control().writePkru(~(3 << 6));
     assertThat(fixture.access(VA, USER_WRITE)).as("other keys").isEqualTo(0x10_0000);
   }
 
@@ -63,20 +65,20 @@ class X86MmuFeaturesTest {
   void pkrsIsForSupervisorPagesAlone() {
     MmuFixture fixture = keyed(Cr4.PKS | Cr4.PKE, Ia32ePte.P | Ia32ePte.RW | Ia32ePte.D | KEY_3);
     X86Mmu mmu = fixture.mmu;
-    mmu.writePkru(-1);
+    mmu.control().writePkru(-1);
     assertThat(fixture.access(VA, Access.WRITE)).isEqualTo(0x10_0000);
-    assertThat(mmu.writePkrs(1L << 32)).isEqualTo(RegisterWrite.GENERAL_PROTECTION);
-    assertThat(mmu.writePkrs(WRITE_DISABLE_3)).isEqualTo(RegisterWrite.DONE);
+    assertThat(mmu.control().writePkrs(1L << 32)).isEqualTo(RegisterWrite.GENERAL_PROTECTION);
+    assertThat(mmu.control().writePkrs(WRITE_DISABLE_3)).isEqualTo(RegisterWrite.DONE);
     assertThat(fixture.access(VA, Access.WRITE)).isEqualTo(-1L - FaultRecord.GUEST);
     assertThat(fixture.access(VA, Access.READ)).isEqualTo(0x10_0000);
-    mmu.writeCr0(MmuFixture.PAGING & ~Cr0.WP);
+    mmu.control().writeCr0(MmuFixture.PAGING & ~Cr0.WP);
     assertThat(fixture.access(VA, Access.WRITE)).as("without CR0.WP").isEqualTo(0x10_0000);
   }
 
   private static MmuFixture keyed(long cr4, long flags) {
     MmuFixture fixture = MmuFixture.longMode(0);
-    fixture.mmu.enumerate(cr4);
-    fixture.mmu.writeCr4(Cr4.PAE | cr4);
+    fixture.mmu.control().enumerate(cr4);
+    fixture.mmu.control().writeCr4(Cr4.PAE | cr4);
     fixture.map(VA, 0x10_0000, flags);
     return fixture;
   }
@@ -90,18 +92,19 @@ class X86MmuFeaturesTest {
     fixture.memory.writeLong(pml5, MmuFixture.ROOT | MmuFixture.USER_PAGE);
     fixture.map(VA, 0x10_0000, MmuFixture.USER_PAGE);
     long wide = 1L << 50;
-    assertThat(mmu.writeCr4(Cr4.PAE | Cr4.LA57)).isEqualTo(RegisterWrite.GENERAL_PROTECTION);
+    assertThat(mmu.control().writeCr4(Cr4.PAE | Cr4.LA57))
+        .isEqualTo(RegisterWrite.GENERAL_PROTECTION);
     assertThat(fixture.read(wide)).isEqualTo(-1L - FaultRecord.NON_CANONICAL);
-    assertThat(mmu.writeCr0(Cr0.PE)).isEqualTo(RegisterWrite.DONE);
+    assertThat(mmu.control().writeCr0(Cr0.PE)).isEqualTo(RegisterWrite.DONE);
     assertThat(mmu.registers().efer() & Efer.LMA).isZero();
-    assertThat(mmu.writeCr3(pml5)).isEqualTo(RegisterWrite.DONE);
-    assertThat(mmu.writeCr4(Cr4.PAE | Cr4.LA57)).isEqualTo(RegisterWrite.DONE);
-    assertThat(mmu.writeCr0(MmuFixture.PAGING)).isEqualTo(RegisterWrite.DONE);
+    assertThat(mmu.control().writeCr3(pml5)).isEqualTo(RegisterWrite.DONE);
+    assertThat(mmu.control().writeCr4(Cr4.PAE | Cr4.LA57)).isEqualTo(RegisterWrite.DONE);
+    assertThat(mmu.control().writeCr0(MmuFixture.PAGING)).isEqualTo(RegisterWrite.DONE);
     assertThat(mmu.registers().mode()).isEqualTo(PagingMode.FIVE_LEVEL);
     assertThat(fixture.read(VA)).isEqualTo(0x10_0000);
     assertThat(fixture.read(wide)).as("canonical now").isEqualTo(-1L - FaultRecord.GUEST);
     assertThat(fixture.counters.get(MmuEvent.STAGE1_REFERENCE)).isEqualTo(5 + 1);
-    assertThat(mmu.writeCr4(Cr4.PAE)).isEqualTo(RegisterWrite.GENERAL_PROTECTION);
+    assertThat(mmu.control().writeCr4(Cr4.PAE)).isEqualTo(RegisterWrite.GENERAL_PROTECTION);
   }
 
   /** The rows of table 12-7 that Linux uses: entry 1 is WT after RESET, entry 2 UC-. */
@@ -129,22 +132,24 @@ class X86MmuFeaturesTest {
       memory.writeLong((5 - level) * 0x1000L, (6 - level) * 0x1000L | MmuFixture.USER_PAGE);
     }
     memory.writeLong(0x4000, 0x20_0000 | MmuFixture.USER_PAGE | bits);
-    mmu.load(MmuFixture.PAGING, 0x1000, Cr4.PAE, MmuFixture.LONG_MODE);
+    mmu.control().load(MmuFixture.PAGING, 0x1000, Cr4.PAE, MmuFixture.LONG_MODE);
     assertThat(mmu.memoryType(0, USER_READ)).as("from the tables").isEqualTo(expected);
     mmu.translate(0, USER_READ);
     assertThat(mmu.memoryType(0, USER_READ)).as("from the TLB").isEqualTo(expected);
     assertThat(mmu.memoryType(0x1000, USER_READ)).as("an absent page").isEqualTo(-1);
-    mmu.writeCr0(MmuFixture.PAGING | Cr0.CD);
+    mmu.control().writeCr0(MmuFixture.PAGING | Cr0.CD);
     assertThat(mmu.memoryType(0, USER_READ)).as("CR0.CD").isEqualTo(MemoryType.UNCACHEABLE);
   }
 
   @Test
   void thePatHoldsOnlyTypesThatExist() {
     X86Mmu mmu = new MmuFixture().mmu;
-    assertThat(mmu.writePat(0x0107_0406_0005_0406L)).isEqualTo(RegisterWrite.DONE);
+    assertThat(mmu.control().writePat(0x0107_0406_0005_0406L)).isEqualTo(RegisterWrite.DONE);
     assertThat(mmu.registers().pat()).isEqualTo(0x0107_0406_0005_0406L);
-    assertThat(mmu.writePat(0x0200_0000_0000_0000L)).isEqualTo(RegisterWrite.GENERAL_PROTECTION);
-    assertThat(mmu.writePat(0x0008_0000_0000_0000L)).isEqualTo(RegisterWrite.GENERAL_PROTECTION);
+    assertThat(mmu.control().writePat(0x0200_0000_0000_0000L))
+        .isEqualTo(RegisterWrite.GENERAL_PROTECTION);
+    assertThat(mmu.control().writePat(0x0008_0000_0000_0000L))
+        .isEqualTo(RegisterWrite.GENERAL_PROTECTION);
   }
 
   @Test
@@ -159,7 +164,7 @@ class X86MmuFeaturesTest {
     EptWalker ept = new EptWalker(memory, fixture.counters, 40, Eptp.of(root, 4, false));
     ept.setModeBasedExecute(true);
     X86Mmu mmu = new X86Mmu(memory, ept, fixture.counters, 40);
-    mmu.load(MmuFixture.PAGING, MmuFixture.ROOT, Cr4.PAE, MmuFixture.LONG_MODE);
+    mmu.control().load(MmuFixture.PAGING, MmuFixture.ROOT, Cr4.PAE, MmuFixture.LONG_MODE);
     fixture.map(VA, 0x10_0000, MmuFixture.USER_PAGE);
     fixture.map(VA + 0x1000, 0x10_0000, Ia32ePte.P | Ia32ePte.RW);
     assertThat(Translation.rights(mmu.translate(VA, Access.FETCH)))

@@ -86,13 +86,17 @@ class X86MmuFillTest {
       case 6 -> {
         long pcid = random.nextInt(2);
         long root = pcid == 0 ? MmuFixture.ROOT : otherRoot;
-        mmu.writeCr3(root | pcid | (random.nextInt(4) > 0 ? Cr3.NO_FLUSH : 0));
+        mmu.control().writeCr3(root | pcid | (random.nextInt(4) > 0 ? Cr3.NO_FLUSH : 0));
       }
       case 7 ->
-          mmu.writeCr4(
-              Cr4.PAE | Cr4.PGE | Cr4.PCIDE | random.nextLong() & (Cr4.SMEP | Cr4.SMAP | Cr4.PGE));
-      case 8 -> mmu.writeCr0(Cr0.PE | Cr0.PG | (random.nextBoolean() ? Cr0.WP : 0));
-      case 9 -> mmu.writeEfer(Efer.LME | (random.nextBoolean() ? Efer.NXE : 0));
+          mmu.control()
+              .writeCr4(
+                  Cr4.PAE
+                      | Cr4.PGE
+                      | Cr4.PCIDE
+                      | random.nextLong() & (Cr4.SMEP | Cr4.SMAP | Cr4.PGE));
+      case 8 -> mmu.control().writeCr0(Cr0.PE | Cr0.PG | (random.nextBoolean() ? Cr0.WP : 0));
+      case 9 -> mmu.control().writeEfer(Efer.LME | (random.nextBoolean() ? Efer.NXE : 0));
       case 10 -> {
         if (random.nextInt(8) == 0) {
           mmu.invalidate(new TlbInvalidation.GuestPhysical(0, 1 << 20));
@@ -191,7 +195,7 @@ class X86MmuFillTest {
     memory.writeLong(0x8018, 0x1f_f000 | MmuFixture.USER_PAGE);
     EptWalker ept = new EptWalker(memory, counters, 40, Eptp.of(0x1000, 4, true));
     X86Mmu mmu = new X86Mmu(memory, ept, counters, 40);
-    assertThat(mmu.load(MmuFixture.PAGING, 0x5000, Cr4.PAE, MmuFixture.LONG_MODE))
+    assertThat(mmu.control().load(MmuFixture.PAGING, 0x5000, Cr4.PAE, MmuFixture.LONG_MODE))
         .isEqualTo(RegisterWrite.DONE);
     return mmu;
   }

@@ -42,8 +42,13 @@ class X86MmuInvalidationTest {
     long pcide = Cr4.PCIDE;
     return new Arguments[] {
       row("nothing", f -> {}, false, false),
-      row("MOV CR3", f -> f.mmu.writeCr3(MmuFixture.ROOT), true, false),
-      rowWith("MOV CR3, PCID in use", pcide, f -> f.mmu.writeCr3(MmuFixture.ROOT), true, false),
+      row("MOV CR3", f -> f.mmu.control().writeCr3(MmuFixture.ROOT), true, false),
+      rowWith(
+          "MOV CR3, PCID in use",
+          pcide,
+          f -> f.mmu.control().writeCr3(MmuFixture.ROOT),
+          true,
+          false),
       rowWith("MOV CR3, no flush", pcide, f -> noFlush(f, 0), false, false),
       rowWith("to another PCID and back, no flush", pcide, f -> thereAndBack(f), false, false),
       row("INVLPG", f -> f.mmu.invlpg(VA + 0x123), true, true),
@@ -56,15 +61,15 @@ class X86MmuInvalidationTest {
       rowWith("INVPCID 1 of another PCID", pcide, f -> f.mmu.invpcid(1, 7, 0), false, false),
       row("INVPCID 2", f -> f.mmu.invpcid(2, 0, 0), true, true),
       row("INVPCID 3", f -> f.mmu.invpcid(3, 0, 0), true, false),
-      row("CR4.PGE off", f -> f.mmu.writeCr4(Cr4.PAE), true, true),
-      row("CR4.SMEP on", f -> f.mmu.writeCr4(BASE | Cr4.SMEP), true, true),
-      rowWith("CR4.SMEP off", Cr4.SMEP, f -> f.mmu.writeCr4(BASE), false, false),
-      row("CR4.SMAP on", f -> f.mmu.writeCr4(BASE | Cr4.SMAP), false, false),
-      row("CR4.PCIDE on", f -> f.mmu.writeCr4(BASE | Cr4.PCIDE), false, false),
-      rowWith("CR4.PCIDE off", pcide, f -> f.mmu.writeCr4(BASE), true, true),
-      row("CR0.WP off", f -> f.mmu.writeCr0(Cr0.PE | Cr0.PG), false, false),
+      row("CR4.PGE off", f -> f.mmu.control().writeCr4(Cr4.PAE), true, true),
+      row("CR4.SMEP on", f -> f.mmu.control().writeCr4(BASE | Cr4.SMEP), true, true),
+      rowWith("CR4.SMEP off", Cr4.SMEP, f -> f.mmu.control().writeCr4(BASE), false, false),
+      row("CR4.SMAP on", f -> f.mmu.control().writeCr4(BASE | Cr4.SMAP), false, false),
+      row("CR4.PCIDE on", f -> f.mmu.control().writeCr4(BASE | Cr4.PCIDE), false, false),
+      rowWith("CR4.PCIDE off", pcide, f -> f.mmu.control().writeCr4(BASE), true, true),
+      row("CR0.WP off", f -> f.mmu.control().writeCr0(Cr0.PE | Cr0.PG), false, false),
       row("CR0.PG off and on", X86MmuInvalidationTest::pagingOffAndOn, true, true),
-      row("EFER.NXE off", f -> f.mmu.writeEfer(Efer.LME), false, false),
+      row("EFER.NXE off", f -> f.mmu.control().writeEfer(Efer.LME), false, false),
       row("all registers loaded", X86MmuInvalidationTest::loadAgain, true, true),
       row("the host: all", f -> f.mmu.invalidate(new TlbInvalidation.All()), true, true),
       row(
@@ -76,7 +81,7 @@ class X86MmuInvalidationTest {
   }
 
   private static void noFlush(MmuFixture fixture, int pcid) {
-    RegisterWrite done = fixture.mmu.writeCr3(MmuFixture.ROOT | pcid | Cr3.NO_FLUSH);
+    RegisterWrite done = fixture.mmu.control().writeCr3(MmuFixture.ROOT | pcid | Cr3.NO_FLUSH);
     assertThat(done).isEqualTo(RegisterWrite.DONE);
   }
 
@@ -86,16 +91,19 @@ class X86MmuInvalidationTest {
   }
 
   private static void pagingOffAndOn(MmuFixture fixture) {
-    assertThat(fixture.mmu.writeCr0(Cr0.PE)).isEqualTo(RegisterWrite.DONE);
+    assertThat(fixture.mmu.control().writeCr0(Cr0.PE)).isEqualTo(RegisterWrite.DONE);
     assertThat(fixture.mmu.registers().efer() & Efer.LMA).isZero();
-    assertThat(fixture.mmu.writeCr0(MmuFixture.PAGING)).isEqualTo(RegisterWrite.DONE);
+    assertThat(fixture.mmu.control().writeCr0(MmuFixture.PAGING)).isEqualTo(RegisterWrite.DONE);
     assertThat(fixture.mmu.registers().efer() & Efer.LMA).isNotZero();
   }
 
   private static void loadAgain(MmuFixture fixture) {
     ControlRegisters registers = fixture.mmu.registers();
     assertThat(
-            fixture.mmu.load(registers.cr0(), registers.cr3(), registers.cr4(), registers.efer()))
+            fixture
+                .mmu
+                .control()
+                .load(registers.cr0(), registers.cr3(), registers.cr4(), registers.efer()))
         .isEqualTo(RegisterWrite.DONE);
   }
 
@@ -153,13 +161,15 @@ class X86MmuInvalidationTest {
     fixture.map(OTHER_VA, OLD, GLOBAL);
     assertThat(fixture.read(VA)).isEqualTo(OLD);
     assertThat(fixture.read(OTHER_VA)).isEqualTo(OLD);
-    assertThat(fixture.mmu.writeCr3(otherRoot | 7 | Cr3.NO_FLUSH)).isEqualTo(RegisterWrite.DONE);
+    assertThat(fixture.mmu.control().writeCr3(otherRoot | 7 | Cr3.NO_FLUSH))
+        .isEqualTo(RegisterWrite.DONE);
     assertThat(fixture.mmu.registers().cr3()).isEqualTo(otherRoot | 7);
     assertThat(fixture.read(VA)).isEqualTo(NEW);
     assertThat(fixture.read(OTHER_VA)).as("a global page, seen by every PCID").isEqualTo(OLD);
     fixture.mapIn(otherRoot, VA, OLD, MmuFixture.USER_PAGE);
-    assertThat(fixture.mmu.writeCr3(MmuFixture.ROOT)).isEqualTo(RegisterWrite.DONE);
-    assertThat(fixture.mmu.writeCr3(otherRoot | 7 | Cr3.NO_FLUSH)).isEqualTo(RegisterWrite.DONE);
+    assertThat(fixture.mmu.control().writeCr3(MmuFixture.ROOT)).isEqualTo(RegisterWrite.DONE);
+    assertThat(fixture.mmu.control().writeCr3(otherRoot | 7 | Cr3.NO_FLUSH))
+        .isEqualTo(RegisterWrite.DONE);
     assertThat(fixture.read(VA)).as("flushing PCID 0 left PCID 7 alone").isEqualTo(NEW);
     assertThat(fixture.mmu.invpcid(0, 7, VA)).isEqualTo(RegisterWrite.DONE);
     assertThat(fixture.read(VA)).isEqualTo(OLD);
@@ -170,7 +180,8 @@ class X86MmuInvalidationTest {
     MmuFixture fixture = MmuFixture.longMode(BASE);
     fixture.map(VA, OLD, MmuFixture.USER_PAGE);
     assertThat(fixture.read(VA)).isEqualTo(OLD);
-    assertThat(fixture.mmu.writeCr3(MmuFixture.ROOT | 0x18)).isEqualTo(RegisterWrite.DONE);
+    assertThat(fixture.mmu.control().writeCr3(MmuFixture.ROOT | 0x18))
+        .isEqualTo(RegisterWrite.DONE);
     assertThat(fixture.mmu.registers().pcid()).isZero();
   }
 
@@ -266,11 +277,11 @@ class X86MmuInvalidationTest {
     MmuFixture fixture = new MmuFixture();
     assertThat(fixture.read(0x7000)).isEqualTo(0x7000);
     assertThat(fixture.read(0x1_0000_7000L)).as("32 bits of address").isEqualTo(0x7000);
-    assertThat(fixture.mmu.writeCr4(Cr4.PAE)).isEqualTo(RegisterWrite.DONE);
-    assertThat(fixture.mmu.writeEfer(Efer.LME | Efer.NXE)).isEqualTo(RegisterWrite.DONE);
-    assertThat(fixture.mmu.writeCr3(MmuFixture.ROOT)).isEqualTo(RegisterWrite.DONE);
+    assertThat(fixture.mmu.control().writeCr4(Cr4.PAE)).isEqualTo(RegisterWrite.DONE);
+    assertThat(fixture.mmu.control().writeEfer(Efer.LME | Efer.NXE)).isEqualTo(RegisterWrite.DONE);
+    assertThat(fixture.mmu.control().writeCr3(MmuFixture.ROOT)).isEqualTo(RegisterWrite.DONE);
     fixture.map(0x7000, NEW, MmuFixture.USER_PAGE);
-    assertThat(fixture.mmu.writeCr0(MmuFixture.PAGING)).isEqualTo(RegisterWrite.DONE);
+    assertThat(fixture.mmu.control().writeCr0(MmuFixture.PAGING)).isEqualTo(RegisterWrite.DONE);
     assertThat(fixture.read(0x7000)).isEqualTo(NEW);
     assertThat(fixture.mmu.registers().mode()).isEqualTo(PagingMode.FOUR_LEVEL);
   }

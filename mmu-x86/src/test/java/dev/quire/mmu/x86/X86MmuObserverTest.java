@@ -71,7 +71,7 @@ class X86MmuObserverTest {
   @Test
   void aPageFaultThatIsTakenIsTold() {
     long absent = VA + 0x2000;
-    fixture.mmu.writeCr3(MmuFixture.ROOT | 5);
+    fixture.mmu.control().writeCr3(MmuFixture.ROOT | 5);
     assertThat(observer.during(() -> fixture.mmu.translate(absent | 0x123, READ))).isEmpty();
     assertThat(observer.during(fixture.mmu::faultTaken))
         .containsExactly(new TlbInvalidation.Page(absent | 0x123, 5, false, false).toString());
@@ -117,16 +117,16 @@ class X86MmuObserverTest {
     told(() -> mmu.invpcid(1, 0, 0), asid0);
     told(() -> mmu.invpcid(2, 0, 0), all);
     told(() -> mmu.invpcid(3, 0, 0), new TlbInvalidation.AllNonGlobal().toString());
-    told(() -> mmu.writeCr3(MmuFixture.ROOT), asid0);
+    told(() -> mmu.control().writeCr3(MmuFixture.ROOT), asid0);
     long cr4 = mmu.registers().cr4();
-    told(() -> mmu.writeCr4(cr4 ^ Cr4.PGE), all);
-    told(() -> mmu.writeCr4(cr4 | Cr4.SMEP), all);
+    told(() -> mmu.control().writeCr4(cr4 ^ Cr4.PGE), all);
+    told(() -> mmu.control().writeCr4(cr4 | Cr4.SMEP), all);
     TlbInvalidation host = new TlbInvalidation.GuestPhysical(0x10_0000, 4096);
     told(() -> mmu.invalidate(host), host.toString());
     long cr0 = mmu.registers().cr0();
-    told(() -> mmu.load(cr0, MmuFixture.ROOT, cr4, mmu.registers().efer()), all);
-    mmu.writeCr4(cr4 & ~Cr4.PCIDE);
-    told(() -> mmu.writeCr0(cr0 & ~Cr0.PG), all);
+    told(() -> mmu.control().load(cr0, MmuFixture.ROOT, cr4, mmu.registers().efer()), all);
+    mmu.control().writeCr4(cr4 & ~Cr4.PCIDE);
+    told(() -> mmu.control().writeCr0(cr0 & ~Cr0.PG), all);
   }
 
   private void told(Runnable action, String... invalidation) {
@@ -139,20 +139,23 @@ class X86MmuObserverTest {
   @Test
   void anotherAddressSpaceIsToldAfterTheInvalidationThatComesWithIt() {
     X86Mmu mmu = fixture.mmu;
-    assertThat(observer.during(() -> mmu.writeCr3(MmuFixture.ROOT | 5)))
+    assertThat(observer.during(() -> mmu.control().writeCr3(MmuFixture.ROOT | 5)))
         .containsExactly(new TlbInvalidation.Asid(5).toString(), "in 5");
-    assertThat(observer.during(() -> mmu.writeCr3(MmuFixture.ROOT | 5 | Cr3.NO_FLUSH))).isEmpty();
-    assertThat(observer.during(() -> mmu.writeCr3(MmuFixture.ROOT | 6 | Cr3.NO_FLUSH)))
+    assertThat(observer.during(() -> mmu.control().writeCr3(MmuFixture.ROOT | 5 | Cr3.NO_FLUSH)))
+        .isEmpty();
+    assertThat(observer.during(() -> mmu.control().writeCr3(MmuFixture.ROOT | 6 | Cr3.NO_FLUSH)))
         .containsExactly("in 6");
     String all = new TlbInvalidation.AllStage1().toString();
-    assertThat(observer.during(() -> mmu.writeCr4(Cr4.PAE | Cr4.PGE))).containsExactly(all, "in 0");
-    assertThat(observer.during(() -> mmu.writeCr0(MmuFixture.PAGING & ~Cr0.WP))).isEmpty();
+    assertThat(observer.during(() -> mmu.control().writeCr4(Cr4.PAE | Cr4.PGE)))
+        .containsExactly(all, "in 0");
+    assertThat(observer.during(() -> mmu.control().writeCr0(MmuFixture.PAGING & ~Cr0.WP)))
+        .isEmpty();
   }
 
   @Test
   void anObserverStartsWithAnEmptyTlbAndTheCurrentAddressSpace() {
     X86Mmu mmu = fixture.mmu;
-    mmu.writeCr3(MmuFixture.ROOT | 9);
+    mmu.control().writeCr3(MmuFixture.ROOT | 9);
     mmu.setObserver(null);
     assertThat(observer.during(() -> mmu.translate(VA, READ))).isEmpty();
     assertThat(mmu.lastPage()).isEqualTo(TranslationObserver.NO_PAGE);
@@ -191,7 +194,7 @@ class X86MmuObserverTest {
         new X86Mmu(
             nested.memory, ept, nested.counters, MmuFixture.PHYSICAL_BITS, new ArchitecturalTlb());
     mmu.setObserver(observer);
-    mmu.load(MmuFixture.PAGING, MmuFixture.ROOT, Cr4.PAE, MmuFixture.LONG_MODE);
+    mmu.control().load(MmuFixture.PAGING, MmuFixture.ROOT, Cr4.PAE, MmuFixture.LONG_MODE);
     nested.mapLarge(VA, 0x4000_0000L, MmuFixture.USER_PAGE);
     long answer = mmu.translate(VA, WRITE);
     assertThat(Translation.order(answer)).isEqualTo(Order.SIZE_2M);
@@ -202,7 +205,7 @@ class X86MmuObserverTest {
         .isEqualTo(
             "1000/39%s %x/30%s %x/21%s 40005000 (order 18, 2 read) groups 0 0"
                 .formatted(small, pdpt + 256 * 8, small, pd, small));
-    mmu.writeCr0(Cr0.PE);
+    mmu.control().writeCr0(Cr0.PE);
     mmu.translate(0x12_3456, READ);
     assertThat(observer.path())
         .as("without stage 1")

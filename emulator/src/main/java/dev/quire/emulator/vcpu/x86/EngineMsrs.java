@@ -45,7 +45,7 @@ public final class EngineMsrs implements EngineMsrPort {
 
   @Override
   public boolean writeEfer(long value) {
-    if (mmu.writeEfer(value) != RegisterWrite.DONE) {
+    if (mmu.control().writeEfer(value) != RegisterWrite.DONE) {
       return false;
     }
     core.loadControlRegisters(mmu.registers());

@@ -65,8 +65,8 @@ public final class SystemRegisterInstructions {
         core.setCr2(value);
         yield UnitStatus.OK;
       }
-      case 3 -> load(X86HostInstructions.statusOf(mmu.writeCr3(value)));
-      case 4 -> load(X86HostInstructions.statusOf(mmu.writeCr4(value)));
+      case 3 -> load(X86HostInstructions.statusOf(mmu.control().writeCr3(value)));
+      case 4 -> load(X86HostInstructions.statusOf(mmu.control().writeCr4(value)));
       default -> writeCr8(value);
     };
   }
@@ -74,7 +74,7 @@ public final class SystemRegisterInstructions {
   private int writeCr0(long value) {
     int status = controls.checkCr0(value);
     return status == UnitStatus.OK
-        ? load(X86HostInstructions.statusOf(mmu.writeCr0(value)))
+        ? load(X86HostInstructions.statusOf(mmu.control().writeCr0(value)))
         : status;
   }
 

@@ -48,7 +48,7 @@ public final class X86ResetState {
     core.setIdtr(0, REAL_LIMIT);
     core.setCr2(0);
     systemSegments();
-    mmu.load(CR0_INIT, 0, 0, 0);
+    mmu.control().load(CR0_INIT, 0, 0, 0);
     core.loadControlRegisters(mmu.registers());
     for (int segment : new int[] {X86Core.ES, X86Core.SS, X86Core.DS, X86Core.FS, X86Core.GS}) {
       core.loadSegment(segment, 0, 0, REAL_LIMIT, REAL_DATA);
@@ -87,7 +87,7 @@ public final class X86ResetState {
   }
 
   private void load(long cr0, long cr3, long cr4, long efer) {
-    mmu.load(cr0, cr3, cr4, efer);
+    mmu.control().load(cr0, cr3, cr4, efer);
     core.loadControlRegisters(mmu.registers());
   }
 

@@ -73,7 +73,7 @@ public final class X86Comparison implements RandomX86Tables.Target {
         (gpa, access, fault) ->
             Translation.of(gpa >>> Order.BASE_PAGE_SHIFT, Protection.ALL, 27, 27);
     mmu = new X86Mmu(memory, identity, new MmuCounters(), PHYSICAL_BITS);
-    mmu.enumerate(Cr4.PKE | Cr4.PKS);
+    mmu.control().enumerate(Cr4.PKE | Cr4.PKS);
   }
 
   /** With EPT of 4 or 5 levels. */
@@ -88,7 +88,7 @@ public final class X86Comparison implements RandomX86Tables.Target {
     oracleEpt.configure(root, eptLevels, accessedDirty, modeBasedExecute);
     oracle.below(oracleEpt);
     mmu = new X86Mmu(memory, ept, counters, PHYSICAL_BITS);
-    mmu.enumerate(Cr4.PKE | Cr4.PKS);
+    mmu.control().enumerate(Cr4.PKE | Cr4.PKS);
     linkEpt();
   }
 
@@ -158,7 +158,7 @@ public final class X86Comparison implements RandomX86Tables.Target {
       }
       disturbEpt(random);
     }
-    RegisterWrite loaded = mmu.load(cr0, cr3, cr4, efer);
+    RegisterWrite loaded = mmu.control().load(cr0, cr3, cr4, efer);
     if (loaded != RegisterWrite.DONE) {
       outcomes.add("PDPTEs: " + loaded);
       return mode == PagingMode.PAE ? null : "registers refused: " + mmu.registers();
@@ -278,14 +278,14 @@ public final class X86Comparison implements RandomX86Tables.Target {
 
   @Override
   public void keys(int pkru, int pkrs) {
-    mmu.writePkru(pkru);
-    mmu.writePkrs(Integer.toUnsignedLong(pkrs));
+    mmu.control().writePkru(pkru);
+    mmu.control().writePkrs(Integer.toUnsignedLong(pkrs));
     oracle.keys(pkru, pkrs);
   }
 
   @Override
   public void pat(long value) {
-    mmu.writePat(value);
+    mmu.control().writePat(value);
     oracle.pat(value);
   }
 
