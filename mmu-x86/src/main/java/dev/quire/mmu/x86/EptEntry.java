@@ -26,7 +26,7 @@ import dev.quire.mmu.PteFormat;
  *
  * <p>Port levels count from 0, one less than the manual's order used by {@link EptWalker}.
  */
-public final class EptEntry implements PteFormat {
+public final class EptEntry extends TableOf512 {
   public static final long READ = 1L << 0;
   public static final long WRITE = 1L << 1;
   public static final long EXECUTE = 1L << 2;
@@ -57,15 +57,13 @@ public final class EptEntry implements PteFormat {
   public static final PteFormat FIVE_LEVEL = new EptEntry(5);
 
   static final int LARGEST_LEAF_LEVEL = 3;
-  private static final int INDEX_BITS = 9;
   private static final int TYPE_SHIFT = 3;
   private static final int TYPE_MASK = 7;
   private static final long TABLE_RESERVED = 0x78;
   private static final int RESERVED_TYPES = 1 << 2 | 1 << 3 | 1 << 7;
-  private final int rootLevel;
 
   private EptEntry(int levels) {
-    rootLevel = levels - 1;
+    super(levels);
   }
 
   /** The memory type of a leaf. */
@@ -94,36 +92,6 @@ public final class EptEntry implements PteFormat {
   }
 
   @Override
-  public int rootLevel() {
-    return rootLevel;
-  }
-
-  @Override
-  public int entries(int level) {
-    return 1 << INDEX_BITS;
-  }
-
-  @Override
-  public int index(long address, int level) {
-    return (int) (address >>> Order.shift(INDEX_BITS * level)) & (1 << INDEX_BITS) - 1;
-  }
-
-  @Override
-  public int leafOrder(int level) {
-    return INDEX_BITS * level;
-  }
-
-  @Override
-  public boolean leafAllowed(int level) {
-    return level < LARGEST_LEAF_LEVEL;
-  }
-
-  @Override
-  public int tableOrder(int level) {
-    return Order.SIZE_4K;
-  }
-
-  @Override
   public boolean isPresent(long entry) {
     return (entry & RIGHTS) != 0;
   }
@@ -135,11 +103,7 @@ public final class EptEntry implements PteFormat {
 
   @Override
   public long pfn(long entry, int level) {
-    long address = entry & Ia32ePte.ADDRESS;
-    if (isLeaf(entry, level)) {
-      address &= ~Order.offsetMask(leafOrder(level));
-    }
-    return address >>> Order.BASE_PAGE_SHIFT;
+    return pfn(entry, level, isLeaf(entry, level));
   }
 
   /** EPT's R, W, X stand where {@link Protection} has them. */

@@ -27,7 +27,7 @@ import dev.quire.mmu.PteFormat;
  * <p>As a {@link PteFormat} it writes user-mode pages, cacheable, clean. Port levels count from 0
  * for the page table: one less than the manual's order used by {@link Ia32eWalker}.
  */
-public final class Ia32ePte implements PteFormat {
+public final class Ia32ePte extends TableOf512 {
   /** Present. */
   public static final long P = 1L << 0;
 
@@ -67,42 +67,8 @@ public final class Ia32ePte implements PteFormat {
   /** The format of 5-level paging. */
   public static final PteFormat FIVE_LEVEL = new Ia32ePte(PagingMode.FIVE_LEVEL);
 
-  private static final int INDEX_BITS = 9;
-  private static final int LARGEST_LEAF_LEVEL = 2;
-  private final int rootLevel;
-
   private Ia32ePte(PagingMode mode) {
-    rootLevel = mode.rootLevel() - 1;
-  }
-
-  @Override
-  public int rootLevel() {
-    return rootLevel;
-  }
-
-  @Override
-  public int entries(int level) {
-    return 1 << INDEX_BITS;
-  }
-
-  @Override
-  public int index(long address, int level) {
-    return (int) (address >>> Order.shift(INDEX_BITS * level)) & (1 << INDEX_BITS) - 1;
-  }
-
-  @Override
-  public int leafOrder(int level) {
-    return INDEX_BITS * level;
-  }
-
-  @Override
-  public boolean leafAllowed(int level) {
-    return level <= LARGEST_LEAF_LEVEL;
-  }
-
-  @Override
-  public int tableOrder(int level) {
-    return Order.SIZE_4K;
+    super(mode.rootLevel());
   }
 
   @Override
@@ -117,11 +83,7 @@ public final class Ia32ePte implements PteFormat {
 
   @Override
   public long pfn(long entry, int level) {
-    long address = entry & ADDRESS;
-    if (isLeaf(entry, level)) {
-      address &= ~Order.offsetMask(leafOrder(level));
-    }
-    return address >>> Order.BASE_PAGE_SHIFT;
+    return pfn(entry, level, isLeaf(entry, level));
   }
 
   @Override
