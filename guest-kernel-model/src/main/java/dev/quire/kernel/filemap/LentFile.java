@@ -3,10 +3,8 @@ package dev.quire.kernel.filemap;
 import dev.quire.kernel.mm.Errno;
 import dev.quire.kernel.mm.FaultContext;
 import dev.quire.kernel.mm.FileKind;
-import dev.quire.kernel.mm.UffdFileOps;
 import dev.quire.kernel.mm.VmFault;
 import dev.quire.kernel.mm.VmFlags;
-import dev.quire.kernel.mm.VmOps;
 import dev.quire.kernel.mm.Vma;
 import dev.quire.kernel.page.PageFlag;
 
@@ -20,9 +18,8 @@ import dev.quire.kernel.page.PageFlag;
  * userfaultfd; fallocate puts it there, and punching a hole takes it away, without the bytes, which
  * are the owner's to throw away.
  */
-public final class LentFile extends ModelledFile implements VmOps, UffdFileOps {
+public final class LentFile extends ShmemLike {
   private final LentFrames lent;
-  private final FaultAround around;
 
   /**
    * @param firstPfn in base pages of the kernel; nobody else has the run while the file is open
@@ -30,27 +27,6 @@ public final class LentFile extends ModelledFile implements VmOps, UffdFileOps {
   public LentFile(FileServices services, long firstPfn, long pages) {
     super(FileKind.MEMFD, services, pages);
     this.lent = new LentFrames(services, cache(), firstPfn);
-    this.around = new FaultAround(this, true);
-  }
-
-  @Override
-  public VmOps operations(long vmFlags) {
-    return this;
-  }
-
-  @Override
-  public boolean isShmem() {
-    return true;
-  }
-
-  @Override
-  public boolean faultsAround() {
-    return true;
-  }
-
-  @Override
-  public int mapPages(FaultContext fault, long firstPgoff, long lastPgoff) {
-    return around.map(fault, firstPgoff, lastPgoff);
   }
 
   @Override
@@ -68,16 +44,6 @@ public final class LentFile extends ModelledFile implements VmOps, UffdFileOps {
 
   private long grab(long index) {
     return lent.grab(index, PageFlag.UPTODATE | PageFlag.SWAPBACKED | PageFlag.DIRTY);
-  }
-
-  @Override
-  public UffdFileOps uffd() {
-    return this;
-  }
-
-  @Override
-  public boolean canRegister(Vma vma, long modes) {
-    return true;
   }
 
   @Override

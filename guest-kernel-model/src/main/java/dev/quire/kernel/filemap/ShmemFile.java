@@ -3,10 +3,8 @@ package dev.quire.kernel.filemap;
 import dev.quire.kernel.mm.Errno;
 import dev.quire.kernel.mm.FaultContext;
 import dev.quire.kernel.mm.FileKind;
-import dev.quire.kernel.mm.UffdFileOps;
 import dev.quire.kernel.mm.VmFault;
 import dev.quire.kernel.mm.VmFlags;
-import dev.quire.kernel.mm.VmOps;
 import dev.quire.kernel.mm.Vma;
 import dev.quire.kernel.page.FrameTable;
 import dev.quire.kernel.page.PageFlag;
@@ -18,7 +16,7 @@ import dev.quire.kernel.stat.VmEvent;
  * A file of shmem: a memfd, a file of a tmpfs, or what lies behind shared anonymous memory. All of
  * it is in memory; there is no swap. Source: Linux v6.18 mm/shmem.c.
  */
-public final class ShmemFile extends ModelledFile implements VmOps, UffdFileOps {
+public final class ShmemFile extends ShmemLike {
   /** What a folio is wanted for (enum sgp_type). */
   private enum Use {
     FAULT,
@@ -27,7 +25,6 @@ public final class ShmemFile extends ModelledFile implements VmOps, UffdFileOps 
   }
 
   private final ShmemOrders orders;
-  private final FaultAround around;
 
   /** Pages that fallocate committed, behind the end of the file too. */
   private long allocatedEnd;
@@ -41,17 +38,6 @@ public final class ShmemFile extends ModelledFile implements VmOps, UffdFileOps 
   public ShmemFile(FileKind kind, FileServices services, long pages) {
     super(kind, services, pages);
     this.orders = new ShmemOrders(services.settings(), kind);
-    this.around = new FaultAround(this, true);
-  }
-
-  @Override
-  public VmOps operations(long vmFlags) {
-    return this;
-  }
-
-  @Override
-  public boolean isShmem() {
-    return true;
   }
 
   @Override
@@ -63,16 +49,6 @@ public final class ShmemFile extends ModelledFile implements VmOps, UffdFileOps 
   public boolean collapses(Vma vma) {
     int pmd = 1 << services().settings().pmdOrder();
     return (orders.allowed(vma, vma.pgoff(), sizeInPages(), true) & pmd) != 0;
-  }
-
-  @Override
-  public boolean faultsAround() {
-    return true;
-  }
-
-  @Override
-  public int mapPages(FaultContext fault, long firstPgoff, long lastPgoff) {
-    return around.map(fault, firstPgoff, lastPgoff);
   }
 
   @Override
@@ -91,16 +67,6 @@ public final class ShmemFile extends ModelledFile implements VmOps, UffdFileOps 
     }
     long folio = folioFor(index, 0, Use.FAULT, fault);
     return folio == PageCache.NONE ? VmFault.OOM : cache().page(folio, index);
-  }
-
-  @Override
-  public UffdFileOps uffd() {
-    return this;
-  }
-
-  @Override
-  public boolean canRegister(Vma vma, long modes) {
-    return true;
   }
 
   @Override
