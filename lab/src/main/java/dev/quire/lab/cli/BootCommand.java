@@ -2,6 +2,7 @@ package dev.quire.lab.cli;
 
 import dev.quire.emulator.boot.BootLoader;
 import dev.quire.emulator.boot.BootRequest;
+import dev.quire.emulator.machine.RunStatus;
 import dev.quire.kernel.kvm.HostEventPlan;
 import dev.quire.kernel.mm.HostPagePolicy;
 import dev.quire.kernel.mm.KernelProfile;
@@ -169,7 +170,7 @@ public final class BootCommand implements Callable<Integer> {
     return (good ? "\u001b[32m" : "\u001b[31m") + text + "\u001b[0m";
   }
 
-  static int exitCode(RunOutcome.Status status) {
+  static int exitCode(RunStatus status) {
     return switch (status) {
       case PASS, POWEROFF, RESET -> ExitCode.DONE;
       case FAIL, TRIPLE_FAULT, PANIC, HANG, HANDLER_DEAD -> ExitCode.FAILED;

@@ -36,7 +36,7 @@ final class Outcomes {
       vcpus.add(counts(vcpu));
     }
     return new RunOutcome(
-        RunOutcome.Status.valueOf(result.status().name()),
+        result.status(),
         result.reason(),
         vcpus,
         total(vcpus),

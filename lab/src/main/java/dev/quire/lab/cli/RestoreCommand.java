@@ -292,8 +292,7 @@ public final class RestoreCommand implements Callable<Integer> {
   }
 
   private static RunOutcome outcome(RestoreResult result, long wallNanos) {
-    return Outcomes.of(result.run(), wallNanos)
-        .withEnd(RunOutcome.Status.valueOf(result.status().name()), result.reason());
+    return Outcomes.of(result.run(), wallNanos).withEnd(result.status(), result.reason());
   }
 
   private Map<String, Object> axes(Planned planned, String phase, RestoreResult result) {

@@ -2,7 +2,6 @@ package dev.quire.lab.cli;
 
 import dev.quire.emulator.restore.RestoreResult;
 import dev.quire.emulator.snapshot.SnapshotDescription;
-import dev.quire.lab.report.RunOutcome;
 import dev.quire.lab.restore.RestorePoint;
 import java.io.PrintStream;
 
@@ -31,7 +30,7 @@ final class RestoreVerdict {
   /** Takes in a run; says what is wrong with it, in one line. */
   void judge(RestorePoint point, CountingConsole console) {
     RestoreResult result = point.result();
-    int code = BootCommand.exitCode(RunOutcome.Status.valueOf(result.status().name()));
+    int code = BootCommand.exitCode(result.status());
     String wrong = null;
     if (point.isComparable()) {
       wrong = expected == null ? null : difference(point);

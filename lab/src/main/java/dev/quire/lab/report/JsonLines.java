@@ -43,7 +43,7 @@ public final class JsonLines implements Closeable {
     line(
         "exit",
         () -> {
-          json.writeStringField("status", outcome.status().text());
+          json.writeStringField("status", outcome.status().jsonName());
           json.writeStringField("reason", outcome.reason());
           if (outcome.memoryHash() != null) {
             json.writeStringField("memory_hash", outcome.memoryHash());
@@ -59,7 +59,7 @@ public final class JsonLines implements Closeable {
     line(
         "summary",
         () -> {
-          json.writeStringField("status", outcome.status().text());
+          json.writeStringField("status", outcome.status().jsonName());
           json.writeNumberField("instructions", outcome.total().instructions());
           json.writeNumberField("virtual_ns", outcome.virtualNanos());
           json.writeNumberField("wall_ns", outcome.wallNanos());

@@ -1,8 +1,8 @@
 package dev.quire.lab.report;
 
+import dev.quire.emulator.machine.RunStatus;
 import dev.quire.lab.tlb.MeasuredCounts;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 
 /**
@@ -21,7 +21,7 @@ import java.util.Map;
  * @param memoryHash of guest memory at the end; null if nobody asked
  */
 public record RunOutcome(
-    Status status,
+    RunStatus status,
     String reason,
     List<Counts> vcpus,
     Counts total,
@@ -34,7 +34,7 @@ public record RunOutcome(
 
   /** A functional run whose memory nobody hashed. */
   public RunOutcome(
-      Status status,
+      RunStatus status,
       String reason,
       List<Counts> vcpus,
       Counts total,
@@ -56,7 +56,7 @@ public record RunOutcome(
   }
 
   /** The same run with another end. */
-  public RunOutcome withEnd(Status end, String why) {
+  public RunOutcome withEnd(RunStatus end, String why) {
     return with(end, why, memoryHash);
   }
 
@@ -65,28 +65,9 @@ public record RunOutcome(
     return with(status, reason, hash);
   }
 
-  private RunOutcome with(Status end, String why, String hash) {
+  private RunOutcome with(RunStatus end, String why, String hash) {
     return new RunOutcome(
         end, why, vcpus, total, pagesTouched, kernel, virtualNanos, wallNanos, measured, hash);
-  }
-
-  /** How a run ended. */
-  public enum Status {
-    PASS,
-    FAIL,
-    POWEROFF,
-    RESET,
-    TRIPLE_FAULT,
-    PANIC,
-    HANG,
-    HANDLER_DEAD,
-    LIMIT,
-    INTERRUPTED;
-
-    /** As JSON and people see it. */
-    public String text() {
-      return name().toLowerCase(Locale.ROOT);
-    }
   }
 
   /**

@@ -20,7 +20,7 @@ public final class SummaryText {
   /** The lines, first the verdict. */
   public static List<String> of(String guest, RunOutcome outcome) {
     List<String> lines = new ArrayList<>();
-    lines.add(guest + ": " + outcome.status().text() + ", " + outcome.reason());
+    lines.add(guest + ": " + outcome.status().jsonName() + ", " + outcome.reason());
     RunOutcome.Counts total = outcome.total();
     long instructions = total.instructions();
     lines.add(row("instructions", grouped(instructions), "counted" + perVcpu(outcome)));

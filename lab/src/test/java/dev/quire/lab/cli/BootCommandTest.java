@@ -4,9 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.quire.emulator.boot.BootRequest;
 import dev.quire.emulator.boot.GuestArchitecture;
+import dev.quire.emulator.machine.RunStatus;
 import dev.quire.kernel.mm.HostPagePolicy;
 import dev.quire.kernel.mm.KernelProfile;
-import dev.quire.lab.report.RunOutcome.Status;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -44,8 +44,8 @@ class BootCommandTest {
   }
 
   @ParameterizedTest
-  @EnumSource(Status.class)
-  void theExitCodeTellsHowTheRunEnded(Status status) {
+  @EnumSource(RunStatus.class)
+  void theExitCodeTellsHowTheRunEnded(RunStatus status) {
     quire.runner.status = status;
     int expected =
         switch (status) {

@@ -2,6 +2,7 @@ package dev.quire.lab.cli;
 
 import dev.quire.emulator.boot.BootRequest;
 import dev.quire.emulator.device.ConsoleSink;
+import dev.quire.emulator.machine.RunStatus;
 import dev.quire.lab.report.RunOutcome;
 import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashMap;
@@ -11,7 +12,7 @@ import java.util.Map;
 /** A guest runner that prints given text and ends in a given way. */
 final class ScriptedRunner implements GuestRunner {
   String console = "hello\nPASS scripted\n";
-  RunOutcome.Status status = RunOutcome.Status.PASS;
+  RunStatus status = RunStatus.PASS;
   RuntimeException refusal;
   BootRequest request;
   RunSettings settings;
@@ -53,7 +54,7 @@ final class ScriptedRunner implements GuestRunner {
     };
   }
 
-  static RunOutcome outcome(RunOutcome.Status status) {
+  static RunOutcome outcome(RunStatus status) {
     Map<String, Long> exits = new LinkedHashMap<>();
     exits.put("io", 40L);
     exits.put("mmio", 0L);

@@ -2,6 +2,7 @@ package dev.quire.lab.report;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.quire.emulator.machine.RunStatus;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -23,7 +24,7 @@ class SummaryTextTest {
     pages.put("2m", 12L);
     RunOutcome outcome =
         new RunOutcome(
-            RunOutcome.Status.PASS,
+            RunStatus.PASS,
             "wrote 0",
             List.of(one, two),
             total,
