@@ -4,13 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
 import dev.quire.kernel.mm.KernelProfile;
+import dev.quire.lab.bench.KvmLeftovers;
 import dev.quire.lab.exec.PrivateService;
 import dev.quire.lab.exec.ProgramArch;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -174,46 +174,17 @@ class KvmProgramsTest {
     try (PrivateService service = PrivateService.start(ProgramArch.X86_64, profile)) {
       // What is loaded and opened once, is.
       programs.run(service, program);
-      assertThat(endsWithout(Long.MAX_VALUE, Long.MAX_VALUE)).isTrue();
-      long descriptors = descriptors();
-      long mappings = sharedMappings();
+      KvmLeftovers before = KvmLeftovers.now(() -> 0);
+      for (int wait = 0; wait < 2000 && before.threads() > 0; wait++) {
+        Thread.sleep(10);
+        before = KvmLeftovers.now(() -> 0);
+      }
+      assertThat(before.threads()).isZero();
       KvmPrograms.Ending ending = programs.run(service, program);
       assertThat(ending.passed()).isEqualTo("killed 24 of 24\n");
-      assertThat(endsWithout(mappings, descriptors))
-          .as("%d of %d mappings, %d threads", sharedMappings(), mappings, processThreads())
-          .isTrue();
+      KvmLeftovers left = KvmLeftovers.settled(() -> 0, before).minus(before);
+      assertThat(left.isNothing()).as("%s left, beside %s", left, before).isTrue();
     }
-  }
-
-  /** Whether all threads of clients end, and no more than so much is left of what they had. */
-  private static boolean endsWithout(long mappings, long descriptors)
-      throws IOException, InterruptedException {
-    for (int wait = 0; wait < 2000; wait++) {
-      if (processThreads() == 0 && sharedMappings() <= mappings && descriptors() <= descriptors) {
-        return true;
-      }
-      Thread.sleep(10);
-    }
-    return false;
-  }
-
-  private static long descriptors() throws IOException {
-    try (Stream<Path> all = Files.list(Path.of("/proc/self/fd"))) {
-      return all.count();
-    }
-  }
-
-  /** Of memory that somebody lent, or that was made to be mapped by somebody. */
-  private static long sharedMappings() throws IOException {
-    try (Stream<String> lines = Files.lines(Path.of("/proc/self/maps"))) {
-      return lines.filter(line -> line.contains("memfd:")).count();
-    }
-  }
-
-  private static long processThreads() {
-    return Thread.getAllStackTraces().keySet().stream()
-        .filter(thread -> thread.getName().startsWith("kvm-process-"))
-        .count();
   }
 
   /** Its waits end by EINTR, though no handler runs: signal(7). */

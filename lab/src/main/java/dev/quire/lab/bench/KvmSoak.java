@@ -72,7 +72,8 @@ final class KvmSoak {
             "after a quarter of the time",
             outcome.firstMebibytes(),
             MOST_GROWTH));
-    all.add(left("descriptors", left.descriptors()));
+    long descriptors = left.descriptors().values().stream().mapToLong(Long::longValue).sum();
+    all.add(left("descriptors", descriptors));
     all.add(left("mappings of guest memory", left.mappings()));
     all.add(left("threads", left.threads()));
     all.add(left("clients' processes", left.processes()));
