@@ -9,6 +9,7 @@
 #include "files.h"
 #include "interpose.h"
 #include "loans.h"
+#include "mapped.h"
 #include "memory.h"
 #include "real.h"
 #include "table.h"
@@ -23,6 +24,7 @@ static void changed(const void *address, size_t bytes) {
   if (memory_concerns(start, length) && table_is_owner()) {
     memory_changed(start, length);
   }
+  mapped_changed();
 }
 
 static void *map(void *address, size_t bytes, int protection, int flags, int fd, off_t offset) {
@@ -97,11 +99,13 @@ static void before_fork(void) {
   memory_before_fork();
   userfault_before_fork();
   process_before_fork();
+  mapped_before_fork();
   table_before_fork();
 }
 
 static void after_fork_in_parent(void) {
   table_after_fork_in_parent();
+  mapped_after_fork_in_parent();
   process_after_fork_in_parent();
   userfault_after_fork();
   memory_after_fork_in_parent();
@@ -110,6 +114,7 @@ static void after_fork_in_parent(void) {
 
 static void after_fork_in_child(void) {
   table_after_fork_in_child();
+  mapped_after_fork_in_child();
   process_after_fork_in_child();
   userfault_after_fork();
   memory_after_fork_in_child();

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "connection.h"
+#include "mapped.h"
 #include "real.h"
 
 enum { NUMBERS = 1 << 16, HIDDEN_ABOVE_END = 256, USUAL_LIMIT = 1024 };
@@ -57,15 +58,19 @@ void table_release(struct file *file) {
   pthread_mutex_lock(&lock);
   bool last = --file->holders == 0;
   pthread_mutex_unlock(&lock);
-  if (last) {
-    if (file->generation == process_generation()) {
-      process_close(file);
-      if (file->memory >= 0) {
-        table_close_hidden(file->memory);
-      }
-    }
-    free(file);
+  if (last && (file->generation != process_generation() || !mapped_keep(file))) {
+    table_end(file);
   }
+}
+
+void table_end(struct file *file) {
+  if (file->generation == process_generation()) {
+    process_close(file);
+    if (file->memory >= 0) {
+      table_close_hidden(file->memory);
+    }
+  }
+  free(file);
 }
 
 void table_assign(int copy, struct file *file) {

@@ -23,8 +23,11 @@ struct file {
 /* The file behind a number, held until table_release; null where the number is none of ours. */
 struct file *table_hold(int number);
 
-/* Gives back a hold; the last one closes the file at the service. */
+/* Gives back a hold; the last one closes the file at the service, unless it is mapped still. */
 void table_release(struct file *file);
+
+/* Closes a file that nobody holds at the service, and frees it. */
+void table_end(struct file *file);
 
 /* Makes a file with a placeholder number, flags as memfd_create's. The number, or -1 with errno and the handle closed. */
 int table_install(enum file_kind kind, int32_t handle, int32_t vm, unsigned flags);

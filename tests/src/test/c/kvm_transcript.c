@@ -349,6 +349,12 @@ static void guest_memfd(void) {
   char byte;
   printf("  read %zd", read(file, &byte, 1));
   printf(" %s\n", strerror(errno));
+  printf("  pread %zd", pread(file, &byte, 1, 0));
+  printf(" %s\n", strerror(errno));
+  printf("  pwrite %zd", pwrite(file, &byte, 1, 0));
+  printf(" %s\n", strerror(errno));
+  printf("  pread of the VM %zd", pread(vm, &byte, 1, 0));
+  printf(" %s\n", strerror(errno));
   printf("  punch %d\n", fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, PAGE, PAGE));
   printf("  second page %llx\n", *(unsigned long long *)(pages + PAGE));
   struct kvm_userspace_memory_region2 wrong = region;
@@ -360,8 +366,52 @@ static void guest_memfd(void) {
   wrong.guest_memfd = 999;
   result = ioctl(vm, KVM_SET_USER_MEMORY_REGION2, &wrong);
   printf("  no file %d %s\n", result, strerror(errno));
-  munmap(pages, 16 * PAGE);
   close(file);
+  *(uint64_t *)pages = 0x51;
+  enter_long_mode();
+  run_to_halt();
+  printf("  closed, mapped still: second page %llx\n", *(unsigned long long *)(pages + PAGE));
+  munmap(pages, 16 * PAGE);
+  end_vm();
+}
+
+/* Memory that the program itself can only read: a file open for reading alone, and a mapping protected later. */
+static void read_only(void) {
+  printf("read-only memory\n");
+  make_vm(0);
+  char path[] = "/tmp/kvm_transcript.XXXXXX";
+  int file = check(mkstemp(path), path);
+  uint64_t value = 0x61;
+  check((int)pwrite(file, &value, sizeof value, 0), "pwrite");
+  check(ftruncate(file, PAGE), "ftruncate");
+  close(file);
+  file = check(open(path, O_RDONLY), path);
+  unlink(path);
+  uint8_t *readable = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, file, 0);
+  uint8_t *writable = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (readable == MAP_FAILED || writable == MAP_FAILED) {
+    fail("mmap");
+  }
+  close(file);
+  *(uint64_t *)writable = 0x71;
+  mprotect(writable, PAGE, PROT_READ);
+  struct kvm_userspace_memory_region source = {1, KVM_MEM_READONLY, GMEM_GPA, PAGE, (uintptr_t)readable};
+  struct kvm_userspace_memory_region target = {2, 0, GMEM_GPA + PAGE, PAGE, (uintptr_t)(writable + PAGE)};
+  check(ioctl(vm, KVM_SET_USER_MEMORY_REGION, &source), "a slot of a file open for reading");
+  check(ioctl(vm, KVM_SET_USER_MEMORY_REGION, &target), "a slot");
+  load(guest_gmem, guest_gmem_end);
+  enter_long_mode();
+  run_to_halt();
+  printf("  a file open for reading %llx\n", *(unsigned long long *)(writable + PAGE));
+  struct kvm_userspace_memory_region none = {.slot = 1};
+  check(ioctl(vm, KVM_SET_USER_MEMORY_REGION, &none), "no slot");
+  source.userspace_addr = (uintptr_t)writable;
+  check(ioctl(vm, KVM_SET_USER_MEMORY_REGION, &source), "a slot of a protected mapping");
+  enter_long_mode();
+  run_to_halt();
+  printf("  a protected mapping %llx\n", *(unsigned long long *)(writable + PAGE));
+  munmap(readable, PAGE);
+  munmap(writable, 2 * PAGE);
   end_vm();
 }
 
@@ -376,6 +426,8 @@ int main(int count, char **arguments) {
   printf(" %s\n", strerror(errno));
   if (count > 1 && strcmp(arguments[1], "guest_memfd") == 0) {
     guest_memfd();
+  } else if (count > 1 && strcmp(arguments[1], "read_only") == 0) {
+    read_only();
   } else {
     real_mode();
     long_mode();

@@ -24,6 +24,7 @@ public final class NativeMemory implements AutoCloseable {
   private static final int MAP_FLAGS = LINUX ? 0x2 | 0x20 | 0x4000 : 0x2 | 0x1000 | 0x40;
   private static final int MAP_FIXED_NOREPLACE = LINUX ? 0x100000 : 0;
   private static final int MAP_SHARED = 1;
+  private static final int MAP_PRIVATE = 2;
   private static final int MAP_FIXED = 0x10;
   private static final int MADV_DONTNEED = 4;
   private static final long NEAR_STEP_BYTES = 16L << 20;
@@ -145,6 +146,15 @@ public final class NativeMemory implements AutoCloseable {
   public int mapFile(long offset, long bytes, HostFile file, long fileOffset) {
     MemorySegment range = segment.asSlice(offset, bytes);
     return replace(range, MAP_SHARED | MAP_FIXED, file.descriptor(), fileOffset);
+  }
+
+  /**
+   * As {@link #mapFile}, for a file that may be open for reading only: what is stored here the file
+   * never gets.
+   */
+  public int mapFileForReading(long offset, long bytes, HostFile file, long fileOffset) {
+    MemorySegment range = segment.asSlice(offset, bytes);
+    return replace(range, MAP_PRIVATE | MAP_FIXED, file.descriptor(), fileOffset);
   }
 
   /** Puts anonymous zeros in the place of a part of the memory: 0 or -errno. */

@@ -88,6 +88,15 @@ class KvmProgramsTest {
     assertThat(ending.err()).isEmpty();
   }
 
+  @Test
+  void memoryThatTheProgramOnlyReadsIsARealKernels() throws IOException, InterruptedException {
+    needsX86();
+    Path program = programs.compile("kvm_transcript", ProgramArch.X86_64);
+    KvmPrograms.Ending ending = programs.run(program, "read_only");
+    assertThat(ending.passed()).isEqualTo(recorded("kvm_transcript-read_only"));
+    assertThat(ending.err()).isEmpty();
+  }
+
   /** The client's own handler sees what guest and calls touch: missing, minor, write-protected. */
   @Test
   void userfaultfdIsARealKernels() throws IOException, InterruptedException {

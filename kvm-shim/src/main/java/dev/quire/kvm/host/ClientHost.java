@@ -1,11 +1,13 @@
 package dev.quire.kvm.host;
 
+import dev.quire.bindings.HostFile;
 import dev.quire.bindings.NativeMemory;
 import dev.quire.bindings.TruncationGuard;
 import dev.quire.emulator.exec.EngineMemory;
 import dev.quire.emulator.exec.ForeignStores;
 import dev.quire.kernel.files.ModelledFiles;
 import dev.quire.kernel.gmem.GuestMemfdUser;
+import dev.quire.kernel.mm.Errno;
 import dev.quire.kernel.mm.FrameAllocator;
 import dev.quire.kernel.mm.HostMemory;
 import dev.quire.kernel.mm.Kernel;
@@ -122,12 +124,7 @@ public final class ClientHost implements VmHost, AutoCloseable {
       LOG.log(Level.WARNING, "event=no-frames hva=0x{0} pages={1}", hex(range.hva()), pages);
       return;
     }
-    NativeMemory arena = machine.arena();
-    int error =
-        arena.mapFile(
-            pfn << Order.BASE_PAGE_SHIFT, range.bytes(), range.file().file, range.offset());
-    if (error != 0) {
-      LOG.log(Level.WARNING, "event=no-map hva=0x{0} errno={1}", hex(range.hva()), -error);
+    if (!putIntoArena(range, pfn)) {
       runs.free(pfn, pages);
       return;
     }
@@ -147,6 +144,22 @@ public final class ClientHost implements VmHost, AutoCloseable {
     leases.put(range.hva(), lease);
     leasedBytes += range.bytes();
     watch(lease, range.hva(), range.end());
+  }
+
+  /** Has the frames from {@code pfn} on hold the client's bytes. */
+  private boolean putIntoArena(ClientRange range, long pfn) {
+    NativeMemory arena = machine.arena();
+    HostFile file = range.file().file;
+    long at = pfn << Order.BASE_PAGE_SHIFT;
+    int error = arena.mapFile(at, range.bytes(), file, range.offset());
+    if (error == -Errno.EACCES && range.readOnly()) {
+      // The client itself has it open for reading only.
+      error = arena.mapFileForReading(at, range.bytes(), file, range.offset());
+    }
+    if (error != 0) {
+      LOG.log(Level.WARNING, "event=no-map hva=0x{0} errno={1}", hex(range.hva()), -error);
+    }
+    return error == 0;
   }
 
   private static String hex(long value) {
@@ -303,12 +316,7 @@ public final class ClientHost implements VmHost, AutoCloseable {
       return false;
     }
     for (Lease lease : leases.values()) {
-      ClientRange range = lease.range();
-      long at = lease.firstPfn() << Order.BASE_PAGE_SHIFT;
-      int error = machine.arena().mapFile(at, range.bytes(), range.file().file, range.offset());
-      if (error != 0) {
-        LOG.log(Level.WARNING, "event=no-map hva=0x{0} errno={1}", hex(range.hva()), -error);
-      }
+      putIntoArena(lease.range(), lease.firstPfn());
     }
     return true;
   }

@@ -6,6 +6,8 @@ import dev.quire.kvm.fd.Descriptor;
 import dev.quire.kvm.fd.SharedPages;
 import dev.quire.kvm.host.ClientHost;
 import dev.quire.kvm.vm.GuestMemfdFile;
+import dev.quire.kvm.vm.StatsFile;
+import dev.quire.kvm.vm.SystemFile;
 import dev.quire.kvm.vm.VcpuFile;
 import dev.quire.kvm.vm.VmFile;
 import dev.quire.kvm.wire.Frames;
@@ -39,8 +41,10 @@ final class FileCalls {
         file.get();
         frame.answer(process.files().install(file));
       }
-      case READ, PREAD -> read(frame, file, op == Op.READ ? -1 : request.third());
-      case WRITE, PWRITE -> frame.answer(write(frame, file));
+      case READ -> read(frame, file, -1);
+      case PREAD -> positioned(frame, file);
+      case WRITE -> frame.answer(write(frame, file));
+      case PWRITE -> frame.answer(file instanceof SystemFile ? -Errno.EINVAL : -Errno.ESPIPE);
       case FALLOCATE -> frame.answer(allocate(request, file));
       case FSTAT -> status(frame, file);
       default -> frame.answer(0);
@@ -94,6 +98,18 @@ final class FileCalls {
             : process.mail().send(memory.hostDescriptor());
     long mapped = Math.min(pages, there) * Frames.PAGE_BYTES;
     frame.answer(tag == 0 ? -Errno.ENODEV : mapped, first * Frames.PAGE_BYTES, tag);
+  }
+
+  /** Of KVM's files only statistics are opened with FMODE_PREAD; /dev/kvm has it as all devices. */
+  private void positioned(CallFrame frame, Descriptor file) {
+    long position = frame.request.third();
+    if (position < 0) {
+      frame.answer(-Errno.EINVAL);
+    } else if (file instanceof StatsFile || file instanceof SystemFile) {
+      read(frame, file, position);
+    } else {
+      frame.answer(-Errno.ESPIPE);
+    }
   }
 
   private void read(CallFrame frame, Descriptor file, long position) {

@@ -70,6 +70,7 @@ public final class ExecCommand implements Callable<Integer> {
       throw CommandFailure.usage(
           "--json - would mix with what the program writes: give --json a file");
     }
+    LogLines.install();
     SERVICE_LOG.setLevel(common.debug ? Level.ALL : Level.WARNING);
     try (JsonLines json = common.openJson(invocation)) {
       if (json != null) {

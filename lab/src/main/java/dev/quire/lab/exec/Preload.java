@@ -19,6 +19,7 @@ public final class Preload {
           "files",
           "ioctls",
           "loans",
+          "mapped",
           "maps",
           "memory",
           "real",
