@@ -8,6 +8,7 @@ import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.time.Instant;
 import javax.net.ssl.SSLException;
 
 /** Where the service listens. */
@@ -40,7 +41,8 @@ public sealed interface Listener {
      * @param certificate a file with a chain of X.509 certificates, PEM
      * @param key a file with its private key, PKCS 8 PEM without a password
      * @param token that clients must have; at least 16 bytes
-     * @throws IOException with one line to tell the user
+     * @throws IOException with one line to tell the user: they cannot be read, do not belong
+     *     together, or the certificate has expired
      */
     public static Tcp of(InetSocketAddress address, Path certificate, Path key, byte[] token)
         throws IOException {
@@ -54,6 +56,7 @@ public sealed interface Listener {
                 .sslProvider(SslProvider.JDK)
                 .protocols("TLSv1.3")
                 .build();
+        TlsFiles.check(certificate, key, Instant.now());
         byte[] access = MessageDigest.getInstance("SHA-256").digest(token);
         return new Tcp(address, tls, access);
       } catch (SSLException | IllegalArgumentException e) {

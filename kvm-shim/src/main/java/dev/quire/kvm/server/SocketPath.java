@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
 import java.nio.channels.SocketChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.AtomicMoveNotSupportedException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -50,12 +51,16 @@ final class SocketPath implements AutoCloseable {
             ".q",
             PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
     SocketPath result = new SocketPath(absolute, folder);
-    if (result.first.toString().getBytes(java.nio.charset.StandardCharsets.UTF_8).length
-        > MOST_BYTES) {
+    if (tooLong(result.first) || tooLong(absolute)) {
       Files.delete(folder);
       throw new IOException("the socket's path is too long (107 bytes at most): " + absolute);
     }
     return result;
+  }
+
+  /** For sockaddr_un: clients connect to the path itself, the service binds in the folder. */
+  private static boolean tooLong(Path path) {
+    return path.toString().getBytes(StandardCharsets.UTF_8).length > MOST_BYTES;
   }
 
   private static void checkStale(Path path) throws IOException {

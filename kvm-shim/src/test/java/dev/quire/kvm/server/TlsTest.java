@@ -15,8 +15,11 @@ import java.net.SocketException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.KeyPairGenerator;
 import java.security.KeyStore;
 import java.security.cert.CertificateFactory;
+import java.time.Instant;
+import java.util.Base64;
 import java.util.concurrent.TimeUnit;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.TrustManagerFactory;
@@ -71,6 +74,31 @@ class TlsTest {
       assertThat(guest.memory.read(0x3000, 1)).containsExactly(7);
       assertThat(guest.memory.changedPages()).isEmpty();
     }
+  }
+
+  /** Each handshake would fail, one by one. */
+  @Test
+  void filesThatNoClientWouldTakeAreRefused() throws Exception {
+    Path certificate = TestService.resource("cert.pem");
+    for (String algorithm : new String[] {"RSA", "EC"}) {
+      byte[] other =
+          KeyPairGenerator.getInstance(algorithm).generateKeyPair().getPrivate().getEncoded();
+      Path key = folder.resolve(algorithm + ".pem");
+      Files.writeString(
+          key,
+          "-----BEGIN PRIVATE KEY-----\n%s\n-----END PRIVATE KEY-----\n"
+              .formatted(Base64.getMimeEncoder().encodeToString(other)));
+      assertThatThrownBy(
+              () -> Listener.Tcp.of(new InetSocketAddress("127.0.0.1", 0), certificate, key, TOKEN))
+          .isInstanceOf(IOException.class)
+          .hasMessage(key + " is not the private key of " + certificate);
+    }
+    Path key = TestService.resource("key.pem");
+    Instant late = Instant.parse("2999-01-01T00:00:00Z");
+    assertThatThrownBy(() -> TlsFiles.check(certificate, key, late))
+        .isInstanceOf(IOException.class)
+        .hasMessageContaining("is valid from")
+        .hasMessageContaining("make another");
   }
 
   @Test

@@ -8,6 +8,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.regex.Pattern;
 import picocli.CommandLine;
 import picocli.CommandLine.IExecutionExceptionHandler;
 import picocli.CommandLine.IParameterExceptionHandler;
@@ -19,6 +20,9 @@ import picocli.CommandLine.UnmatchedArgumentException;
 final class ErrorLines implements IParameterExceptionHandler, IExecutionExceptionHandler {
   /** Options of {@code boot} in the command line's contract that this version does not have. */
   private static final List<String> NOT_YET_OF_BOOT = List.of("--report", "--trace", "--gdb");
+
+  /** What a file or a handler said may be part of a message, and would reach the terminal. */
+  private static final Pattern CONTROL = Pattern.compile("\\p{Cntrl}");
 
   private final Invocation invocation;
 
@@ -103,7 +107,7 @@ final class ErrorLines implements IParameterExceptionHandler, IExecutionExceptio
 
   private void say(String command, String message) {
     invocation.out().flush();
-    invocation.err().println(command + ": " + message);
+    invocation.err().println(command + ": " + CONTROL.matcher(message).replaceAll("?"));
   }
 
   private void debug(Exception failure, String[] args) {

@@ -92,6 +92,13 @@ class RestoreCommandTest {
   }
 
   @Test
+  void errorLinesHoldNothingThatATerminalObeys() {
+    assertThat(quire.run("restore", "no\u001b[31m", "--strategy", "demand"))
+        .isEqualTo(ExitCode.USAGE);
+    assertThat(quire.err()).startsWith("quire restore: no?[31m: no such directory").hasLineCount(1);
+  }
+
+  @Test
   void everyStrategyIsAPointWithTheExpectedMemory() throws IOException {
     Path json = results.resolve("r.json");
     Path page = results.resolve("r.html");

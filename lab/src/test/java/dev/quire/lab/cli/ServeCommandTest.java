@@ -54,6 +54,16 @@ class ServeCommandTest {
     assertThat(refused(TLS + " --token-file " + token)).contains("--token-file", "no text");
   }
 
+  /** Clients could not connect to it, though the service can make it. */
+  @Test
+  void socketPathsThatNoClientCanName() throws IOException {
+    Path deep = Files.createDirectories(folder.resolve("d"));
+    String name = "s".repeat(108 - deep.toString().length() - 1);
+    assertThat(refused("--listen unix:" + deep.resolve(name) + " --timeout 1"))
+        .contains("the socket's path is too long (107 bytes at most)");
+    assertThat(deep).isEmptyDirectory();
+  }
+
   @Test
   void reportsNeedAFolder() throws IOException {
     Path file = Files.createFile(folder.resolve("file"));
