@@ -1,19 +1,23 @@
 package dev.quire.emulator.vcpu;
 
 /**
- * The part of a data access that falls into the faulting page, packed: its address is the fault's.
+ * The part of a data access that falls into the faulting page, packed: its address is the fault's,
+ * or its offset in the page is told.
  *
  * <pre>
- *  63..10  9       8      7..0
- * +------+-------+------+-------+
- * |  0   | write | read | bytes |
- * +------+-------+------+-------+
+ *  63..22 21..10  9       8      7..0
+ * +------+------+-------+------+-------+
+ * |  0   |offset| write | read | bytes |
+ * +------+------+-------+------+-------+
  * </pre>
  */
 public final class AccessShape {
   public static final long UNKNOWN = 0;
   private static final int READ = 1 << 8;
   private static final int WRITE = 1 << 9;
+  private static final int OFFSET_SHIFT = 10;
+  private static final int MOST_BYTES = 0xff;
+  private static final int PAGE_BYTES = 4096;
 
   private AccessShape() {}
 
@@ -31,6 +35,24 @@ public final class AccessShape {
 
   public static boolean writes(long shape) {
     return (shape & WRITE) != 0;
+  }
+
+  /** Where in its page the access begins, for one of {@link #inPage}. */
+  public static int offset(long shape) {
+    return (int) (shape >>> OFFSET_SHIFT) & PAGE_BYTES - 1;
+  }
+
+  /**
+   * The shape, with its offset, of what an access of {@code bytes} at {@code va} does to the page
+   * that holds {@code pageVa}; {@link #UNKNOWN} if that is nothing.
+   */
+  public static long inPage(long va, int bytes, long pageVa, boolean read, boolean write) {
+    long start = va - (pageVa & -PAGE_BYTES);
+    long from = Math.max(start, 0);
+    long here = Math.min(start + bytes, PAGE_BYTES) - from;
+    return here <= 0 || here > MOST_BYTES
+        ? UNKNOWN
+        : of((int) here, read, write) | from << OFFSET_SHIFT;
   }
 
   /**

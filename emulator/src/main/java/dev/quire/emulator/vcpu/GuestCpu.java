@@ -38,6 +38,16 @@ public interface GuestCpu {
    */
   long shapeOf(FaultRecord fault);
 
+  /**
+   * Another operand of the instruction just asked about, which lies in the same page, as that of
+   * MOVS may.
+   *
+   * @return an {@link AccessShape} with its offset, {@link AccessShape#UNKNOWN} if there is none
+   */
+  default long otherShapeOf(FaultRecord fault) {
+    return AccessShape.UNKNOWN;
+  }
+
   /** Whether nothing of the last instruction is left to do: a snapshot may be taken. */
   boolean isBetweenInstructions();
 

@@ -10,7 +10,7 @@ import dev.quire.emulator.exec.ExecutionEngine;
  * <p>What is read is asked of the device first, piece by piece; then the instruction executes; then
  * what it stored is given to the device. Pieces are at most 8 bytes and do not cross pages, as
  * KVM's. Another device page that the instruction turns out to touch is added before it retires:
- * each page's part is an access of its own.
+ * each operand's part of each page is an access of its own.
  */
 final class MmioAccess {
   private static final int PIECE_BYTES = 8;
@@ -23,22 +23,28 @@ final class MmioAccess {
     WRITING
   }
 
-  /** What the instruction accesses in one page. */
+  /** What one operand of the instruction accesses in one page. */
   private static final class Part {
     private final byte[] read = new byte[LONGEST];
+    private int page;
     private long gpa;
     private int offset;
     private int bytes;
     private boolean reads;
     private boolean writes;
-
-    /** The page as it is in memory, where only stores are the device's; else null. */
-    private byte[] memory;
   }
 
+  /** Two operands a page. */
+  private static final int MOST_PARTS = 2 * ExecutionEngine.MOST_BOUNCES;
+
   private final ExecutionEngine engine;
-  private final Part[] parts = new Part[ExecutionEngine.MOST_BOUNCES];
   private final long[] vas = new long[ExecutionEngine.MOST_BOUNCES];
+
+  /** Pages as they are in memory, where only stores are the device's; else null. */
+  private final byte[][] memories = new byte[ExecutionEngine.MOST_BOUNCES][];
+
+  private final Part[] parts = new Part[MOST_PARTS];
+  private int pages;
   private int count;
   private Phase phase = Phase.IDLE;
   private int current;
@@ -57,7 +63,7 @@ final class MmioAccess {
 
   /** Whether the instruction touches more device pages than any does. */
   boolean isFull() {
-    return count == parts.length;
+    return pages == vas.length;
   }
 
   /**
@@ -66,25 +72,37 @@ final class MmioAccess {
    * @param memory the page that reads get; null if the device answers them
    */
   void add(long va, long gpa, long shape, byte[] memory) {
-    vas[count] = va;
-    Part part = parts[count];
-    part.gpa = gpa;
-    part.offset = (int) (va & 0xfff);
-    part.bytes = AccessShape.bytes(shape);
-    part.reads = AccessShape.reads(shape) && memory == null;
-    part.memory = memory;
-    part.writes = AccessShape.writes(shape);
-    current = count++;
+    vas[pages] = va;
+    memories[pages] = memory;
+    pages++;
+    current = count;
     doneBytes = 0;
-    phase = part.reads ? Phase.READING : Phase.EXECUTING;
+    phase = Phase.READING;
+    addPart(gpa, shape);
+  }
+
+  /** Adds another operand in the page of the last {@link #add}, by its offset there. */
+  void addToPage(long shape) {
+    long page = parts[count - 1].gpa & -BouncePage.BYTES;
+    addPart(page | AccessShape.offset(shape), shape);
+  }
+
+  private void addPart(long gpa, long shape) {
+    Part part = parts[count++];
+    part.page = pages - 1;
+    part.gpa = gpa;
+    part.offset = (int) gpa & BouncePage.BYTES - 1;
+    part.bytes = AccessShape.bytes(shape);
+    part.reads = AccessShape.reads(shape) && memories[part.page] == null;
+    part.writes = AccessShape.writes(shape);
   }
 
   /** The next question to the machine, or null when it is the core's turn or all is done. */
   VcpuExit next() {
-    if (phase == Phase.READING && doneBytes == parts[current].bytes) {
+    if (phase == Phase.READING && !findPart()) {
       phase = Phase.EXECUTING;
     }
-    if (phase == Phase.WRITING && !findUnwritten()) {
+    if (phase == Phase.WRITING && !findPart()) {
       abandon();
     }
     Part part = parts[current];
@@ -92,7 +110,7 @@ final class MmioAccess {
     return switch (phase) {
       case READING -> new VcpuExit.Mmio(part.gpa + doneBytes, piece, false, 0);
       case WRITING -> {
-        long data = engine.bounce(current).get(part.offset + doneBytes, piece);
+        long data = engine.bounce(part.page).get(part.offset + doneBytes, piece);
         VcpuExit exit = new VcpuExit.Mmio(part.gpa + doneBytes, piece, true, data);
         doneBytes += piece;
         yield exit;
@@ -101,10 +119,12 @@ final class MmioAccess {
     };
   }
 
-  /** Goes on to the part that is written next; false if there is none. */
-  private boolean findUnwritten() {
+  /** Goes on to the part that is read or written next; false if there is none. */
+  private boolean findPart() {
     while (current < count) {
-      if (parts[current].writes && doneBytes < parts[current].bytes) {
+      Part part = parts[current];
+      boolean wanted = phase == Phase.READING ? part.reads : part.writes;
+      if (wanted && doneBytes < part.bytes) {
         return true;
       }
       current++;
@@ -129,21 +149,40 @@ final class MmioAccess {
 
   /** Executes the instruction; null when it retired. */
   EngineExit execute() {
-    for (int i = 0; i < count; i++) {
-      // An earlier attempt may have stored there.
-      if (parts[i].memory != null) {
-        show(parts[i].memory, engine.bounce(i));
-      } else if (parts[i].reads) {
-        show(parts[i], engine.bounce(i));
+    // An earlier attempt may have stored there.
+    for (int i = 0; i < pages; i++) {
+      if (memories[i] != null) {
+        show(memories[i], engine.bounce(i));
       }
     }
-    EngineExit exit = engine.stepThroughBounce(vas, count);
+    for (int i = 0; i < count; i++) {
+      if (parts[i].reads) {
+        show(parts[i], engine.bounce(parts[i].page));
+      }
+    }
+    EngineExit exit = engine.stepThroughBounce(vas, pages);
     if (exit == null) {
+      orderByAddress();
       current = 0;
       doneBytes = 0;
       phase = Phase.WRITING;
     }
     return exit;
+  }
+
+  /** A store across pages begins with the lower one, whichever was met first. */
+  private void orderByAddress() {
+    for (int i = 1; i < count; i++) {
+      for (int j = i; j > 0 && address(parts[j]) < address(parts[j - 1]); j--) {
+        Part part = parts[j];
+        parts[j] = parts[j - 1];
+        parts[j - 1] = part;
+      }
+    }
+  }
+
+  private long address(Part part) {
+    return vas[part.page] & -BouncePage.BYTES | part.offset;
   }
 
   private static void show(Part part, BouncePage page) {
@@ -160,6 +199,7 @@ final class MmioAccess {
 
   void abandon() {
     phase = Phase.IDLE;
+    pages = 0;
     count = 0;
     current = 0;
   }

@@ -183,6 +183,10 @@ public final class Vcpu {
       host.read(fault.gpa(), memory);
     }
     mmio.add(fault.va(), (fault.gpa() & ~0xfffL) | offset, shape, memory);
+    long other = cpu.otherShapeOf(fault);
+    if (other != AccessShape.UNKNOWN) {
+      mmio.addToPage(other);
+    }
     return null;
   }
 

@@ -80,20 +80,23 @@ final class GuestStops {
   /** Before the core runs on: a breakpoint at the program counter, unless RFLAGS.RF is set. */
   VcpuExit beforeRun() {
     VcpuExit stop = breakpoint();
-    long flags = core.rflags();
-    if (stop == null && (flags & X86Flags.RFLAGS_RF) != 0) {
-      // It holds for one instruction, which the core is about to execute; a fault pushes it set.
-      core.setRflags(flags & ~X86Flags.RFLAGS_RF);
-      resumed = engine.retired();
-      resumedPc = core.linearPc();
+    if (stop == null) {
+      takeResumeFlag();
     }
     return stop;
   }
 
-  /**
-   * Gives an instruction that KVM performs the RFLAGS.RF it began with, which user space sees until
-   * it is over.
-   */
+  /** RFLAGS.RF holds for the instruction that the core executes next; a fault pushes it set. */
+  void takeResumeFlag() {
+    long flags = core.rflags();
+    if ((flags & X86Flags.RFLAGS_RF) != 0) {
+      core.setRflags(flags & ~X86Flags.RFLAGS_RF);
+      resumed = engine.retired();
+      resumedPc = core.linearPc();
+    }
+  }
+
+  /** Gives the instruction its RFLAGS.RF back, which user space sees until it is over. */
   void showResumeFlag() {
     if (resumed == engine.retired() && resumedPc == core.linearPc()) {
       core.setRflags(core.rflags() | X86Flags.RFLAGS_RF);

@@ -324,6 +324,11 @@ final class KvmCpu implements GuestCpu {
     return cpu.shapeOf(fault);
   }
 
+  @Override
+  public long otherShapeOf(FaultRecord fault) {
+    return cpu.otherShapeOf(fault);
+  }
+
   /** Where the instruction is whose device access was met last. */
   long accessRip() {
     return accessRip;

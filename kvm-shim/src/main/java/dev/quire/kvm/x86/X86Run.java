@@ -294,6 +294,7 @@ final class X86Run extends GuestRun {
         vcpu.complete(bus.data());
         return;
       }
+      stops.showResumeFlag();
       int bytes = access.bytes();
       exits.completeBy(() -> completeRead(bytes));
     }
@@ -307,6 +308,7 @@ final class X86Run extends GuestRun {
   /** The instruction goes on where it was, whatever KVM_SET_REGS made of the program counter. */
   private boolean completeRead(int bytes) {
     core.setRip(cpu.accessRip());
+    stops.takeResumeFlag();
     vcpu.complete(run.mmioData(bytes));
     return true;
   }

@@ -79,6 +79,55 @@ class X86RunTest {
     assertThat(guest.core.rflags()).isEqualTo(0x86);
   }
 
+  /** A framebuffer that scrolls: both operands in one page of the device. */
+  @Test
+  void stringsInsideADevice() {
+    // mov $0x4000,%ax; mov %ax,%ds; mov %ax,%es; mov $0x20,%di; mov $2,%cx; rep movsw; hlt
+    guest.realMode().store(0x1000, "b80040 8ed8 8ec0 bf2000 b90200 f3a5 f4");
+    guest.core.setGpr(X86Core.RSI, 0);
+    for (int element = 0; element < 2; element++) {
+      guest.run();
+      assertThat(guest.mmio()).isEqualTo("r " + (40000 + 2 * element) + " 2");
+      assertThat(guest.core.rflags()).isEqualTo(element == 0 ? 2 : 0x10002);
+      guest.mmioData("1" + element + "20");
+      guest.run();
+      assertThat(guest.mmio()).isEqualTo("w " + (40020 + 2 * element) + " 2 1" + element + "20");
+      assertThat(guest.core.rip()).isEqualTo(0x100d);
+      assertThat(guest.core.rflags()).isEqualTo(0x10002);
+      assertThat(guest.gpr(X86Core.RCX)).isEqualTo(1 - element);
+    }
+    assertThat(guest.run()).isEqualTo(KvmRun.EXIT_HLT);
+    assertThat(guest.core.rflags()).isEqualTo(2);
+    // cmpsb; hlt
+    guest.store(0x1100, "a6 f4").start(0x1100, 0x8000);
+    guest.core.setGpr(X86Core.RSI, 0x30);
+    guest.core.setGpr(X86Core.RDI, 0x38);
+    guest.run();
+    assertThat(guest.mmio()).as("the core's order").isEqualTo("r 40038 1");
+    guest.mmioData("51");
+    guest.run();
+    assertThat(guest.mmio()).isEqualTo("r 40030 1");
+    guest.mmioData("50");
+    assertThat(guest.run()).isEqualTo(KvmRun.EXIT_HLT);
+    assertThat(guest.core.rflags() & 0x41).as("below, not equal").isEqualTo(1);
+  }
+
+  @Test
+  void aStoreAcrossPagesOfADeviceBeginsWithTheLower() {
+    // mov $0x4000,%ax; mov %ax,%ds; mov %ax,%es; movsl from 0x41002 to 0x40ffe; hlt
+    guest.realMode().store(0x1000, "b80040 8ed8 8ec0 66a5 f4");
+    guest.core.setGpr(X86Core.RSI, 0x1002);
+    guest.core.setGpr(X86Core.RDI, 0xffe);
+    guest.run();
+    assertThat(guest.mmio()).isEqualTo("r 41002 4");
+    guest.mmioData("11223344");
+    guest.run();
+    assertThat(guest.mmio()).isEqualTo("w 40ffe 2 1122");
+    guest.run();
+    assertThat(guest.mmio()).isEqualTo("w 41000 2 3344");
+    assertThat(guest.run()).isEqualTo(KvmRun.EXIT_HLT);
+  }
+
   @Test
   void repeatedStoresToADevice() {
     // mov $0x4000,%ax; mov %ax,%es; xor %di,%di; mov $2,%cx; mov $0x55,%al; rep stosb; hlt

@@ -7,42 +7,82 @@ import dev.quire.emulator.vcpu.AccessShape;
 
 /** Finds which operand of an instruction a fault was about, and how much of it lies in the page. */
 final class X86AccessShapes {
+  // Operands in memory that an instruction may have, in the order in which they are looked at.
+  private static final int EXPLICIT = 0;
+  private static final int STRING_DESTINATION = 1;
+  private static final int STRING_SOURCE = 2;
+  private static final int OPERANDS = 4;
+
   private X86AccessShapes() {}
 
+  /** The operand that the fault was about; {@link AccessShape#UNKNOWN} if none is there. */
   static long of(X86Instruction insn, X86RegisterView registers, long rip, long faultVa) {
-    if (insn.memoryKind() != AccessKind.NONE) {
-      long va = insn.effectiveAddress(registers, rip);
-      if (covers(va, insn.memoryBytes(), faultVa)) {
-        return shape(insn.memoryKind(), va, insn.memoryBytes(), faultVa);
-      }
+    int operand = faulting(insn, registers, rip, faultVa);
+    if (operand == OPERANDS) {
+      return AccessShape.UNKNOWN;
     }
-    if (insn.stringDestinationKind() != AccessKind.NONE) {
-      long va = insn.stringDestinationAddress(registers);
-      if (covers(va, insn.elementBytes(), faultVa)) {
-        return shape(insn.stringDestinationKind(), va, insn.elementBytes(), faultVa);
+    AccessKind kind = kind(insn, operand);
+    long va = address(insn, operand, registers, rip);
+    return AccessShape.inFaultingPage(
+        va, bytes(insn, operand), faultVa, kind != AccessKind.WRITE, kind.faultsAsWrite());
+  }
+
+  /** Another operand in the fault's page, with its offset there. */
+  static long other(X86Instruction insn, X86RegisterView registers, long rip, long faultVa) {
+    int faulting = faulting(insn, registers, rip, faultVa);
+    for (int operand = 0; operand < OPERANDS; operand++) {
+      AccessKind kind = kind(insn, operand);
+      if (kind == AccessKind.NONE || operand == faulting) {
+        continue;
       }
-    }
-    if (insn.readsStringSource()) {
-      long va = insn.stringSourceAddress(registers);
-      if (covers(va, insn.elementBytes(), faultVa)) {
-        return shape(AccessKind.READ, va, insn.elementBytes(), faultVa);
-      }
-    }
-    if (insn.stackKind() != AccessKind.NONE) {
-      long va = insn.stackAddress(registers);
-      if (covers(va, insn.stackBytes(), faultVa)) {
-        return shape(insn.stackKind(), va, insn.stackBytes(), faultVa);
+      long va = address(insn, operand, registers, rip);
+      long shape =
+          AccessShape.inPage(
+              va, bytes(insn, operand), faultVa, kind != AccessKind.WRITE, kind.faultsAsWrite());
+      if (shape != AccessShape.UNKNOWN) {
+        return shape;
       }
     }
     return AccessShape.UNKNOWN;
   }
 
-  private static boolean covers(long va, int bytes, long faultVa) {
-    return faultVa - va >= 0 && faultVa - va < bytes;
+  private static int faulting(
+      X86Instruction insn, X86RegisterView registers, long rip, long faultVa) {
+    for (int operand = 0; operand < OPERANDS; operand++) {
+      if (kind(insn, operand) != AccessKind.NONE) {
+        long distance = faultVa - address(insn, operand, registers, rip);
+        if (distance >= 0 && distance < bytes(insn, operand)) {
+          return operand;
+        }
+      }
+    }
+    return OPERANDS;
   }
 
-  private static long shape(AccessKind kind, long va, int bytes, long faultVa) {
-    boolean reads = kind != AccessKind.WRITE;
-    return AccessShape.inFaultingPage(va, bytes, faultVa, reads, kind.faultsAsWrite());
+  private static AccessKind kind(X86Instruction insn, int operand) {
+    return switch (operand) {
+      case EXPLICIT -> insn.memoryKind();
+      case STRING_DESTINATION -> insn.stringDestinationKind();
+      case STRING_SOURCE -> insn.readsStringSource() ? AccessKind.READ : AccessKind.NONE;
+      default -> insn.stackKind();
+    };
+  }
+
+  private static long address(
+      X86Instruction insn, int operand, X86RegisterView registers, long rip) {
+    return switch (operand) {
+      case EXPLICIT -> insn.effectiveAddress(registers, rip);
+      case STRING_DESTINATION -> insn.stringDestinationAddress(registers);
+      case STRING_SOURCE -> insn.stringSourceAddress(registers);
+      default -> insn.stackAddress(registers);
+    };
+  }
+
+  private static int bytes(X86Instruction insn, int operand) {
+    return switch (operand) {
+      case EXPLICIT -> insn.memoryBytes();
+      case STRING_DESTINATION, STRING_SOURCE -> insn.elementBytes();
+      default -> insn.stackBytes();
+    };
   }
 }

@@ -196,6 +196,14 @@ public final class X86Cpu implements GuestCpu, DeviceState {
   }
 
   @Override
+  public long otherShapeOf(FaultRecord fault) {
+    X86Instruction instruction = engine.code().current();
+    return instruction == null
+        ? AccessShape.UNKNOWN
+        : X86AccessShapes.other(instruction, core, core.rip(), fault.va());
+  }
+
+  @Override
   public boolean isBetweenInstructions() {
     return instructions.isDone();
   }
