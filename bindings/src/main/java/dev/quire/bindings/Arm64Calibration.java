@@ -56,8 +56,8 @@ final class Arm64Calibration implements InterruptHook {
         uc.useExits(true);
         uc.memMapPtr(CODE_PA, SCRATCH_BYTES, UcConst.PERM_ALL, memory.segment());
         // SCR_EL3 = NS|RW|HCE and HCR_EL2 = RW: without them EL1 counts as AArch32.
-        uc.cpWrite(1, 1, 3, 6, 0, 0x501);
-        uc.cpWrite(1, 1, 3, 4, 0, 1L << 31);
+        uc.registers().writeCp(1, 1, 3, 6, 0, 0x501);
+        uc.registers().writeCp(1, 1, 3, 4, 0, 1L << 31);
         known = new Arm64Calibration(uc, search, memory.segment()).run();
       } catch (UcException e) {
         throw StateSearch.unknown(e.getMessage());
@@ -68,17 +68,17 @@ final class Arm64Calibration implements InterruptHook {
 
   /** A cheap question to each new engine: is this pointer its state? */
   static void verifyInstance(Uc uc, UcArm64State state) {
-    long before = uc.readX(7);
-    uc.writeX(7, MAGIC);
+    long before = uc.registers().readX(7);
+    uc.registers().writeX(7, MAGIC);
     StateSearch.expect("X7", state.x(7), MAGIC);
-    uc.writeX(7, before);
+    uc.registers().writeX(7, before);
   }
 
   private Arm64Layout run() {
     long[] pattern = new long[4];
     for (int i = 0; i < pattern.length; i++) {
       pattern[i] = MAGIC + i;
-      uc.writeX(i, pattern[i]);
+      uc.registers().writeX(i, pattern[i]);
     }
     StateSearch.Place place = search.findCpu(pattern, Arm64Layout.XREGS, KNOWN_PLACE);
     int[] registers = new int[SystemRegister.values().length];
@@ -131,37 +131,37 @@ final class Arm64Calibration implements InterruptHook {
   }
 
   private long read(SystemRegister r) {
-    return uc.cpRead(r.crn, r.crm, r.op0, r.op1, r.op2);
+    return uc.registers().readCp(r.crn, r.crm, r.op0, r.op1, r.op2);
   }
 
   private void write(SystemRegister r, long value) {
-    uc.cpWrite(r.crn, r.crm, r.op0, r.op1, r.op2, value);
+    uc.registers().writeCp(r.crn, r.crm, r.op0, r.op1, r.op2, value);
   }
 
   private void checkRegisters(UcArm64State state) {
     for (int i = 0; i < 31; i++) {
-      uc.writeX(i, MAGIC ^ i * 0x101L);
+      uc.registers().writeX(i, MAGIC ^ i * 0x101L);
       StateSearch.expect("a general register", state.x(i), MAGIC ^ i * 0x101L);
     }
-    uc.regWrite(Arm64Reg.SP, MAGIC + 2);
+    uc.registers().write(Arm64Reg.SP, MAGIC + 2);
     StateSearch.expect("SP", state.sp(), MAGIC + 2);
-    uc.regWrite(Arm64Reg.PC, MAGIC + 4);
+    uc.registers().write(Arm64Reg.PC, MAGIC + 4);
     StateSearch.expect("PC", state.pc(), MAGIC + 4);
-    uc.regWrite(Arm64Reg.SP_EL0, MAGIC + 5);
+    uc.registers().write(Arm64Reg.SP_EL0, MAGIC + 5);
     StateSearch.expect("SP_EL0", state.spBank(0), MAGIC + 5);
-    uc.regWrite(Arm64Reg.SP_EL1, MAGIC + 6);
+    uc.registers().write(Arm64Reg.SP_EL1, MAGIC + 6);
     StateSearch.expect("SP_EL1", state.spBank(1), MAGIC + 6);
-    uc.regWrite(Arm64Reg.ELR_EL1, MAGIC + 8);
+    uc.registers().write(Arm64Reg.ELR_EL1, MAGIC + 8);
     StateSearch.expect("ELR_EL1", state.elr(1), MAGIC + 8);
-    long before = uc.regRead(Arm64Reg.PSTATE);
+    long before = uc.registers().read(Arm64Reg.PSTATE);
     for (int nzcv = 0; nzcv < 16; nzcv++) {
       long value = (long) nzcv << 28 | 1 << 22 | (nzcv & 3) << 10 | (nzcv * 5 & 15) << 6 | 5;
-      uc.regWrite(Arm64Reg.PSTATE, value);
+      uc.registers().write(Arm64Reg.PSTATE, value);
       StateSearch.expect("PSTATE", state.pstate(), value);
       state.setPstate(value ^ 0xf00003c0L);
-      StateSearch.expect("PSTATE", uc.regRead(Arm64Reg.PSTATE), value ^ 0xf00003c0L);
+      StateSearch.expect("PSTATE", uc.registers().read(Arm64Reg.PSTATE), value ^ 0xf00003c0L);
     }
-    uc.regWrite(Arm64Reg.PSTATE, before);
+    uc.registers().write(Arm64Reg.PSTATE, before);
   }
 
   private int findSyndrome(long env, int length) {
@@ -182,7 +182,7 @@ final class Arm64Calibration implements InterruptHook {
   }
 
   private void loadFrom(long va) {
-    uc.writeX(1, va);
+    uc.registers().writeX(1, va);
     runCode(LDR_X0_X1);
   }
 
@@ -201,16 +201,16 @@ final class Arm64Calibration implements InterruptHook {
   private ByteBuffer exclusiveLoad(long env, int length, int offset) {
     scratch.set(JAVA_LONG, offset, MAGIC + offset);
     scratch.set(JAVA_LONG, offset + 8, MAGIC - offset);
-    uc.writeX(1, CODE_PA + offset);
+    uc.registers().writeX(1, CODE_PA + offset);
     runCode(LDXP_X0_X2_X1);
     for (int register = 0; register < 3; register++) {
-      uc.writeX(register, 0);
+      uc.registers().writeX(register, 0);
     }
     return search.read(env, length);
   }
 
   private void checkAlignmentFault(UcArm64State state) {
-    uc.writeX(1, CODE_PA + 0x1003);
+    uc.registers().writeX(1, CODE_PA + 0x1003);
     runCode(LDXR_X0_X1);
     StateSearch.expect("an alignment fault", lastInterrupt, 4);
     StateSearch.expect("its syndrome", state.exceptionSyndrome() & 0x3f, ALIGNMENT_FAULT);

@@ -4,7 +4,8 @@ package dev.quire.bindings;
 @FunctionalInterface
 public interface SysRegHook {
   /**
-   * Handles one access. Rt is written through {@link Uc#writeX} or {@link UcArm64State#setX}.
+   * Handles one access. Rt is written through {@link UcRegisters#writeX} or {@link
+   * UcArm64State#setX}.
    *
    * @param rt hardware index of Rt; 31 is XZR
    * @param value what Rt holds now

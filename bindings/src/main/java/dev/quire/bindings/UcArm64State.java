@@ -4,8 +4,8 @@ package dev.quire.bindings;
  * The live arm64 CPU state inside Unicorn (QEMU's CPUARMState), read and written in place at about
  * 1 ns. Offsets are calibrated once per process by {@link Arm64Calibration}, which refuses a
  * library it does not recognise. Writing here rebuilds nothing: after a change of PSTATE, any
- * {@link Uc#cpWrite} makes the core take it up. Same thread rule as the engine, not checked here;
- * refused after the engine was closed.
+ * {@link UcRegisters#writeCp} makes the core take it up. Same thread rule as the engine, not
+ * checked here; refused after the engine was closed.
  */
 public final class UcArm64State {
   private final Uc uc;
@@ -94,7 +94,7 @@ public final class UcArm64State {
     return pstateRest() >> 2 & 3;
   }
 
-  /** Writes all of PSTATE; follow it by a {@link Uc#cpWrite}. */
+  /** Writes all of PSTATE; follow it by a {@link UcRegisters#writeCp}. */
   public void setPstate(long value) {
     int v = (int) value;
     RawMemory.putInt(env() + Arm64Layout.NF, v);
@@ -161,7 +161,7 @@ public final class UcArm64State {
     return RawMemory.getLong(invalidAddr);
   }
 
-  /** Reads a system register from the state; writes go through {@link Uc#cpWrite}. */
+  /** Reads a system register from the state; writes go through {@link UcRegisters#writeCp}. */
   public long systemRegister(SystemRegister register) {
     return RawMemory.getLong(env() + layout.registerOffset(register));
   }

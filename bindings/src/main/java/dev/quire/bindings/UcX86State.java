@@ -101,11 +101,11 @@ public final class UcX86State {
 
   /** All of RFLAGS, through the register API. */
   public long rflags() {
-    return uc.regRead(X86Reg.RFLAGS);
+    return uc.registers().read(X86Reg.RFLAGS);
   }
 
   public void setRflags(long value) {
-    uc.regWrite(X86Reg.RFLAGS, value);
+    uc.registers().write(X86Reg.RFLAGS, value);
   }
 
   public int hflags() {

@@ -63,10 +63,10 @@ final class X86Calibration implements InterruptHook {
 
   /** Two cheap questions to each new engine: is this pointer its state, and is it at rest? */
   static void verifyInstance(Uc uc, UcX86State state) {
-    long before = uc.regRead(X86Reg.RAX);
-    uc.regWrite(X86Reg.RAX, MAGIC);
+    long before = uc.registers().read(X86Reg.RAX);
+    uc.registers().write(X86Reg.RAX, MAGIC);
     StateSearch.expect("RAX", state.gpr(0), MAGIC);
-    uc.regWrite(X86Reg.RAX, before);
+    uc.registers().write(X86Reg.RAX, before);
     StateSearch.expect("old_exception", state.oldException(), -1);
   }
 
@@ -75,7 +75,7 @@ final class X86Calibration implements InterruptHook {
     long[] pattern = new long[4];
     for (int i = 0; i < pattern.length; i++) {
       pattern[i] = MAGIC + i;
-      uc.regWrite(X86Reg.gpr(i), pattern[i]);
+      uc.registers().write(X86Reg.gpr(i), pattern[i]);
     }
     StateSearch.Place place = search.findCpu(pattern, 0, KNOWN_PLACE);
     int[] msrOffsets = new int[MsrField.values().length];
@@ -111,32 +111,32 @@ final class X86Calibration implements InterruptHook {
     long value1 = 0x0005_0304_0206_0104L & mask | 0x100;
     long value2 = value1 ^ 0x0002_0103_0501_0200L & mask | 0x404;
     long expected = env + KNOWN_MSR_OFFSETS[field.ordinal()];
-    uc.msrWrite(field.msr, value1);
+    uc.registers().writeMsr(field.msr, value1);
     boolean follows = search.isAt(expected, field.bytes, value1);
-    uc.msrWrite(field.msr, value2);
+    uc.registers().writeMsr(field.msr, value2);
     if (follows && search.isAt(expected, field.bytes, value2)) {
-      uc.msrWrite(field.msr, 0);
+      uc.registers().writeMsr(field.msr, 0);
       return KNOWN_MSR_OFFSETS[field.ordinal()];
     }
-    uc.msrWrite(field.msr, value1);
+    uc.registers().writeMsr(field.msr, value1);
     ByteBuffer first = search.read(env, end);
-    uc.msrWrite(field.msr, value2);
+    uc.registers().writeMsr(field.msr, value2);
     ByteBuffer second = search.read(env, end);
-    uc.msrWrite(field.msr, 0);
+    uc.registers().writeMsr(field.msr, 0);
     return StateSearch.follow(field.name(), first, value1, second, value2, field.bytes);
   }
 
   private void checkRegisters() {
     for (int i = 0; i < 16; i++) {
-      uc.regWrite(X86Reg.gpr(i), MAGIC ^ i * 0x101L);
+      uc.registers().write(X86Reg.gpr(i), MAGIC ^ i * 0x101L);
       StateSearch.expect("a general register", state.gpr(i), MAGIC ^ i * 0x101L);
     }
-    uc.regWrite(X86Reg.RIP, MAGIC);
+    uc.registers().write(X86Reg.RIP, MAGIC);
     StateSearch.expect("RIP", state.rip(), MAGIC);
     long flags = 1 << 21 | 1 << 18 | 1 << 9;
-    uc.regWrite(X86Reg.RFLAGS, flags | 2);
+    uc.registers().write(X86Reg.RFLAGS, flags | 2);
     StateSearch.expect("EFLAGS", state.eflags() & flags, flags);
-    uc.regWrite(X86Reg.RFLAGS, 2);
+    uc.registers().write(X86Reg.RFLAGS, 2);
     StateSearch.expect("EFLAGS", state.eflags() & flags, 0);
     int mode = UcX86State.HF_PE | UcX86State.HF_LMA | UcX86State.HF_CS64 | UcX86State.HF_CPL_MASK;
     StateSearch.expect("hflags", state.hflags() & mode, mode & ~UcX86State.HF_CPL_MASK);
@@ -145,38 +145,38 @@ final class X86Calibration implements InterruptHook {
   private void checkSystemRegisters() {
     int[] selectors = {X86Reg.ES, X86Reg.CS, X86Reg.SS, X86Reg.DS};
     for (int i = 0; i < selectors.length; i++) {
-      uc.regWrite(selectors[i], 0x1230 + 8L * i);
+      uc.registers().write(selectors[i], 0x1230 + 8L * i);
       StateSearch.expect("a selector", state.segmentSelector(i), 0x1230 + 8L * i);
     }
-    uc.regWrite(X86Reg.FS_BASE, MAGIC + 1);
-    uc.regWrite(X86Reg.GS_BASE, MAGIC + 2);
+    uc.registers().write(X86Reg.FS_BASE, MAGIC + 1);
+    uc.registers().write(X86Reg.GS_BASE, MAGIC + 2);
     StateSearch.expect("FS.base", state.segmentBase(UcX86State.FS), MAGIC + 1);
     StateSearch.expect("GS.base", state.segmentBase(UcX86State.GS), MAGIC + 2);
     checkTable(X86Reg.LDTR, UcX86State.LDT);
     checkTable(X86Reg.TR, UcX86State.TR);
-    uc.mmrWrite(X86Reg.GDTR, new X86Mmr(0, MAGIC + 3, 0x7e3, 0));
+    uc.registers().writeMmr(X86Reg.GDTR, new X86Mmr(0, MAGIC + 3, 0x7e3, 0));
     StateSearch.expect("GDTR.base", state.gdtBase(), MAGIC + 3);
     StateSearch.expect("GDTR.limit", state.gdtLimit(), 0x7e3);
-    uc.mmrWrite(X86Reg.GDTR, new X86Mmr(0, 0, 0, 0));
-    uc.mmrWrite(X86Reg.IDTR, new X86Mmr(0, MAGIC + 4, 0x6c1, 0));
+    uc.registers().writeMmr(X86Reg.GDTR, new X86Mmr(0, 0, 0, 0));
+    uc.registers().writeMmr(X86Reg.IDTR, new X86Mmr(0, MAGIC + 4, 0x6c1, 0));
     StateSearch.expect("IDTR.base", state.idtBase(), MAGIC + 4);
     StateSearch.expect("IDTR.limit", state.idtLimit(), 0x6c1);
-    uc.regWrite(X86Reg.CR2, MAGIC + 5);
+    uc.registers().write(X86Reg.CR2, MAGIC + 5);
     StateSearch.expect("CR2", state.cr(2), MAGIC + 5);
-    uc.regWrite(X86Reg.CR3, 0x7e5_d000);
+    uc.registers().write(X86Reg.CR3, 0x7e5_d000);
     StateSearch.expect("CR3", state.cr(3), 0x7e5_d000);
-    uc.regWrite(X86Reg.CR4, 0x20);
-    StateSearch.expect("CR4", state.cr(4), uc.regRead(X86Reg.CR4));
+    uc.registers().write(X86Reg.CR4, 0x20);
+    StateSearch.expect("CR4", state.cr(4), uc.registers().read(X86Reg.CR4));
     StateSearch.expect("CR4.PAE", state.cr(4) & 0x20, 0x20);
-    StateSearch.expect("CR0", state.cr(0), uc.regRead(X86Reg.CR0));
-    StateSearch.expect("EFER", state.efer(), uc.msrRead(MSR_EFER));
-    uc.msrWrite(MSR_EFER, state.efer() ^ 1);
-    StateSearch.expect("EFER.SCE", state.efer(), uc.msrRead(MSR_EFER));
+    StateSearch.expect("CR0", state.cr(0), uc.registers().read(X86Reg.CR0));
+    StateSearch.expect("EFER", state.efer(), uc.registers().readMsr(MSR_EFER));
+    uc.registers().writeMsr(MSR_EFER, state.efer() ^ 1);
+    StateSearch.expect("EFER.SCE", state.efer(), uc.registers().readMsr(MSR_EFER));
     StateSearch.expect("EFER.SCE", state.efer() & 1, 1);
   }
 
   private void checkTable(int register, int index) {
-    uc.mmrWrite(register, new X86Mmr(0x58, MAGIC + register, 0x3f67, 0x8b00));
+    uc.registers().writeMmr(register, new X86Mmr(0x58, MAGIC + register, 0x3f67, 0x8b00));
     StateSearch.expect("a table's selector", state.segmentSelector(index), 0x58);
     StateSearch.expect("a table's base", state.segmentBase(index), MAGIC + register);
     StateSearch.expect("a table's limit", state.segmentLimit(index), 0x3f67);
@@ -185,9 +185,9 @@ final class X86Calibration implements InterruptHook {
 
   private void checkEnd() {
     for (int i = 0; i < 4; i++) {
-      uc.regWrite(X86Reg.DR0 + i, MAGIC + 16 + i);
+      uc.registers().write(X86Reg.DR0 + i, MAGIC + 16 + i);
       StateSearch.expect("a debug register", state.dr(i), MAGIC + 16 + i);
-      uc.regWrite(X86Reg.DR0 + i, 0);
+      uc.registers().write(X86Reg.DR0 + i, 0);
     }
     StateSearch.expect("old_exception", state.oldException(), -1);
   }

@@ -19,8 +19,8 @@ final class Arm64Machine implements AutoCloseable {
     uc.cpuModel(UcConst.CPU_ARM64_MAX);
     uc.tlbTypeVirtual();
     uc.useExits(true);
-    uc.cpWrite(1, 1, 3, 6, 0, 0x501);
-    uc.cpWrite(1, 1, 3, 4, 0, 1L << 31);
+    uc.registers().writeCp(1, 1, 3, 6, 0, 0x501);
+    uc.registers().writeCp(1, 1, 3, 4, 0, 1L << 31);
     uc.memMapPtr(RAM, RAM_BYTES, UcConst.PERM_ALL, ram);
   }
 

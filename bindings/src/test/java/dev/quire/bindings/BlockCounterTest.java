@@ -426,15 +426,15 @@ class BlockCounterTest {
       assertThat(counter.takeReason()).isEqualTo(BlockCounter.REASON_DEADLINE);
       // mov+sub+cbnz, then pairs: 3, 5, 7; the next does not fit
       assertThat(counter.icount()).isEqualTo(7);
-      assertThat(machine.uc.readX(0)).isEqualTo(7);
-      assertThat(machine.uc.regRead(Arm64Reg.PC)).isEqualTo(Arm64Machine.RAM + 4);
+      assertThat(machine.uc.registers().readX(0)).isEqualTo(7);
+      assertThat(machine.uc.registers().read(Arm64Reg.PC)).isEqualTo(Arm64Machine.RAM + 4);
       assertThat(counter.lastPc()).isEqualTo(Arm64Machine.RAM + 4);
       assertThat(counter.lastCount()).isEqualTo(2);
       counter.step(true);
       assertThat(machine.uc.emuStart(Arm64Machine.RAM + 4, 0, 0, 0)).isZero();
       assertThat(counter.takeReason()).isEqualTo(BlockCounter.REASON_STEP);
       assertThat(counter.icount()).isEqualTo(7);
-      assertThat(machine.uc.readX(0)).isEqualTo(6);
+      assertThat(machine.uc.registers().readX(0)).isEqualTo(6);
       machine.uc.close();
       counter.close();
       counter.close();

@@ -54,14 +54,14 @@ final class HookCaller implements AutoCloseable {
   void call(int entry, long... arguments) {
     if (x86) {
       for (int i = 0; i < arguments.length; i++) {
-        uc.regWrite(X86_ARGUMENTS[i], arguments[i]);
+        uc.registers().write(X86_ARGUMENTS[i], arguments[i]);
       }
       // At a function's entry the stack pointer is 8 above a multiple of 16.
       RawMemory.putLong(memory.hva() + STACK - 8, RETURN);
       enterX86(entry, STACK - 8);
     } else {
       for (int i = 0; i < arguments.length; i++) {
-        uc.writeX(i, arguments[i]);
+        uc.registers().writeX(i, arguments[i]);
       }
       enterArm64(entry);
     }
@@ -69,35 +69,35 @@ final class HookCaller implements AutoCloseable {
 
   /** Jumps to x86 code that leaves for {@link #RETURN} by itself. */
   void jump(int entry, long rax, long rcx) {
-    uc.regWrite(X86Reg.RAX, rax);
-    uc.regWrite(X86Reg.RCX, rcx);
+    uc.registers().write(X86Reg.RAX, rax);
+    uc.registers().write(X86Reg.RCX, rcx);
     enterX86(entry, STACK);
   }
 
   private void enterX86(int entry, int stack) {
     for (int i = 0; i < X86_SAVED.length; i++) {
-      uc.regWrite(X86_SAVED[i], 0x7700 + i);
+      uc.registers().write(X86_SAVED[i], 0x7700 + i);
     }
-    uc.regWrite(X86Reg.RSP, stack);
+    uc.registers().write(X86Reg.RSP, stack);
     expect(uc.emuStart(entry, 0, 0, 0), 0);
-    expect(uc.regRead(X86Reg.RIP), RETURN + 1);
-    expect(uc.regRead(X86Reg.RSP), STACK);
+    expect(uc.registers().read(X86Reg.RIP), RETURN + 1);
+    expect(uc.registers().read(X86Reg.RSP), STACK);
     for (int i = 0; i < X86_SAVED.length; i++) {
-      expect(uc.regRead(X86_SAVED[i]), 0x7700 + i);
+      expect(uc.registers().read(X86_SAVED[i]), 0x7700 + i);
     }
   }
 
   private void enterArm64(int entry) {
     for (int i = 19; i < 30; i++) {
-      uc.writeX(i, 0x7700 + i);
+      uc.registers().writeX(i, 0x7700 + i);
     }
-    uc.writeX(30, RETURN);
-    uc.regWrite(Arm64Reg.SP, STACK);
+    uc.registers().writeX(30, RETURN);
+    uc.registers().write(Arm64Reg.SP, STACK);
     expect(uc.emuStart(entry, 0, 0, 0), 0);
-    expect(uc.regRead(Arm64Reg.PC), RETURN + 4);
-    expect(uc.regRead(Arm64Reg.SP), STACK);
+    expect(uc.registers().read(Arm64Reg.PC), RETURN + 4);
+    expect(uc.registers().read(Arm64Reg.SP), STACK);
     for (int i = 19; i < 30; i++) {
-      expect(uc.readX(i), 0x7700 + i);
+      expect(uc.registers().readX(i), 0x7700 + i);
     }
   }
 

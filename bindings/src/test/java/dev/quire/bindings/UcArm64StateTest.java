@@ -18,23 +18,25 @@ class UcArm64StateTest {
       UcArm64State cpu = UcArm64State.of(m.uc);
       for (int i = 0; i < 31; i++) {
         cpu.setX(i, 0x1000L + i);
-        assertThat(m.uc.readX(i)).isEqualTo(0x1000L + i);
+        assertThat(m.uc.registers().readX(i)).isEqualTo(0x1000L + i);
       }
       cpu.setSp(0x7770);
-      assertThat(m.uc.regRead(Arm64Reg.SP)).isEqualTo(0x7770);
+      assertThat(m.uc.registers().read(Arm64Reg.SP)).isEqualTo(0x7770);
       cpu.setPc(0x1234);
-      assertThat(m.uc.regRead(Arm64Reg.PC)).isEqualTo(0x1234);
+      assertThat(m.uc.registers().read(Arm64Reg.PC)).isEqualTo(0x1234);
       assertThat(cpu.el()).isEqualTo(1);
       for (long pstate : new long[] {0x3c5, 0xf00003c5L, 0x60400144, 0x80000c00L}) {
         cpu.setPstate(pstate);
-        assertThat(m.uc.regRead(Arm64Reg.PSTATE)).isEqualTo(pstate).isEqualTo(cpu.pstate());
+        assertThat(m.uc.registers().read(Arm64Reg.PSTATE))
+            .isEqualTo(pstate)
+            .isEqualTo(cpu.pstate());
       }
-      m.uc.cpWrite(2, 0, 3, 0, 0, 0x1234_5000);
+      m.uc.registers().writeCp(2, 0, 3, 0, 0, 0x1234_5000);
       assertThat(cpu.systemRegister(SystemRegister.TTBR0_EL1)).isEqualTo(0x1234_5000);
       for (SystemRegister r : SystemRegister.values()) {
         assertThat(cpu.systemRegister(r))
             .as(r.name())
-            .isEqualTo(m.uc.cpRead(r.crn, r.crm, r.op0, r.op1, r.op2));
+            .isEqualTo(m.uc.registers().readCp(r.crn, r.crm, r.op0, r.op1, r.op2));
       }
     }
   }
@@ -57,7 +59,7 @@ class UcArm64StateTest {
       m.ram.set(JAVA_INT, 0x604, 0xd5384028); // mrs x8, elr_el1
       m.ram.set(JAVA_INT, 0x608, 0xd69f03e0); // eret
       UcArm64State cpu = UcArm64State.of(m.uc);
-      m.uc.regWrite(Arm64Reg.VBAR_EL1, VECTORS);
+      m.uc.registers().write(Arm64Reg.VBAR_EL1, VECTORS);
       cpu.setX(0, 0x6000_0000L); // EL0t with Z and C
       cpu.setX(1, Arm64Machine.RAM + 16);
       cpu.setX(2, 0x7000);
@@ -87,12 +89,12 @@ class UcArm64StateTest {
   /** Exception entry from EL0 (Arm ARM, AArch64.TakeException), as the emulator does it. */
   private static void enterEl1(Uc uc, UcArm64State cpu) {
     long pstate = cpu.pstate();
-    uc.cpWrite(4, 0, 3, 0, 0, pstate);
+    uc.registers().writeCp(4, 0, 3, 0, 0, pstate);
     cpu.setElr(1, cpu.pc());
     cpu.setSpBank(0, cpu.sp());
     cpu.setPstate(0x3c5);
     cpu.setSp(cpu.spBank(1));
-    uc.cpWrite(5, 2, 3, 0, 0, cpu.exceptionSyndrome());
+    uc.registers().writeCp(5, 2, 3, 0, 0, cpu.exceptionSyndrome());
     cpu.setPc(VECTORS + 0x400);
   }
 
@@ -143,8 +145,8 @@ class UcArm64StateTest {
         Arm64Machine b = new Arm64Machine()) {
       UcArm64State.of(a.uc).setX(0, 1);
       UcArm64State.of(b.uc).setX(0, 2);
-      assertThat(a.uc.readX(0)).isEqualTo(1);
-      assertThat(b.uc.readX(0)).isEqualTo(2);
+      assertThat(a.uc.registers().readX(0)).isEqualTo(1);
+      assertThat(b.uc.registers().readX(0)).isEqualTo(2);
     }
   }
 }

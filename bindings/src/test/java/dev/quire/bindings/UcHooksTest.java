@@ -25,7 +25,7 @@ class UcHooksTest {
       // The engine is still usable and the exception is reported once.
       m.code("f4");
       m.uc.tbFlush();
-      m.uc.regRead(X86Reg.RAX);
+      m.uc.registers().read(X86Reg.RAX);
     }
   }
 
@@ -98,9 +98,9 @@ class UcHooksTest {
               });
       for (int i = 0; i < 100; i++) {
         assertThatThrownBy(m::run).isInstanceOf(UpcallException.class);
-        m.uc.regWrite(X86Reg.RAX, 0);
+        m.uc.registers().write(X86Reg.RAX, 0);
         assertThat(m.run()).isZero();
-        assertThat(m.uc.regRead(X86Reg.RAX)).isEqualTo(1);
+        assertThat(m.uc.registers().read(X86Reg.RAX)).isEqualTo(1);
       }
     }
   }
@@ -147,12 +147,12 @@ class UcHooksTest {
     try (X86Machine m = new X86Machine().code("0fa2 f4")) {
       boolean[] skip = {true};
       m.uc.hooks().cpuid(() -> skip[0]);
-      m.uc.regWrite(X86Reg.RBX, 77);
+      m.uc.registers().write(X86Reg.RBX, 77);
       m.run();
-      assertThat(m.uc.regRead(X86Reg.RBX)).isEqualTo(77);
+      assertThat(m.uc.registers().read(X86Reg.RBX)).isEqualTo(77);
       skip[0] = false;
       m.run();
-      assertThat(m.uc.regRead(X86Reg.RBX)).isNotEqualTo(77);
+      assertThat(m.uc.registers().read(X86Reg.RBX)).isNotEqualTo(77);
     }
   }
 
@@ -180,7 +180,7 @@ class UcHooksTest {
   void unmappedAndProtectedPhysicalAddressesAreReported() {
     // mov [0x70000010], eax ; hlt
     try (X86Machine m = new X86Machine().code("89042510000070 f4")) {
-      m.uc.regWrite(X86Reg.RAX, 0x1234);
+      m.uc.registers().write(X86Reg.RAX, 0x1234);
       List<String> seen = new ArrayList<>();
       m.uc
           .hooks()
@@ -191,7 +191,7 @@ class UcHooksTest {
               });
       assertThat(m.run()).isEqualTo(UcError.WRITE_UNMAPPED);
       assertThat(seen).containsExactly("20 70000010 4 4660");
-      assertThat(m.uc.regRead(X86Reg.RIP)).isEqualTo(X86Machine.CODE);
+      assertThat(m.uc.registers().read(X86Reg.RIP)).isEqualTo(X86Machine.CODE);
       m.uc.memMapPtr(0x7000_0000L, 4096, UcConst.PERM_READ, m.ram);
       m.uc
           .hooks()
@@ -319,7 +319,7 @@ class UcHooksTest {
                 if (crn != 14) {
                   return false;
                 }
-                m.uc.writeX(rt, 0x77);
+                m.uc.registers().writeX(rt, 0x77);
                 return true;
               });
       m.uc
@@ -340,8 +340,8 @@ class UcHooksTest {
       assertThat(seen)
           .containsExactly(
               "mrs x3 14 0 3 3 2", "msr x3 = 119", "sys 0 8 7 1 = 119", "mrs x4 0 0 3 0 0");
-      assertThat(m.uc.regRead(Arm64Reg.TPIDR_EL1)).isEqualTo(0x77);
-      assertThat(m.uc.readX(4)).isEqualTo(0x000f_0510);
+      assertThat(m.uc.registers().read(Arm64Reg.TPIDR_EL1)).isEqualTo(0x77);
+      assertThat(m.uc.registers().readX(4)).isEqualTo(0x000f_0510);
     }
   }
 }

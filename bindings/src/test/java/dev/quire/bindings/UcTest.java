@@ -19,11 +19,11 @@ class UcTest {
   @Test
   void codeRunsAndRegistersAreSeen() {
     try (X86Machine m = new X86Machine().code("b805000000 ffc8 75fc f4")) { // mov; dec; jne; hlt
-      m.uc.regWrite(X86Reg.RBX, 0x1234_5678_9abc_def0L);
+      m.uc.registers().write(X86Reg.RBX, 0x1234_5678_9abc_def0L);
       assertThat(m.run()).isZero();
-      assertThat(m.uc.regRead(X86Reg.RIP)).isEqualTo(X86Machine.CODE + 10);
-      assertThat(m.uc.regRead(X86Reg.RAX)).isZero();
-      assertThat(m.uc.regRead(X86Reg.RBX)).isEqualTo(0x1234_5678_9abc_def0L);
+      assertThat(m.uc.registers().read(X86Reg.RIP)).isEqualTo(X86Machine.CODE + 10);
+      assertThat(m.uc.registers().read(X86Reg.RAX)).isZero();
+      assertThat(m.uc.registers().read(X86Reg.RBX)).isEqualTo(0x1234_5678_9abc_def0L);
     }
   }
 
@@ -59,7 +59,7 @@ class UcTest {
       m.code("b802000000 f4");
       m.uc.removeCache(X86Machine.CODE, X86Machine.CODE + 4096);
       m.run();
-      assertThat(m.uc.regRead(X86Reg.RAX)).isEqualTo(2);
+      assertThat(m.uc.registers().read(X86Reg.RAX)).isEqualTo(2);
     }
   }
 
@@ -68,23 +68,23 @@ class UcTest {
     try (X86Machine m = new X86Machine()) {
       long[] half = new long[2];
       for (int i = 0; i < 16; i++) {
-        m.uc.regWrite128(X86Reg.xmm(i), 0x1111L * i, ~0x2222L * i);
+        m.uc.registers().write128(X86Reg.xmm(i), 0x1111L * i, ~0x2222L * i);
       }
       for (int i = 0; i < 16; i++) {
-        m.uc.regRead128(X86Reg.xmm(i), half);
+        m.uc.registers().read128(X86Reg.xmm(i), half);
         assertThat(half).containsExactly(0x1111L * i, ~0x2222L * i);
       }
       X86Mmr gdt = new X86Mmr(0, 0xffff_8000_0000_1000L, 0x7f, 0);
-      m.uc.mmrWrite(X86Reg.GDTR, gdt);
-      assertThat(m.uc.mmrRead(X86Reg.GDTR)).isEqualTo(gdt);
-      m.uc.msrWrite(0xc0000082, 0xffff_ffff_8100_0000L);
-      assertThat(m.uc.msrRead(0xc0000082)).isEqualTo(0xffff_ffff_8100_0000L);
+      m.uc.registers().writeMmr(X86Reg.GDTR, gdt);
+      assertThat(m.uc.registers().readMmr(X86Reg.GDTR)).isEqualTo(gdt);
+      m.uc.registers().writeMsr(0xc0000082, 0xffff_ffff_8100_0000L);
+      assertThat(m.uc.registers().readMsr(0xc0000082)).isEqualTo(0xffff_ffff_8100_0000L);
       int[] registers = {X86Reg.R8, X86Reg.R15, X86Reg.RSP};
-      m.uc.regWriteBatch(registers, new long[] {-1, 15, 1L << 63});
+      m.uc.registers().writeBatch(registers, new long[] {-1, 15, 1L << 63});
       long[] values = new long[3];
-      m.uc.regReadBatch(registers, values);
+      m.uc.registers().readBatch(registers, values);
       assertThat(values).containsExactly(-1, 15, 1L << 63);
-      assertThatThrownBy(() -> m.uc.regReadBatch(registers, new long[1]))
+      assertThatThrownBy(() -> m.uc.registers().readBatch(registers, new long[1]))
           .isInstanceOf(IllegalArgumentException.class);
     }
   }
@@ -94,17 +94,17 @@ class UcTest {
     try (Arm64Machine m = new Arm64Machine()) {
       long[] half = new long[2];
       for (int i = 0; i < 32; i++) {
-        m.uc.regWrite128(Arm64Reg.v(i), 0x3333L * i, ~0x4444L * i);
-        m.uc.writeX(i, 0x5555L * i);
+        m.uc.registers().write128(Arm64Reg.v(i), 0x3333L * i, ~0x4444L * i);
+        m.uc.registers().writeX(i, 0x5555L * i);
       }
       for (int i = 0; i < 32; i++) {
-        m.uc.regRead128(Arm64Reg.v(i), half);
+        m.uc.registers().read128(Arm64Reg.v(i), half);
         assertThat(half).containsExactly(0x3333L * i, ~0x4444L * i);
-        assertThat(m.uc.readX(i)).isEqualTo(i == 31 ? 0 : 0x5555L * i);
+        assertThat(m.uc.registers().readX(i)).isEqualTo(i == 31 ? 0 : 0x5555L * i);
       }
-      m.uc.cpWrite(13, 0, 3, 0, 4, 0xdead_beefL); // TPIDR_EL1
-      assertThat(m.uc.cpRead(13, 0, 3, 0, 4)).isEqualTo(0xdead_beefL);
-      assertThat(m.uc.regRead(Arm64Reg.TPIDR_EL1)).isEqualTo(0xdead_beefL);
+      m.uc.registers().writeCp(13, 0, 3, 0, 4, 0xdead_beefL); // TPIDR_EL1
+      assertThat(m.uc.registers().readCp(13, 0, 3, 0, 4)).isEqualTo(0xdead_beefL);
+      assertThat(m.uc.registers().read(Arm64Reg.TPIDR_EL1)).isEqualTo(0xdead_beefL);
     }
   }
 
@@ -112,16 +112,16 @@ class UcTest {
   void aContextBringsTheWholeCpuBack() {
     try (X86Machine m = new X86Machine().code("ffc0 f4");
         UcContext context = m.uc.contextAlloc()) {
-      m.uc.regWrite(X86Reg.RAX, 41);
-      m.uc.regWrite128(X86Reg.xmm(3), 1, 2);
+      m.uc.registers().write(X86Reg.RAX, 41);
+      m.uc.registers().write128(X86Reg.xmm(3), 1, 2);
       context.save();
       m.run();
-      m.uc.regWrite128(X86Reg.xmm(3), 3, 4);
-      assertThat(m.uc.regRead(X86Reg.RAX)).isEqualTo(42);
+      m.uc.registers().write128(X86Reg.xmm(3), 3, 4);
+      assertThat(m.uc.registers().read(X86Reg.RAX)).isEqualTo(42);
       context.restore();
-      assertThat(m.uc.regRead(X86Reg.RAX)).isEqualTo(41);
+      assertThat(m.uc.registers().read(X86Reg.RAX)).isEqualTo(41);
       long[] half = new long[2];
-      m.uc.regRead128(X86Reg.xmm(3), half);
+      m.uc.registers().read128(X86Reg.xmm(3), half);
       assertThat(half).containsExactly(1, 2);
       context.close();
       context.close();
@@ -175,7 +175,8 @@ class UcTest {
   @Test
   void everyCallFromAnotherThreadIsRefusedButStop() {
     try (X86Machine m = new X86Machine().code("f4")) {
-      assertThat(messageOnAnotherThread(() -> m.uc.regRead(X86Reg.RAX))).contains("belongs to");
+      assertThat(messageOnAnotherThread(() -> m.uc.registers().read(X86Reg.RAX)))
+          .contains("belongs to");
       assertThat(messageOnAnotherThread(m::run)).contains("belongs to");
       assertThat(messageOnAnotherThread(m.uc::tlbFlush)).contains("belongs to");
       assertThat(messageOnAnotherThread(m.uc::close)).contains("belongs to");
@@ -211,7 +212,7 @@ class UcTest {
               });
       stopper.start();
       assertThat(m.run()).isZero();
-      assertThat(m.uc.regRead(X86Reg.RIP)).isEqualTo(X86Machine.CODE);
+      assertThat(m.uc.registers().read(X86Reg.RIP)).isEqualTo(X86Machine.CODE);
       m.uc.close();
       stopper.join();
     }
@@ -222,7 +223,8 @@ class UcTest {
     Uc uc = Uc.open(UcConst.ARCH_ARM64, UcConst.MODE_ARM);
     uc.close();
     uc.close();
-    assertThatThrownBy(() -> uc.regRead(Arm64Reg.PC)).isInstanceOf(IllegalStateException.class);
+    assertThatThrownBy(() -> uc.registers().read(Arm64Reg.PC))
+        .isInstanceOf(IllegalStateException.class);
     assertThatThrownBy(() -> uc.emuStart(0, 0, 0, 0)).isInstanceOf(IllegalStateException.class);
     assertThatThrownBy(uc::hooks).isInstanceOf(IllegalStateException.class);
     assertThatThrownBy(uc::handle).isInstanceOf(IllegalStateException.class);

@@ -37,23 +37,24 @@ class UcX86StateTest {
       UcX86State cpu = UcX86State.of(m.uc);
       for (int i = 0; i < 16; i++) {
         cpu.setGpr(i, 0x1000L + i);
-        assertThat(m.uc.regRead(X86Reg.gpr(i))).isEqualTo(0x1000L + i);
+        assertThat(m.uc.registers().read(X86Reg.gpr(i))).isEqualTo(0x1000L + i);
       }
       cpu.setRip(0x1234);
-      assertThat(m.uc.regRead(X86Reg.RIP)).isEqualTo(0x1234);
+      assertThat(m.uc.registers().read(X86Reg.RIP)).isEqualTo(0x1234);
       cpu.setRflags(0x246);
       assertThat(cpu.rflags()).isEqualTo(0x246);
       assertThat(cpu.eflags() & 0x200).isEqualTo(0x200);
       cpu.setCr(2, 0x5555);
-      assertThat(m.uc.regRead(X86Reg.CR2)).isEqualTo(0x5555);
+      assertThat(m.uc.registers().read(X86Reg.CR2)).isEqualTo(0x5555);
       cpu.setGdt(0x8000, 0x2f);
       cpu.setIdt(0x9000, 0xfff);
-      assertThat(m.uc.mmrRead(X86Reg.GDTR)).isEqualTo(new X86Mmr(0, 0x8000, 0x2f, 0));
-      assertThat(m.uc.mmrRead(X86Reg.IDTR)).isEqualTo(new X86Mmr(0, 0x9000, 0xfff, 0));
+      assertThat(m.uc.registers().readMmr(X86Reg.GDTR)).isEqualTo(new X86Mmr(0, 0x8000, 0x2f, 0));
+      assertThat(m.uc.registers().readMmr(X86Reg.IDTR)).isEqualTo(new X86Mmr(0, 0x9000, 0xfff, 0));
       cpu.setSegment(UcX86State.TR, 0x40, 0xa000, 0x67, 0x8b00);
-      assertThat(m.uc.mmrRead(X86Reg.TR)).isEqualTo(new X86Mmr(0x40, 0xa000, 0x67, 0x8b00));
+      assertThat(m.uc.registers().readMmr(X86Reg.TR))
+          .isEqualTo(new X86Mmr(0x40, 0xa000, 0x67, 0x8b00));
       cpu.setSegmentBase(UcX86State.GS, 0x7000);
-      assertThat(m.uc.regRead(X86Reg.GS_BASE)).isEqualTo(0x7000);
+      assertThat(m.uc.registers().read(X86Reg.GS_BASE)).isEqualTo(0x7000);
       assertThat(cpu.oldException()).isEqualTo(-1);
     }
   }
@@ -65,7 +66,7 @@ class UcX86StateTest {
       for (MsrField field : MsrField.values()) {
         long value = field == MsrField.SYSENTER_CS ? 0x10 + field.ordinal() : 0x0007040600070406L;
         cpu.setMsrField(field, value + field.ordinal());
-        assertThat(m.uc.msrRead(field.msr()))
+        assertThat(m.uc.registers().readMsr(field.msr()))
             .as(field.name())
             .isEqualTo(value + field.ordinal())
             .isEqualTo(cpu.msrField(field));
@@ -81,8 +82,8 @@ class UcX86StateTest {
       UcX86State second = UcX86State.of(b.uc);
       first.setGpr(RAX, 1);
       second.setGpr(RAX, 2);
-      assertThat(a.uc.regRead(X86Reg.RAX)).isEqualTo(1);
-      assertThat(b.uc.regRead(X86Reg.RAX)).isEqualTo(2);
+      assertThat(a.uc.registers().read(X86Reg.RAX)).isEqualTo(1);
+      assertThat(b.uc.registers().read(X86Reg.RAX)).isEqualTo(2);
     }
   }
 
@@ -254,7 +255,7 @@ class UcX86StateTest {
   void anUnknownLayoutIsRefusedByTheSearch() {
     try (X86Machine m = new X86Machine();
         StateSearch search = new StateSearch(m.uc)) {
-      m.uc.regRead(X86Reg.RAX);
+      m.uc.registers().read(X86Reg.RAX);
       assertThatThrownBy(
               () ->
                   search.findCpu(
@@ -286,7 +287,7 @@ class UcX86StateTest {
         StateSearch search = new StateSearch(m.uc)) {
       long[] pattern = {0x7e57_0001_0000_0001L, 0x7e57_0002_0000_0002L, 3, 4};
       for (int i = 0; i < pattern.length; i++) {
-        m.uc.regWrite(X86Reg.gpr(i), pattern[i]);
+        m.uc.registers().write(X86Reg.gpr(i), pattern[i]);
       }
       StateSearch.Place found = search.findCpu(pattern, 0, new StateSearch.Place(0, 0));
       X86Layout layout = X86Calibration.layout();

@@ -151,23 +151,25 @@ public final class Arm64Core implements Arm64CpuState {
 
   /** Reads a system register of the core. */
   public long readSystem(int register) {
-    return uc.cpRead(
-        SystemRegister.crn(register),
-        SystemRegister.crm(register),
-        SystemRegister.op0(register),
-        SystemRegister.op1(register),
-        SystemRegister.op2(register));
+    return uc.registers()
+        .readCp(
+            SystemRegister.crn(register),
+            SystemRegister.crm(register),
+            SystemRegister.op0(register),
+            SystemRegister.op1(register),
+            SystemRegister.op2(register));
   }
 
   /** Writes a system register of the core; never a constant one. */
   public void writeSystem(int register, long value) {
-    uc.cpWrite(
-        SystemRegister.crn(register),
-        SystemRegister.crm(register),
-        SystemRegister.op0(register),
-        SystemRegister.op1(register),
-        SystemRegister.op2(register),
-        value);
+    uc.registers()
+        .writeCp(
+            SystemRegister.crn(register),
+            SystemRegister.crm(register),
+            SystemRegister.op0(register),
+            SystemRegister.op1(register),
+            SystemRegister.op2(register),
+            value);
   }
 
   @Override

@@ -68,10 +68,12 @@ public final class Arm64CoreState implements DeviceState {
       writer.putLong(state.exclusive(part));
     }
     Uc uc = core.uc();
-    writer.putInt((int) uc.regRead(Arm64Reg.FPCR)).putInt((int) uc.regRead(Arm64Reg.FPSR));
+    writer
+        .putInt((int) uc.registers().read(Arm64Reg.FPCR))
+        .putInt((int) uc.registers().read(Arm64Reg.FPSR));
     long[] lowHigh = new long[2];
     for (int index = 0; index < VECTORS; index++) {
-      uc.regRead128(Arm64Reg.v(index), lowHigh);
+      uc.registers().read128(Arm64Reg.v(index), lowHigh);
       writer.putLong(lowHigh[0]).putLong(lowHigh[1]);
     }
     for (int register : SYSTEM) {
@@ -131,11 +133,11 @@ public final class Arm64CoreState implements DeviceState {
       exclusive[part] = reader.getLong();
     }
     Uc uc = core.uc();
-    uc.regWrite(Arm64Reg.FPCR, Integer.toUnsignedLong(reader.getInt()));
-    uc.regWrite(Arm64Reg.FPSR, Integer.toUnsignedLong(reader.getInt()));
+    uc.registers().write(Arm64Reg.FPCR, Integer.toUnsignedLong(reader.getInt()));
+    uc.registers().write(Arm64Reg.FPSR, Integer.toUnsignedLong(reader.getInt()));
     for (int index = 0; index < VECTORS; index++) {
       long low = reader.getLong();
-      uc.regWrite128(Arm64Reg.v(index), low, reader.getLong());
+      uc.registers().write128(Arm64Reg.v(index), low, reader.getLong());
     }
     state.setPstate(pstate);
     for (int register : SYSTEM) {

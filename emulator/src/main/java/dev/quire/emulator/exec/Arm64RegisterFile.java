@@ -82,27 +82,27 @@ public final class Arm64RegisterFile {
 
   /** Reads V0 to V31 into two longs, the low half first. */
   public void v(int index, long[] lowHigh) {
-    uc.regRead128(Arm64Reg.v(index), lowHigh);
+    uc.registers().read128(Arm64Reg.v(index), lowHigh);
   }
 
   public void setV(int index, long low, long high) {
-    uc.regWrite128(Arm64Reg.v(index), low, high);
+    uc.registers().write128(Arm64Reg.v(index), low, high);
   }
 
   public int fpcr() {
-    return (int) uc.regRead(Arm64Reg.FPCR);
+    return (int) uc.registers().read(Arm64Reg.FPCR);
   }
 
   public void setFpcr(int value) {
-    uc.regWrite(Arm64Reg.FPCR, Integer.toUnsignedLong(value));
+    uc.registers().write(Arm64Reg.FPCR, Integer.toUnsignedLong(value));
   }
 
   public int fpsr() {
-    return (int) uc.regRead(Arm64Reg.FPSR);
+    return (int) uc.registers().read(Arm64Reg.FPSR);
   }
 
   public void setFpsr(int value) {
-    uc.regWrite(Arm64Reg.FPSR, Integer.toUnsignedLong(value));
+    uc.registers().write(Arm64Reg.FPSR, Integer.toUnsignedLong(value));
   }
 
   /** A system register write makes the core derive its flags from the new PSTATE. */

@@ -285,10 +285,10 @@ public final class X86Core implements X86CpuState {
   public void loadControlRegisters(ControlRegisters registers) {
     state.setCr(3, registers.cr3());
     if (registers.cr4() != state.cr(4)) {
-      uc.regWrite(X86Reg.CR4, registers.cr4());
+      uc.registers().write(X86Reg.CR4, registers.cr4());
     }
     if (registers.cr0() != state.cr(0)) {
-      uc.regWrite(X86Reg.CR0, registers.cr0());
+      uc.registers().write(X86Reg.CR0, registers.cr0());
     }
     long efer = registers.efer();
     state.setEfer(efer);
@@ -326,12 +326,12 @@ public final class X86Core implements X86CpuState {
 
   /** A debug register, 0 to 7; 4 and 5 are not there. */
   public long debugRegister(int number) {
-    return uc.regRead(X86Reg.DR0 + number);
+    return uc.registers().read(X86Reg.DR0 + number);
   }
 
   /** Stores a debug register. The core arms hardware breakpoints at MOV to DR7 only, not here. */
   public void setDebugRegister(int number, long value) {
-    uc.regWrite(X86Reg.DR0 + number, value);
+    uc.registers().write(X86Reg.DR0 + number, value);
   }
 
   /** A field behind an MSR. */

@@ -62,7 +62,7 @@ public final class X86CoreState implements DeviceState {
 
   /** Whether a hardware breakpoint is enabled: the core arms those only at MOV to DR7. */
   private boolean hasBreakpoints() {
-    return (core.uc().regRead(X86Reg.DR7) & DR7_ENABLES) != 0;
+    return (core.uc().registers().read(X86Reg.DR7) & DR7_ENABLES) != 0;
   }
 
   /**
@@ -92,7 +92,7 @@ public final class X86CoreState implements DeviceState {
     }
     saveFloatingPoint(writer);
     for (int index : DEBUG) {
-      writer.putLong(core.uc().regRead(X86Reg.DR0 + index));
+      writer.putLong(core.uc().registers().read(X86Reg.DR0 + index));
     }
     writer.end();
   }
@@ -100,15 +100,15 @@ public final class X86CoreState implements DeviceState {
   private void saveFloatingPoint(StateWriter writer) {
     Uc uc = core.uc();
     for (int register : FPU_CONTROL) {
-      writer.putLong(uc.regRead(register));
+      writer.putLong(uc.registers().read(register));
     }
     long[] lowHigh = new long[2];
     for (int index = 0; index < FP_REGISTERS; index++) {
-      uc.regRead128(X86Reg.fp(index), lowHigh);
+      uc.registers().read128(X86Reg.fp(index), lowHigh);
       writer.putLong(lowHigh[0]).putInt((int) lowHigh[1] & 0xffff);
     }
     for (int index = 0; index < XMM_REGISTERS; index++) {
-      uc.regRead128(X86Reg.xmm(index), lowHigh);
+      uc.registers().read128(X86Reg.xmm(index), lowHigh);
       writer.putLong(lowHigh[0]).putLong(lowHigh[1]);
     }
   }
@@ -136,7 +136,7 @@ public final class X86CoreState implements DeviceState {
     }
     loadFloatingPoint(reader);
     for (int index : DEBUG) {
-      core.uc().regWrite(X86Reg.DR0 + index, reader.getLong());
+      core.uc().registers().write(X86Reg.DR0 + index, reader.getLong());
     }
     if (hasBreakpoints()) {
       throw reader.failure("hardware breakpoints are enabled, which cannot be restored");
@@ -163,15 +163,15 @@ public final class X86CoreState implements DeviceState {
   private void loadFloatingPoint(StateReader reader) {
     Uc uc = core.uc();
     for (int register : FPU_CONTROL) {
-      uc.regWrite(register, reader.getLong());
+      uc.registers().write(register, reader.getLong());
     }
     for (int index = 0; index < FP_REGISTERS; index++) {
       long low = reader.getLong();
-      uc.regWrite128(X86Reg.fp(index), low, reader.getInt(0, 0xffff, "x87 exponent"));
+      uc.registers().write128(X86Reg.fp(index), low, reader.getInt(0, 0xffff, "x87 exponent"));
     }
     for (int index = 0; index < XMM_REGISTERS; index++) {
       long low = reader.getLong();
-      uc.regWrite128(X86Reg.xmm(index), low, reader.getLong());
+      uc.registers().write128(X86Reg.xmm(index), low, reader.getLong());
     }
   }
 }

@@ -37,22 +37,22 @@ public final class X86FxState {
   public void save(byte[] image) {
     ByteBuffer target = ByteBuffer.wrap(image).order(ByteOrder.LITTLE_ENDIAN);
     Uc uc = core.uc();
-    int status = (int) uc.regRead(X86Reg.FPSW);
-    target.putShort(0, (short) uc.regRead(X86Reg.FPCW));
+    int status = (int) uc.registers().read(X86Reg.FPSW);
+    target.putShort(0, (short) uc.registers().read(X86Reg.FPCW));
     target.putShort(FSW, (short) status);
-    target.put(FTW, (byte) abridged((int) uc.regRead(X86Reg.FPTAG)));
-    target.putShort(FOP, (short) uc.regRead(X86Reg.FOP));
-    target.putLong(FIP, uc.regRead(X86Reg.FIP));
-    target.putLong(FDP, uc.regRead(X86Reg.FDP));
-    target.putInt(MXCSR, (int) uc.regRead(X86Reg.MXCSR));
+    target.put(FTW, (byte) abridged((int) uc.registers().read(X86Reg.FPTAG)));
+    target.putShort(FOP, (short) uc.registers().read(X86Reg.FOP));
+    target.putLong(FIP, uc.registers().read(X86Reg.FIP));
+    target.putLong(FDP, uc.registers().read(X86Reg.FDP));
+    target.putInt(MXCSR, (int) uc.registers().read(X86Reg.MXCSR));
     target.putInt(MXCSR_MASK, ALL_MXCSR_BITS);
     for (int index = 0; index < STACK; index++) {
-      uc.regRead128(X86Reg.fp(physical(status, index)), lowHigh);
+      uc.registers().read128(X86Reg.fp(physical(status, index)), lowHigh);
       target.putLong(ST + REGISTER_BYTES * index, lowHigh[0]);
       target.putLong(ST + REGISTER_BYTES * index + Long.BYTES, lowHigh[1] & 0xffff);
     }
     for (int index = 0; index < 16; index++) {
-      uc.regRead128(X86Reg.xmm(index), lowHigh);
+      uc.registers().read128(X86Reg.xmm(index), lowHigh);
       target.putLong(XMM + REGISTER_BYTES * index, lowHigh[0]);
       target.putLong(XMM + REGISTER_BYTES * index + Long.BYTES, lowHigh[1]);
     }
@@ -63,22 +63,23 @@ public final class X86FxState {
     ByteBuffer source = ByteBuffer.wrap(image).order(ByteOrder.LITTLE_ENDIAN);
     Uc uc = core.uc();
     int status = source.getShort(FSW) & 0xffff;
-    uc.regWrite(X86Reg.FPCW, source.getShort(0) & 0xffff);
-    uc.regWrite(X86Reg.FPSW, status);
+    uc.registers().write(X86Reg.FPCW, source.getShort(0) & 0xffff);
+    uc.registers().write(X86Reg.FPSW, status);
     for (int index = 0; index < STACK; index++) {
       long low = source.getLong(ST + REGISTER_BYTES * index);
       long high = source.getLong(ST + REGISTER_BYTES * index + Long.BYTES) & 0xffff;
-      uc.regWrite128(X86Reg.fp(physical(status, index)), low, high);
+      uc.registers().write128(X86Reg.fp(physical(status, index)), low, high);
     }
-    uc.regWrite(X86Reg.FPTAG, full(source.get(FTW)));
-    uc.regWrite(X86Reg.FOP, source.getShort(FOP) & 0xffff);
-    uc.regWrite(X86Reg.FIP, source.getLong(FIP));
-    uc.regWrite(X86Reg.FDP, source.getLong(FDP));
-    uc.regWrite(X86Reg.MXCSR, source.getInt(MXCSR));
+    uc.registers().write(X86Reg.FPTAG, full(source.get(FTW)));
+    uc.registers().write(X86Reg.FOP, source.getShort(FOP) & 0xffff);
+    uc.registers().write(X86Reg.FIP, source.getLong(FIP));
+    uc.registers().write(X86Reg.FDP, source.getLong(FDP));
+    uc.registers().write(X86Reg.MXCSR, source.getInt(MXCSR));
     for (int index = 0; index < 16; index++) {
       long low = source.getLong(XMM + REGISTER_BYTES * index);
-      uc.regWrite128(
-          X86Reg.xmm(index), low, source.getLong(XMM + REGISTER_BYTES * index + Long.BYTES));
+      uc.registers()
+          .write128(
+              X86Reg.xmm(index), low, source.getLong(XMM + REGISTER_BYTES * index + Long.BYTES));
     }
   }
 

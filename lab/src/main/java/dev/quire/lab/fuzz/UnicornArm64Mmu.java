@@ -37,48 +37,49 @@ final class UnicornArm64Mmu implements PhysicalMemory, AutoCloseable {
     uc.cpuModel(UcConst.CPU_ARM64_MAX);
     uc.tlbTypeCpu();
     uc.useExits(true);
-    uc.cpWrite(1, 1, 3, 6, 0, SCR_NS_RW_HCE);
+    uc.registers().writeCp(1, 1, 3, 6, 0, SCR_NS_RW_HCE);
     uc.memMapPtr(RAM, RAM_BYTES, UcConst.PERM_ALL, ram);
     noSecondStage();
   }
 
   void write(long sctlr, long tcr, long ttbr0, long ttbr1, long mair) {
-    uc.cpWrite(2, 0, 3, 0, 2, tcr);
-    uc.cpWrite(2, 0, 3, 0, 0, ttbr0);
-    uc.cpWrite(2, 0, 3, 0, 1, ttbr1);
-    uc.cpWrite(10, 2, 3, 0, 0, mair);
-    uc.cpWrite(1, 0, 3, 0, 0, SCTLR_RESET | sctlr);
+    uc.registers().writeCp(2, 0, 3, 0, 2, tcr);
+    uc.registers().writeCp(2, 0, 3, 0, 0, ttbr0);
+    uc.registers().writeCp(2, 0, 3, 0, 1, ttbr1);
+    uc.registers().writeCp(10, 2, 3, 0, 0, mair);
+    uc.registers().writeCp(1, 0, 3, 0, 0, SCTLR_RESET | sctlr);
   }
 
   /** PAR_EL1 of a read of {@code ipa} by the second stage alone, stage 1 being off meanwhile. */
   long secondStageOnly(long ipa) {
-    long sctlr = uc.cpRead(1, 0, 3, 0, 0);
-    uc.cpWrite(1, 0, 3, 0, 0, sctlr & ~1L);
+    long sctlr = uc.registers().readCp(1, 0, 3, 0, 0);
+    uc.registers().writeCp(1, 0, 3, 0, 0, sctlr & ~1L);
     long par = addressTranslate(AtOp.S12E1R, ipa);
-    uc.cpWrite(1, 0, 3, 0, 0, sctlr);
+    uc.registers().writeCp(1, 0, 3, 0, 0, sctlr);
     return par;
   }
 
   void noSecondStage() {
-    uc.cpWrite(1, 1, 3, 4, 0, HCR_RW);
+    uc.registers().writeCp(1, 1, 3, 4, 0, HCR_RW);
   }
 
   void secondStage(long vtcr, long vttbr) {
-    uc.cpWrite(2, 1, 3, 4, 2, vtcr);
-    uc.cpWrite(2, 1, 3, 4, 0, vttbr);
-    uc.cpWrite(1, 1, 3, 4, 0, HCR_RW | HCR_VM);
+    uc.registers().writeCp(2, 1, 3, 4, 2, vtcr);
+    uc.registers().writeCp(2, 1, 3, 4, 0, vttbr);
+    uc.registers().writeCp(1, 1, 3, 4, 0, HCR_RW | HCR_VM);
   }
 
   void state(boolean el0, boolean pan) {
-    uc.regWrite(Arm64Reg.PSTATE, (el0 ? PSTATE_EL0T : PSTATE_EL1H) | (pan ? PSTATE_PAN : 0));
+    uc.registers()
+        .write(Arm64Reg.PSTATE, (el0 ? PSTATE_EL0T : PSTATE_EL1H) | (pan ? PSTATE_PAN : 0));
     // Writing PSTATE does not rebuild the core's flags; any system register write does.
-    uc.cpWrite(13, 0, 3, 0, 4, 0);
+    uc.registers().writeCp(13, 0, 3, 0, 4, 0);
   }
 
   /** PAR_EL1 after an AT instruction. */
   long addressTranslate(AtOp op, long va) {
-    uc.cpWrite(7, op.crm(), 1, op.op1(), op.op2(), va);
-    return uc.regRead(Arm64Reg.PAR_EL1);
+    uc.registers().writeCp(7, op.crm(), 1, op.op1(), op.op2(), va);
+    return uc.registers().read(Arm64Reg.PAR_EL1);
   }
 
   /** The pa of an instruction fetch in the current state, or a negative number. */

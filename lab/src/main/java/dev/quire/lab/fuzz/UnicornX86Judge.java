@@ -167,9 +167,9 @@ final class UnicornX86Judge implements MmuJudge {
     }
 
     void writeTo(Uc uc, UcX86State state, int privilege) {
-      uc.regWrite(X86Reg.CR4, cr4);
-      uc.regWrite(X86Reg.CR0, cr0);
-      uc.regWrite(X86Reg.CR3, cr3);
+      uc.registers().write(X86Reg.CR4, cr4);
+      uc.registers().write(X86Reg.CR0, cr0);
+      uc.registers().write(X86Reg.CR3, cr3);
       state.setEfer(efer);
       int hflags = state.hflags() & ~(UcX86State.HF_CPL_MASK | UcX86State.HF_LMA);
       hflags |= mode.isIa32e() ? UcX86State.HF_LMA : 0;
