@@ -12,14 +12,15 @@ import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.zip.CRC32C;
 
 /**
  * The pages that a restored guest asked for, in the order in which it did. As a file: text, a first
- * line with format, snapshot and page size, then a guest physical address a line, in hexadecimal.
- * One thread at a time.
+ * line with format, snapshot and page size, then a guest physical address a line, in hexadecimal,
+ * and a last line with their number and the CRC32C of all lines before. One thread at a time.
  */
 public final class WorkingSet {
-  private static final String FORMAT = "quire-working-set-1";
+  private static final String FORMAT = "quire-working-set-2";
   private static final long MOST_BYTES = 1L << 30;
 
   private final String snapshot;
@@ -71,13 +72,27 @@ public final class WorkingSet {
     for (int i = 0; i < size; i++) {
       text.append(Long.toHexString(gpas[i])).append('\n');
     }
+    text.append(lastLine(size, text)).append('\n');
     Path temporary = file.resolveSibling(file.getFileName() + ".tmp");
     try {
-      Files.writeString(temporary, text);
-      Files.move(temporary, file, StandardCopyOption.REPLACE_EXISTING);
+      try {
+        Files.writeString(temporary, text);
+        Files.move(temporary, file, StandardCopyOption.REPLACE_EXISTING);
+      } finally {
+        Files.deleteIfExists(temporary);
+      }
     } catch (IOException e) {
       throw new UncheckedIOException("cannot write " + file, e);
     }
+  }
+
+  /**
+   * @param before all lines, each with its end
+   */
+  private static String lastLine(int pages, CharSequence before) {
+    CRC32C checksum = new CRC32C();
+    checksum.update(before.toString().getBytes(StandardCharsets.US_ASCII));
+    return "pages %d crc32c %08x".formatted(pages, checksum.getValue());
   }
 
   /**
@@ -112,8 +127,13 @@ public final class WorkingSet {
           file, "recorded with pages of %s bytes, not %d".formatted(head[2], layout.pageBytes()));
     }
     WorkingSet set = new WorkingSet(snapshot, layout.pageBytes());
-    for (int line = 1; line < lines.size(); line++) {
+    int last = lines.size() - 1;
+    for (int line = 1; line < last; line++) {
       set.add(gpa(file, lines.get(line), line + 1, layout));
+    }
+    String before = String.join("\n", lines.subList(0, last)) + "\n";
+    if (!lines.get(last).equals(lastLine(last - 1, before))) {
+      throw new BadWorkingSetException(file, "cut off or changed: its last line does not fit");
     }
     return set;
   }

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.Random;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -147,12 +148,12 @@ class ShippedHandlersTest {
   @ValueSource(
       strings = {
         "",
-        "quire-working-set-1 other 4096\n",
-        "quire-working-set-1 cafe 2097152\n1000\n",
-        "quire-working-set-1 cafe 4096\nxyz\n",
-        "quire-working-set-1 cafe 4096\n1001\n",
-        "quire-working-set-1 cafe 4096\n80000\n",
-        "quire-working-set-2 cafe 4096\n",
+        "quire-working-set-2 other 4096\n",
+        "quire-working-set-2 cafe 2097152\n1000\n",
+        "quire-working-set-2 cafe 4096\nxyz\n",
+        "quire-working-set-2 cafe 4096\n1001\n",
+        "quire-working-set-2 cafe 4096\n80000\n",
+        "quire-working-set-1 cafe 4096\n",
         "\u00ff\u00fe"
       })
   void aWrongWorkingSetIsRefused(String text) throws Exception {
@@ -162,5 +163,29 @@ class ShippedHandlersTest {
         .isInstanceOf(BadWorkingSetException.class)
         .hasMessageContaining(file.toString())
         .hasMessageContaining("remove it");
+  }
+
+  /** Another page, or one less, would be another experiment. */
+  @Test
+  void aDamagedWorkingSetIsRefused() throws Exception {
+    WorkingSet recorded = new WorkingSet("cafe", FakeMemory.PAGE);
+    for (int page : new int[] {9, 10, 63}) {
+      recorded.add(page * FakeMemory.PAGE);
+    }
+    Path file = folder.resolve("ws");
+    recorded.write(file);
+    byte[] good = Files.readAllBytes(file);
+    for (int at = 0; at < good.length - 1; at++) {
+      byte[] flipped = good.clone();
+      flipped[at] ^= 1;
+      for (byte[] bad : new byte[][] {flipped, Arrays.copyOf(good, at)}) {
+        Files.write(file, bad);
+        assertThatThrownBy(() -> WorkingSet.read(file, "cafe", FakeMemory.LAYOUT))
+            .as("byte %d", at)
+            .isInstanceOf(BadWorkingSetException.class);
+      }
+    }
+    Files.write(file, good);
+    assertThat(WorkingSet.read(file, "cafe", FakeMemory.LAYOUT).pages()).isEqualTo(3);
   }
 }

@@ -29,6 +29,7 @@ import dev.quire.lab.restore.RestoreTable;
 import dev.quire.lab.restore.TimelineRow;
 import dev.quire.lab.tlb.MeasuredCounts;
 import dev.quire.mmu.Order;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -178,6 +179,7 @@ public final class RestoreCommand implements Callable<Integer> {
     WorkingSet known =
         options.recordAnew ? null : WorkingSet.read(file, snapshot.identity(), layout);
     if (known == null) {
+      requireWritable(file);
       WorkingSet recorded = new WorkingSet(snapshot.identity(), layout.pageBytes());
       RunStatus end =
           run(
@@ -190,7 +192,8 @@ public final class RestoreCommand implements Callable<Integer> {
       if (end == RunStatus.INTERRUPTED || end == RunStatus.HANDLER_DEAD) {
         return;
       }
-      if (!options.recordAnew) {
+      // A run that a limit cut short asked for less than others will.
+      if (!options.recordAnew && end != RunStatus.LIMIT) {
         recorded.write(file);
       }
       known = recorded;
@@ -202,6 +205,17 @@ public final class RestoreCommand implements Callable<Integer> {
         settings.withHandler(answer -> new PrefetchHandler(answer, prefetched)),
         "prefetch",
         json);
+  }
+
+  /** Refuses, before the first run, a place where its record could not be kept. */
+  private void requireWritable(Path file) {
+    Path folder = file.toAbsolutePath().getParent();
+    if (!options.recordAnew && (!Files.isDirectory(folder) || !Files.isWritable(folder))) {
+      throw CommandFailure.usage(
+          "the working set cannot be kept, as %s is no folder that can be written: give another"
+                  .formatted(folder)
+              + " --working-set FILE, or --record-anew");
+    }
   }
 
   private static long pageBytes(Planned planned) {

@@ -231,6 +231,18 @@ class RestoreCommandTest {
   }
 
   @Test
+  void whatALimitCutShortIsNoRecord() {
+    Path set = results.resolve("ws");
+    String command = "restore " + snapshot + " --quiet --strategy record-prefetch --working-set ";
+    assertThat(quire.run((command + set + " --max-instructions 40000").split(" ")))
+        .isEqualTo(ExitCode.LIMIT);
+    assertThat(set).doesNotExist();
+    assertThat(quire.run((command + results.resolve("none/ws")).split(" ")))
+        .isEqualTo(ExitCode.USAGE);
+    assertThat(quire.err()).contains("the working set cannot be kept", "--record-anew");
+  }
+
+  @Test
   void otherMemoryThanExpectedIsAFailure() {
     assertThat(quire.run("restore", forged, "--strategy", "demand")).isEqualTo(ExitCode.FAILED);
     assertThat(quire.err()).contains("demand: memory hash", "DIFFERS");
