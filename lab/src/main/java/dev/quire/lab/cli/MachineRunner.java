@@ -35,7 +35,8 @@ final class MachineRunner implements GuestRunner {
               settings.fragmentation(),
               settings.hostEvents(),
               settings.hostKernel());
-      return new MachineRun(VirtualMachine.create(config, plan), settings.timeout());
+      VirtualMachine machine = VirtualMachine.create(config, plan);
+      return new MachineRun(machine, settings.timeout(), settings.hostPages());
     } catch (OutOfMemoryError e) {
       throw CommandFailure.usage(
           "the host has no room for " + request.memoryBytes() + " bytes of guest memory", e);
@@ -55,10 +56,12 @@ final class MachineRunner implements GuestRunner {
   private static final class MachineRun implements GuestRun {
     private final VirtualMachine machine;
     private final Duration timeout;
+    private final HostPagePolicy pages;
 
-    MachineRun(VirtualMachine machine, Duration timeout) {
+    MachineRun(VirtualMachine machine, Duration timeout, HostPagePolicy pages) {
       this.machine = machine;
       this.timeout = timeout;
+      this.pages = pages;
     }
 
     @Override
@@ -68,7 +71,7 @@ final class MachineRunner implements GuestRunner {
       try (Watchdog watchdog =
           new Watchdog(timeout, reason -> machine.stop(RunStatus.LIMIT, reason))) {
         RunResult result = machine.run();
-        return Outcomes.of(result, System.nanoTime() - start);
+        return Outcomes.of(result, System.nanoTime() - start, pages);
       }
     }
 

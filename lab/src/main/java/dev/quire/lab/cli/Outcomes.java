@@ -3,6 +3,7 @@ package dev.quire.lab.cli;
 import dev.quire.emulator.machine.RunResult;
 import dev.quire.emulator.measure.Measurement;
 import dev.quire.kernel.kvm.Stage2Counters;
+import dev.quire.kernel.mm.HostPagePolicy;
 import dev.quire.lab.report.RunOutcome;
 import dev.quire.lab.report.RunOutcome.Counts;
 import dev.quire.lab.tlb.MeasuredCounts;
@@ -30,7 +31,12 @@ final class Outcomes {
 
   private Outcomes() {}
 
-  static RunOutcome of(RunResult result, long wallNanos) {
+  /**
+   * A report's outcome.
+   *
+   * @param pages what backed the guest: figures of some are a what-if
+   */
+  static RunOutcome of(RunResult result, long wallNanos, HostPagePolicy pages) {
     List<Counts> vcpus = new ArrayList<>();
     for (RunResult.VcpuResult vcpu : result.vcpus()) {
       vcpus.add(counts(vcpu));
@@ -44,12 +50,12 @@ final class Outcomes {
         kernel(result),
         result.virtualNanos(),
         wallNanos,
-        measured(result.measured()),
+        measured(result.measured(), pages.contpte()),
         null);
   }
 
   /** Of each geometry, every vCPU and then the total; empty for a functional run. */
-  static List<MeasuredCounts> measured(RunResult.Measured measured) {
+  static List<MeasuredCounts> measured(RunResult.Measured measured, boolean hypothetical) {
     List<MeasuredCounts> counts = new ArrayList<>();
     int geometries = measured == null ? 0 : measured.vcpus().getFirst().tlbs().size();
     for (int geometry = 0; geometry < geometries; geometry++) {
@@ -59,6 +65,7 @@ final class Outcomes {
             new MeasuredCounts(
                 vcpus.size(),
                 measured.marked(),
+                hypothetical,
                 counted.guestFaults(),
                 counted.stage2Faults(),
                 counted.aliases(),

@@ -19,6 +19,7 @@ import dev.quire.emulator.snapshot.Snapshot;
 import dev.quire.emulator.snapshot.SnapshotDescription;
 import dev.quire.emulator.snapshot.SnapshotReader;
 import dev.quire.kernel.mm.HostArchitecture;
+import dev.quire.kernel.mm.HostPagePolicy;
 import dev.quire.lab.cli.RestoreOptions.Planned;
 import dev.quire.lab.preset.Preset;
 import dev.quire.lab.report.JsonLines;
@@ -295,7 +296,7 @@ public final class RestoreCommand implements Callable<Integer> {
             layout.regions().getFirst().gpa(),
             last.gpa() + last.bytes());
     timelines.add(timeline);
-    RunOutcome outcome = outcome(result, wallNanos);
+    RunOutcome outcome = outcome(result, wallNanos, planned.pages());
     measured.add(outcome.measured());
     if (json != null) {
       json.row("point", point.members());
@@ -305,8 +306,8 @@ public final class RestoreCommand implements Callable<Integer> {
     return point;
   }
 
-  private static RunOutcome outcome(RestoreResult result, long wallNanos) {
-    return Outcomes.of(result.run(), wallNanos).withEnd(result.status(), result.reason());
+  private static RunOutcome outcome(RestoreResult result, long wallNanos, HostPagePolicy pages) {
+    return Outcomes.of(result.run(), wallNanos, pages).withEnd(result.status(), result.reason());
   }
 
   private Map<String, Object> axes(Planned planned, String phase, RestoreResult result) {

@@ -63,7 +63,9 @@ public final class SummaryText {
     List<TlbPoint> points = new ArrayList<>();
     for (MeasuredCounts counts : measured) {
       if (counts.vcpu() == MeasuredCounts.TOTAL) {
-        points.add(new TlbPoint(Map.of("tlb", counts.geometry()), counts.figures(), false));
+        points.add(
+            new TlbPoint(
+                Map.of("tlb", counts.geometry()), counts.figures(), counts.hypothetical()));
       }
     }
     List<String> lines = new ArrayList<>();

@@ -84,7 +84,7 @@ public final class RestoreTable {
           Map<String, Object> axes = new LinkedHashMap<>();
           axes.put("strategy", points.get(i).axes().get("strategy") + phase(points.get(i)));
           axes.put("tlb", counts.geometry());
-          rows.add(new TlbPoint(axes, counts.figures(), false));
+          rows.add(new TlbPoint(axes, counts.figures(), counts.hypothetical()));
           marked = counts.marked();
         }
       }

@@ -12,6 +12,7 @@ import java.util.Map;
  *
  * @param vcpu its number, or {@link #TOTAL}
  * @param marked whether the guest marked the region counted; else it is the whole run
+ * @param hypothetical whether it rests on a what-if that no real system does
  * @param guestFaults in the region
  * @param stage2Faults in the region
  * @param aliases times that a page came to be reached by another virtual address
@@ -19,6 +20,7 @@ import java.util.Map;
 public record MeasuredCounts(
     int vcpu,
     boolean marked,
+    boolean hypothetical,
     long guestFaults,
     long stage2Faults,
     long aliases,
@@ -36,13 +38,20 @@ public record MeasuredCounts(
       throw new IllegalArgumentException("a total of no vCPUs");
     }
     return new MeasuredCounts(
-        TOTAL, sum.marked, sum.guestFaults, sum.stage2Faults, sum.aliases, sum.figures);
+        TOTAL,
+        sum.marked,
+        sum.hypothetical,
+        sum.guestFaults,
+        sum.stage2Faults,
+        sum.aliases,
+        sum.figures);
   }
 
   private MeasuredCounts plus(MeasuredCounts other) {
     return new MeasuredCounts(
         TOTAL,
         marked,
+        hypothetical,
         guestFaults + other.guestFaults,
         stage2Faults + other.stage2Faults,
         aliases + other.aliases,
@@ -64,6 +73,7 @@ public record MeasuredCounts(
     members.put("geometry", geometry());
     members.put("mode", "measured");
     members.put("region", marked ? "roi" : "whole");
+    members.put("hypothetical", hypothetical);
     members.put("instructions", figures.instructions());
     members.put("guest_faults", guestFaults);
     members.put("stage2_faults", stage2Faults);

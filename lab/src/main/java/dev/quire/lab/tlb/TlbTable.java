@@ -62,8 +62,9 @@ public final class TlbTable {
   private static String[] row(TlbPoint point, List<String> axes) {
     TlbFigures figures = point.figures();
     List<String> cells = new ArrayList<>();
+    String telling = axes.contains("host_pages") ? "host_pages" : "tlb";
     for (String axis : axes) {
-      boolean marked = axis.equals("host_pages") && point.hypothetical();
+      boolean marked = axis.equals(telling) && point.hypothetical();
       cells.add(point.axes().get(axis) + (marked ? "*" : ""));
     }
     long l1 = figures.l1Misses();

@@ -127,6 +127,22 @@ class MeasuredCommandTest {
     assertThat(points.get(5).at("/figures/l1_misses").asLong()).isLessThan(without / 2);
   }
 
+  @Test
+  void aWhatIfIsMarkedInResultsAndSummary() throws JsonProcessingException {
+    String[] command = {"boot", "hello-arm64", "--measure", "--host-pages", "", "--json", "-"};
+    for (boolean whatIf : new boolean[] {false, true}) {
+      command[4] = whatIf ? "mthp-64k+contpte" : "mthp-64k";
+      for (JsonNode line : lines("counters", command)) {
+        if (!line.get("geometry").isNull()) {
+          assertThat(line.get("hypothetical").asBoolean()).isEqualTo(whatIf);
+        }
+      }
+      String summary = err.toString(StandardCharsets.UTF_8);
+      assertThat(summary.contains("neoverse-n1* ")).as(summary).isEqualTo(whatIf);
+      assertThat(summary.contains("* hypothetical: a second stage")).isEqualTo(whatIf);
+    }
+  }
+
   @ParameterizedTest
   @CsvSource(
       delimiter = '|',

@@ -52,6 +52,13 @@
     };
   };
 
+  // As many columns of a legend as there is room for beside the labels and the title of the y axis.
+  const columns = plot => {
+    const room = document.getElementById(plot.id).clientWidth - 110;
+    const widest = Math.max(...plot.series.map(label)) + 32;
+    return Math.max(1, Math.min(4, Math.floor(room / widest)));
+  };
+
   const bytes = "datum.value >= 1073741824 ? format(datum.value / 1073741824, '~r') + ' GiB'"
     + " : datum.value >= 1048576 ? format(datum.value / 1048576, '~r') + ' MiB'"
     + " : format(datum.value / 1024, '~r') + ' KiB'";
@@ -72,7 +79,7 @@
           axis: { title: "misses per million accesses", format: ",.8~g", tickCount: 6 } },
         color: { field: "series", type: "nominal", sort: plot.series,
           scale: { domain: plot.series, range: plot.series.map((s, i) => colours[i % colours.length]) },
-          legend: { title: "guest pages on host pages", orient: "top", columns: 4, symbolType: "circle" } },
+          legend: { title: "guest pages on host pages", orient: "top", columns: columns(plot), symbolType: "circle" } },
         // Lines that coincide are drawn over each other: earlier ones are wider and show behind.
         strokeWidth: { field: "width", type: "quantitative", scale: null, legend: null },
         strokeDash: { field: "level", type: "nominal",
@@ -199,7 +206,7 @@
       axis: { title: plot.unit, format: "~r" } };
     const color = { field: "series", type: "nominal", sort: plot.series,
       scale: { domain: plot.series, range: plot.series.map((s, i) => colours[i % colours.length]) },
-      legend: { title: null, orient: "top", columns: 4, symbolType: "circle" } };
+      legend: { title: null, orient: "top", columns: columns(plot), symbolType: "circle" } };
     const tooltip = [ { field: "series" }, { field: "which" }, { field: "vcpus", title: "vCPUs" },
       { field: "value", title: plot.unit, format: ",.4~g" }, { field: "basis" } ];
     return {
@@ -235,5 +242,10 @@
     }
   };
   dark.addEventListener("change", draw);
+  let resized;
+  window.addEventListener("resize", () => {
+    clearTimeout(resized);
+    resized = setTimeout(draw, 200);
+  });
   draw();
 })();

@@ -12,6 +12,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Opens pages in headless Chromium, without network; skipped where there is none. */
 class TlbPageInBrowserTest {
@@ -55,6 +56,28 @@ class TlbPageInBrowserTest {
     String figures = figures(open(TlbPage.of(TlbPoints.manifest(), TlbPoints.footprints())));
     assertThat(count(figures, "data-drawn=\"yes\"")).isEqualTo(1 + 5);
     assertThat(count(figures, "aria-roledescription=\"line mark\"")).isEqualTo(4 * 2);
+  }
+
+  /** On a phone, too, every name of the legend can be read. */
+  @ParameterizedTest
+  @ValueSource(ints = {320, 380, 1280})
+  void legendsFitTheirPlots(int width) throws Exception {
+    String check =
+        """
+        <script>
+        addEventListener("load", () => setTimeout(() => {
+          const names = [...document.querySelectorAll(".role-legend text")];
+          if (names.length < 5) console.error("no legend, " + names.length);
+          for (const name of names) {
+            const room = name.closest(".plot").getBoundingClientRect();
+            if (name.getBoundingClientRect().right > room.right)
+              console.error("cut off: " + name.textContent);
+          }
+        }, 1000));
+        </script>
+        """;
+    String page = TlbPage.of(TlbPoints.manifest(), TlbPoints.footprints());
+    open(page + check, "--window-size=" + width + ",1200");
   }
 
   /** The other tests rest on it. */
