@@ -57,12 +57,13 @@ public final class AccessShape {
 
   /**
    * The shape of an access of {@code bytes} at {@code va} whose fault was reported at {@code
-   * faultVa}: what of it lies in the fault's page.
+   * faultVa}: what of it lies in the fault's page; {@link #UNKNOWN} beyond 255 bytes (FXSAVE).
    */
   public static long inFaultingPage(long va, int bytes, long faultVa, boolean read, boolean write) {
     long pageEnd = (faultVa | 0xfff) + 1;
     long end = Long.compareUnsigned(va + bytes, pageEnd) < 0 || pageEnd == 0 ? va + bytes : pageEnd;
     long here = end - faultVa;
-    return here <= 0 || here > bytes ? UNKNOWN : of((int) here, read, write);
+    boolean describable = here > 0 && here <= Math.min(bytes, MOST_BYTES);
+    return describable ? of((int) here, read, write) : UNKNOWN;
   }
 }

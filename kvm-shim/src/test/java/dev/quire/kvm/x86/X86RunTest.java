@@ -286,6 +286,15 @@ class X86RunTest {
   }
 
   @Test
+  void anInstructionThatStoresHundredsOfBytesCannotReachADevice() {
+    // mov $0x4000,%ax; mov %ax,%ds; fxsave 0x10; hlt
+    guest.realMode().store(0x1000, "b80040 8ed8 0fae061000 f4");
+    assertThat(guest.run()).isEqualTo(KvmRun.EXIT_INTERNAL_ERROR);
+    assertThat(guest.runInt(32)).isEqualTo(KvmRun.ERROR_EMULATION);
+    assertThat(guest.core.rip()).isEqualTo(0x1005);
+  }
+
+  @Test
   void unknownHypercallsAreAnsweredWithoutAnExit() {
     // mov $99,%eax; vmcall; hlt
     guest.protectedMode(0, 0).store(0x1000, "b863000000 0f01c1 f4");
