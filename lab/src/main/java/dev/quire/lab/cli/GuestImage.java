@@ -18,4 +18,10 @@ public record GuestImage(
     String purpose,
     String expected,
     int cpus,
-    MemorySize memory) {}
+    MemorySize memory) {
+
+  /** Whether its purpose names an argument of this name, as {@code name=}. */
+  boolean takes(String argument) {
+    return (" " + purpose + " ").contains(" " + argument + "= ");
+  }
+}

@@ -178,7 +178,9 @@ public final class TlbCommand implements Callable<Integer> {
       throw CommandFailure.usage(
           "--native, --record and --warm-up are for streams: a guest marks its region itself");
     }
-    BootRequest request = GuestChoice.of(guest).request(guestArguments, memory, vcpus, grid.arch);
+    GuestChoice choice = GuestChoice.of(guest);
+    grid.requireGuestPagesOf(choice, guestArguments);
+    BootRequest request = choice.request(guestArguments, memory, vcpus, grid.arch);
     try {
       return run(new Subject(request, Subject.footprintBytes(guestArguments)), null);
     } catch (GuestCellRunner.GuestFailedException e) {

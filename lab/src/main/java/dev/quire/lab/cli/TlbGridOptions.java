@@ -135,6 +135,27 @@ final class TlbGridOptions {
     return hasGuest ? Collections.singletonList(null) : List.of("4k");
   }
 
+  /** A guest that does not read its argument pages= would give rows that say what is not so. */
+  void requireGuestPagesOf(GuestChoice choice, List<String> arguments) {
+    if (guestPages == null) {
+      return;
+    }
+    if (arguments.stream().anyMatch(argument -> argument.startsWith("pages="))) {
+      throw CommandFailure.usage("--guest-pages and the guest's pages= are the same: give one");
+    }
+    if (choice.image() != null && !choice.image().takes("pages")) {
+      List<String> others = new ArrayList<>();
+      for (GuestImage image : GuestCatalogue.builtIn().images()) {
+        if (image.takes("pages") && image.arch().equals(choice.image().arch())) {
+          others.add(image.name());
+        }
+      }
+      throw CommandFailure.usage(
+          "%s has no choice of pages: leave --guest-pages out, or take one of %s"
+              .formatted(choice.image().name(), String.join(", ", others)));
+    }
+  }
+
   private String usualPreset(HostArchitecture guests) {
     boolean arm64 =
         guests == null

@@ -153,7 +153,11 @@ class MeasuredCommandTest {
         "tlb hello-x86_64 --stream uniform:|2|give a guest or --stream, not both",
         "tlb hello-x86_64 --native|2|are for streams",
         "tlb hello-x86_64 --smp 99|2|--smp 99 is out of range: 1 to 8",
-        "tlb hello-x86_64 --guest-pages 64k-cont|2|arm64's guest pages '64k-cont'",
+        "tlb gups-x86_64 --guest-pages 64k-cont|2|arm64's guest pages '64k-cont'",
+        "tlb hello-x86_64 --guest-pages 2m|2|hello-x86_64 has no choice of pages: leave"
+            + " --guest-pages out, or take one of stream-x86_64, gups-x86_64, chase-x86_64,"
+            + " btree-x86_64,",
+        "tlb gups-x86_64 --guest-pages 2m -- pages=4k|2|--guest-pages and the guest's pages= are",
         "tlb panic-x86_64|1|the guest ended with fail",
       })
   void mistakesAreOneLine(String command, int exitCode, String message) {
