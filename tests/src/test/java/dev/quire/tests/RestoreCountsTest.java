@@ -10,6 +10,7 @@ import dev.quire.emulator.restore.RestoreResult;
 import dev.quire.emulator.restore.RestoreSettings;
 import dev.quire.emulator.restore.RestoreStrategies;
 import dev.quire.emulator.restore.RestoreTally.Item;
+import dev.quire.emulator.restore.RestoreTimeline;
 import dev.quire.emulator.restore.UffdHandler;
 import dev.quire.emulator.restore.UffdOps;
 import dev.quire.emulator.snapshot.Snapshot;
@@ -19,6 +20,7 @@ import dev.quire.tests.RestoredGuests.Footprint;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.BitSet;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -70,6 +72,18 @@ class RestoreCountsTest {
         .isEqualTo(faults);
     assertThat(result.run().stage2().waits()).as("waits").isEqualTo(waits);
     assertThat(result.messages()).as("messages").isEqualTo(waits);
+    assertTimeline(result);
+  }
+
+  /** Each fault that is counted has its moment, those that KVM tried again too. */
+  private static void assertTimeline(RestoreResult result) {
+    RestoreTimeline timeline = result.timeline();
+    assertThat(
+            IntStream.range(0, timeline.size())
+                .filter(event -> timeline.who(event) == RestoreTimeline.FAULT)
+                .count())
+        .as("faults in the timeline")
+        .isEqualTo(result.run().stage2().faults() - result.run().stage2().mmioExits());
   }
 
   /** write(2) puts N pages into the file and copies; KVM takes them from there, without a PTE. */
@@ -165,6 +179,8 @@ class RestoreCountsTest {
   @Test
   void demand() {
     RestoreResult result = restore("demand", "4k");
+    assertTimeline(result);
+    assertThat(result.run().stage2().retries()).isPositive();
     assertThat(result.copies()).isEqualTo(written);
     assertThat(result.total().of(Item.KERNEL_COPIES)).isEqualTo(written);
     assertThat(result.total().of(Item.CLEARS)).isZero();

@@ -154,6 +154,11 @@ final class RestoreHost {
     timeline.faulted(gfn, instruction, now);
   }
 
+  /** A vCPU's fault came to nothing, as the host changed meanwhile: it is taken again. */
+  void retried(long gpa) {
+    timeline.faulted(gpa >>> PAGE_SHIFT, instructions.getAsLong(), nowNanos());
+  }
+
   /** Backs guest memory by the snapshot's memory file, mapped privately. */
   void backBySnapshot() {
     bytes.guestMapsFile();

@@ -101,6 +101,8 @@ public final class RestoreRun implements AutoCloseable {
       if (code == Stage2Mmu.MAPPED) {
         host.meter().add(HostWork.STAGE2_LEAF, 1);
         host.faulted(gpa, Stage2Mmu.order(result));
+      } else if (code == Stage2Mmu.RETRY) {
+        host.retried(gpa);
       }
       host.meter().enter(Share.GUEST);
     }
