@@ -71,7 +71,7 @@ public final class SystemFile extends Descriptor {
   private long createVm(Caller caller, long type) {
     VmHost host = hosts.open(caller);
     if (host == null) {
-      return -Errno.ENOMEM;
+      return -Errno.EMFILE;
     }
     if (!architecture.acceptsVmType(host, type)) {
       hosts.close(host);

@@ -10,7 +10,7 @@ public interface VmHosts {
   /**
    * The host of a VM that the caller makes.
    *
-   * @return null if it may have no more (ENOMEM)
+   * @return null if it may have no more (EMFILE, as of descriptors)
    */
   VmHost open(Caller caller);
 

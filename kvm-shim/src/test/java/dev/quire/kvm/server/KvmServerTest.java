@@ -253,7 +253,7 @@ class KvmServerTest {
       kvm.createVm().close();
       kvm.createVm().close();
       kvm.createVm();
-      assertErrno(ENOMEM, kvm::createVm);
+      assertErrno(EMFILE, kvm::createVm);
     }
   }
 
