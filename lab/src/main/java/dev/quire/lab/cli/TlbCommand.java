@@ -310,6 +310,9 @@ public final class TlbCommand implements Callable<Integer> {
     config.put("guest_pages", grid.hostProcess ? null : grid.guestNames(guest != null));
     config.put("host_pages", grid.hostPages);
     config.put("tlb", presets.stream().map(Preset::name).toList());
+    Map<String, Object> fields = new LinkedHashMap<>();
+    presets.forEach(preset -> fields.put(preset.name(), preset.basis()));
+    config.put("tlb_fields", fields);
     config.put("fragmentation", fragmentation);
     config.put("host_events", hostEvents == null ? null : hostEvents.toString());
     config.put("warm_up", warmUp);

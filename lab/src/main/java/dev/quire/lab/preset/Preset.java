@@ -1,7 +1,9 @@
 package dev.quire.lab.preset;
 
 import dev.quire.mmu.tlb.TlbGeometry;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 
 /**
  * A geometry and where each of its figures comes from.
@@ -17,6 +19,15 @@ public record Preset(TlbGeometry geometry, String about, List<PresetField> field
 
   public String name() {
     return geometry.name();
+  }
+
+  /** How many fields are read, recalled and assumed, by that word. */
+  public Map<String, Long> basis() {
+    Map<String, Long> counts = new LinkedHashMap<>();
+    for (Confidence confidence : Confidence.values()) {
+      counts.put(confidence.text(), count(confidence));
+    }
+    return counts;
   }
 
   /** How many fields have this confidence. */

@@ -63,7 +63,8 @@ class TlbCommandTest {
     String page = Files.readString(report);
     assertThat(page.substring(0, page.indexOf("<script>")))
         .contains("<td class=\"axis\">mthp-64k</td>", "mthp-64k+contpte *", "chase:bytes=4M")
-        .contains("modelled: linear-l2", "4 MiB");
+        .contains("modelled: linear-l2", "4 MiB")
+        .containsPattern("<dd>ampere-altra read [0-9]+, recalled [0-9]+, assumed [0-9]+</dd>");
     try (Stream<Path> files = Files.list(folder)) {
       assertThat(files).as("no temporary file is left").hasSize(1);
     }

@@ -95,6 +95,7 @@ final class TlbAxes {
     return switch (axis) {
       case TlbRow.FOOTPRINT -> "footprint";
       case TlbRow.TLB -> "TLB";
+      case "tlb_fields" -> "fields of the TLB";
       default -> axis.replace('_', ' ');
     };
   }

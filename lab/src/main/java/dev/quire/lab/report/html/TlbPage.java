@@ -85,8 +85,9 @@ public final class TlbPage {
         "walk cycles: counts times the costs of the named cost model. They are no measurement.");
     texts.put(
         "published",
-        "nothing in the tables. The geometry of each TLB is published, recalled or assumed field by"
-            + " field: 'quire tlb-presets NAME' lists source and confidence of each.");
+        "nothing in the tables. The geometry of each TLB is read from a document, recalled or"
+            + " assumed field by field: 'quire tlb-presets NAME' lists source and confidence of"
+            + " each.");
     if (rows.stream().anyMatch(TlbRow::hypothetical)) {
       texts.put(
           "what-if",
