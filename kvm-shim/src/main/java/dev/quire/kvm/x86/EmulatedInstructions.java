@@ -14,6 +14,9 @@ final class EmulatedInstructions {
   /** FNSTCW and FNSTSW to memory: D9 /7, DD /7. */
   private static final int STORE_WORD_DIGIT = 7;
 
+  /** VERR and VERW, 0F 00 /4 and /5, which the emulator's group 6 lacks. */
+  private static final int VERR_DIGIT = 4;
+
   private EmulatedInstructions() {}
 
   static boolean knows(X86Instruction instruction) {
@@ -23,7 +26,7 @@ final class EmulatedInstructions {
     int opcode = instruction.opcode();
     return switch (instruction.opcodeMap()) {
       case 0 -> opcode < FIRST_X87 || opcode > LAST_X87 || storesX87Word(instruction);
-      case 1 -> knowsTwoByte(opcode);
+      case 1 -> opcode == 0 ? instruction.digit() < VERR_DIGIT : knowsTwoByte(opcode);
       case 2 -> opcode == 0x2a || opcode == 0xf0 || opcode == 0xf1;
       default -> false;
     };
@@ -38,7 +41,7 @@ final class EmulatedInstructions {
     int row = opcode >>> 4;
     int column = opcode & 0xf;
     return switch (row) {
-      case 0x0 -> column <= 1 || column == 0xd;
+      case 0x0 -> column == 1 || column == 0xd;
       case 0x1 -> column <= 1 || column >= 8;
       case 0x2 -> column == 8 || column == 9 || column == 0xb;
       case 0x4, 0x8, 0x9 -> true;

@@ -294,6 +294,14 @@ class X86RunTest {
     assertThat(guest.core.rip()).isEqualTo(0x1005);
   }
 
+  /** The emulator's group 6 ends with LTR. */
+  @Test
+  void verrCannotReachADevice() {
+    guest.protectedMode(0, 0).store(0x1000, "0f002500000400 f4");
+    assertThat(guest.run()).isEqualTo(KvmRun.EXIT_INTERNAL_ERROR);
+    assertThat(guest.core.rip()).isEqualTo(0x1000);
+  }
+
   @Test
   void unknownHypercallsAreAnsweredWithoutAnExit() {
     // mov $99,%eax; vmcall; hlt
