@@ -16,6 +16,8 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** A guest whose handler fails it ends with a clear reason, and soon. */
 @Timeout(60)
@@ -115,6 +117,21 @@ class BadHandlersTest {
             ops.zero(fault.address() + 1, 4096);
           }
         },
+        "EINVAL");
+  }
+
+  /** validate_range of fs/userfaultfd.c refuses both: the one is nothing, the other too much. */
+  @ParameterizedTest
+  @ValueSource(longs = {0, -4096, Long.MIN_VALUE})
+  void itAnswersARangeOfNoLength(long bytes) {
+    assertDead(
+        new Failing() {
+          @Override
+          void bad(PageFault fault, UffdOps ops) {
+            ops.copy(fault.address(), 8192, bytes);
+          }
+        },
+        "UFFDIO_COPY",
         "EINVAL");
   }
 

@@ -216,6 +216,9 @@ final class UffdService implements HostWait, UffdCalls, AutoCloseable {
 
   @Override
   public void execute(UffdCall call) {
+    if (call.bytes() <= 0) {
+      throw new UffdCallException(call.text(), Errno.EINVAL, 0);
+    }
     switch (call) {
       case UffdCall.Copy copy -> copy(copy);
       case UffdCall.Fill fill -> fill(fill);
