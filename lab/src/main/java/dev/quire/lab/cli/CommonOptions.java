@@ -50,7 +50,7 @@ public final class CommonOptions {
     }
     try {
       OutputStream target = jsonOnStandardOutput() ? invocation.out() : new FileOutputStream(json);
-      return new JsonLines(target);
+      return new JsonLines("--json " + json, target);
     } catch (IOException e) {
       throw CommandFailure.usage("cannot write --json " + json + ": " + e.getMessage(), e);
     }

@@ -285,7 +285,8 @@ public final class RestoreCommand implements Callable<Integer> {
             axes(planned, phase, result),
             result,
             expected == null ? null : expected.memoryHash(),
-            ended);
+            ended,
+            planned.pages().contpte());
     points.add(point);
     GuestLayout layout = GuestLayout.of(snapshot.description().ram(), Order.bytes(0));
     GuestLayout.Region last = layout.regions().getLast();

@@ -141,9 +141,8 @@ public final class ServeCommand implements Callable<Integer> {
     List<Listener> listeners = listeners();
     LogLines.install();
     try (JsonLines json = common.openJson(invocation);
-        VmReports reports = VmReports.in(report, invocation, common.seed);
         InterruptGuard _ = new InterruptGuard(end::countDown);
-        RunningService service = RunningService.start(options(reports))) {
+        RunningService service = RunningService.start(options())) {
       if (json != null) {
         Map<String, Object> config = new LinkedHashMap<>();
         config.put("command", "serve");
@@ -201,7 +200,8 @@ public final class ServeCommand implements Callable<Integer> {
     }
   }
 
-  private ServiceOptions options(VmReports reports) {
+  private ServiceOptions options() {
+    VmReports reports = VmReports.in(report, invocation, common.seed);
     Limits all = Limits.DEFAULT;
     long memoryBytes = memoryBytes();
     try {

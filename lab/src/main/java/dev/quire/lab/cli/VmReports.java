@@ -3,7 +3,9 @@ package dev.quire.lab.cli;
 import dev.quire.kvm.host.ClientHost;
 import dev.quire.kvm.host.HostFigures;
 import dev.quire.kvm.server.KvmFiles;
+import dev.quire.lab.report.AtomicFile;
 import dev.quire.lab.report.JsonLines;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
@@ -14,7 +16,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /** Writes what a VM of the service did to memory, a file of JSON lines for each, as it ends. */
-final class VmReports implements KvmFiles.VmEnds, AutoCloseable {
+final class VmReports implements KvmFiles.VmEnds {
   private static final Logger LOG = System.getLogger(VmReports.class.getName());
 
   private final Path folder;
@@ -49,7 +51,16 @@ final class VmReports implements KvmFiles.VmEnds, AutoCloseable {
       return;
     }
     Path file = folder.resolve("vm-" + process + "-" + vm + ".json");
-    try (JsonLines json = new JsonLines(Files.newOutputStream(file))) {
+    try {
+      AtomicFile.write(file, content(process, vm, host));
+    } catch (IOException e) {
+      LOG.log(Level.WARNING, "event=no-report file={0} reason=\"{1}\"", file, e.getMessage());
+    }
+  }
+
+  private byte[] content(long process, long vm, ClientHost host) throws IOException {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    try (JsonLines json = new JsonLines("the report of a VM", bytes)) {
       Map<String, Object> config = new LinkedHashMap<>();
       config.put("command", "serve");
       config.put("process", process);
@@ -66,11 +77,7 @@ final class VmReports implements KvmFiles.VmEnds, AutoCloseable {
       row.put("walks", figures.tlbMisses());
       row.put("kernel", host.kernel().counters().snapshot().named(host.kernel().pageShift()));
       json.row("counters", row);
-    } catch (IOException e) {
-      LOG.log(Level.WARNING, "event=no-report file={0} reason=\"{1}\"", file, e.getMessage());
     }
+    return bytes.toByteArray();
   }
-
-  @Override
-  public void close() {}
 }

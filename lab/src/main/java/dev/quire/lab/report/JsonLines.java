@@ -18,9 +18,14 @@ import java.util.Map;
  * wall_ns}.
  */
 public final class JsonLines implements Closeable {
+  private final String name;
   private final JsonGenerator json;
 
-  public JsonLines(OutputStream target) throws IOException {
+  /**
+   * @param name of the target, for messages
+   */
+  public JsonLines(String name, OutputStream target) throws IOException {
+    this.name = name;
     JsonFactory factory =
         new JsonFactoryBuilder()
             .rootValueSeparator("\n")
@@ -125,7 +130,7 @@ public final class JsonLines implements Closeable {
       json.writeEndObject();
       json.flush();
     } catch (IOException e) {
-      throw new UncheckedIOException("cannot write JSON lines", e);
+      throw new UncheckedIOException("cannot write " + name, e);
     }
   }
 
@@ -135,7 +140,7 @@ public final class JsonLines implements Closeable {
       json.writeRaw('\n');
       json.close();
     } catch (IOException e) {
-      throw new UncheckedIOException("cannot write JSON lines", e);
+      throw new UncheckedIOException("cannot write " + name, e);
     }
   }
 }

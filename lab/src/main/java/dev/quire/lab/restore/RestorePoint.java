@@ -17,9 +17,14 @@ import java.util.Map;
  * @param axes what was varied, by name; values are texts, numbers or truth values
  * @param expectedHash of guest memory at the end of the uninterrupted run; null if nobody knows
  * @param isComparable whether the run went as far as that one
+ * @param hypothetical whether it rests on a what-if that no real system does
  */
 public record RestorePoint(
-    Map<String, Object> axes, RestoreResult result, String expectedHash, boolean isComparable) {
+    Map<String, Object> axes,
+    RestoreResult result,
+    String expectedHash,
+    boolean isComparable,
+    boolean hypothetical) {
 
   /** Whether memory ended as it should have; null if that cannot be told. */
   public Boolean hashMatches() {
@@ -32,6 +37,7 @@ public record RestorePoint(
     members.put("axes", axes);
     members.put("figures", figures());
     members.put("cost_model", result.costModel());
+    members.put("hypothetical", hypothetical);
     return members;
   }
 

@@ -66,6 +66,9 @@ public final class RestoreTable {
             + points.getFirst().result().costModel()
             + ": until the guest may run; its faults afterwards, without what handlers did; what"
             + " handlers did while a vCPU waited; putting contents in place");
+    if (points.stream().anyMatch(RestorePoint::hypothetical)) {
+      lines.add(TlbTable.HYPOTHETICAL);
+    }
     return lines;
   }
 
@@ -106,7 +109,7 @@ public final class RestoreTable {
     Boolean matches = point.hashMatches();
     return List.of(
         point.axes().get("strategy") + phase(point),
-        String.valueOf(point.axes().get("host_pages")),
+        point.axes().get("host_pages") + (point.hypothetical() ? "*" : ""),
         result.handler() == null ? "-" : result.handler(),
         result.status().jsonName(),
         matches == null ? result.memoryHash().substring(0, 8) : matches ? "ok" : "DIFFERS",

@@ -10,7 +10,8 @@ import java.util.TreeSet;
 
 /** Points as an aligned table for a person. A pure function. */
 public final class TlbTable {
-  private static final String HYPOTHETICAL =
+  /** What the mark of a row means. */
+  public static final String HYPOTHETICAL =
       "* hypothetical: a second stage with the contiguous bit, which Linux's KVM does not build";
 
   private TlbTable() {}

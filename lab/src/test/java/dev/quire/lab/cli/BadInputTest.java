@@ -152,7 +152,9 @@ class BadInputTest {
     Path full = Path.of("/dev/full");
     assumeThat(full).exists();
     assertThat(quire.run("boot", "hello-x86_64", "--json", full.toString())).isEqualTo(2);
-    assertThat(quire.err()).startsWith("quire boot: cannot write JSON lines: ").hasLineCount(1);
+    assertThat(quire.err())
+        .startsWith("quire boot: cannot write --json /dev/full: ")
+        .hasLineCount(1);
   }
 
   @Test

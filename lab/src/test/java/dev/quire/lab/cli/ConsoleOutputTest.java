@@ -34,7 +34,7 @@ class ConsoleOutputTest {
   @Test
   void jsonGetsWholeLinesAndTheUnfinishedRest() throws IOException {
     ByteArrayOutputStream json = new ByteArrayOutputStream();
-    try (JsonLines lines = new JsonLines(json)) {
+    try (JsonLines lines = new JsonLines("results", json)) {
       ConsoleOutput console = new ConsoleOutput(null, false, lines);
       print(console, "één\nrest");
       console.finish();
@@ -50,7 +50,7 @@ class ConsoleOutputTest {
   @Test
   void anEndlessLineIsReportedInPieces() throws IOException {
     ByteArrayOutputStream json = new ByteArrayOutputStream();
-    try (JsonLines lines = new JsonLines(json)) {
+    try (JsonLines lines = new JsonLines("results", json)) {
       ConsoleOutput console = new ConsoleOutput(null, false, lines);
       print(console, "x".repeat(100_000));
       console.finish();

@@ -6,6 +6,11 @@ import java.util.Map;
 
 /** What every page has around its own parts, so that it needs no other file. Pure functions. */
 final class PageFrame {
+  /** What a mark * means. */
+  static final String WHAT_IF =
+      "rows marked * rest on a second stage with the contiguous bit, which Linux's KVM does not"
+          + " build: no result for today's Linux.";
+
   private PageFrame() {}
 
   /** A page up to the start of its body. */

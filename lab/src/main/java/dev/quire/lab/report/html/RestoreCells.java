@@ -12,7 +12,7 @@ final class RestoreCells {
 
   static void write(HtmlText html, List<RestoreRow> rows) {
     html.raw("<section><h2>Every restore</h2>\n");
-    new BasisTable<>(columns(rows), row -> false).write(html, rows);
+    new BasisTable<>(columns(rows), RestoreRow::hypothetical).write(html, rows);
     html.raw("</section>\n");
   }
 

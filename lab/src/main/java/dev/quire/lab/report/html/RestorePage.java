@@ -81,6 +81,9 @@ public final class RestorePage {
     texts.put(
         "wall clock",
         "how long Quire took to do it on the machine that ran it; it says nothing of Linux.");
+    if (rows.stream().anyMatch(RestoreRow::hypothetical)) {
+      texts.put("what-if", PageFrame.WHAT_IF);
+    }
     texts.put("measured on hardware", "nothing on this page.");
     PageFrame.basis(html, texts);
   }

@@ -84,8 +84,7 @@ final class RestorePlots {
       Map<String, Object> timeline,
       RestoreRow row,
       List<Map<String, Object>> plots) {
-    String title =
-        timeline.get("axes") instanceof Map<?, ?> axes ? RestoreRow.title(axes) : "restore";
+    String title = row == null ? "restore" : row.title();
     double stepMillis = number(timeline.get("step_ns")) / 1e6;
     Map<String, Object> lines = plot(plots, "population", title);
     lines.put("restored", row == null ? 0 : row.millis("restore"));

@@ -8,8 +8,9 @@ import java.util.Map;
  * A {@code point} of a restore as a page needs it.
  *
  * @param costModel name of the prices, or "unnamed"
+ * @param hypothetical whether it rests on a what-if
  */
-record RestoreRow(Map<?, ?> axes, Map<?, ?> figures, String costModel) {
+record RestoreRow(Map<?, ?> axes, Map<?, ?> figures, String costModel, boolean hypothetical) {
   /** The points that are restores, in order. */
   static List<RestoreRow> of(List<Map<String, Object>> points) {
     List<RestoreRow> rows = new ArrayList<>();
@@ -19,14 +20,16 @@ record RestoreRow(Map<?, ?> axes, Map<?, ?> figures, String costModel) {
           && axes.get("strategy") != null
           && figures.containsKey("restore_modelled_ns")) {
         Object model = point.get("cost_model");
-        rows.add(new RestoreRow(axes, figures, model == null ? "unnamed" : model.toString()));
+        boolean whatIf = Boolean.TRUE.equals(point.get("hypothetical"));
+        rows.add(
+            new RestoreRow(axes, figures, model == null ? "unnamed" : model.toString(), whatIf));
       }
     }
     return rows;
   }
 
-  /** The strategy, with its phase and what else tells it from others. */
-  static String title(Map<?, ?> axes) {
+  /** The strategy, with its phase and what else tells it from others; * if it is a what-if. */
+  String title() {
     StringBuilder title = new StringBuilder(String.valueOf(axes.get("strategy")));
     if (axes.get("phase") != null) {
       title.append(" (").append(axes.get("phase")).append(')');
@@ -34,11 +37,7 @@ record RestoreRow(Map<?, ?> axes, Map<?, ?> figures, String costModel) {
     if (axes.get("host_pages") != null) {
       title.append(" on ").append(axes.get("host_pages"));
     }
-    return title.toString();
-  }
-
-  String title() {
-    return title(axes);
+    return title.append(hypothetical ? "*" : "").toString();
   }
 
   Object figure(String name) {

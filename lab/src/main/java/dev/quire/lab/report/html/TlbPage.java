@@ -89,10 +89,7 @@ public final class TlbPage {
             + " assumed field by field: 'quire tlb-presets NAME' lists source and confidence of"
             + " each.");
     if (rows.stream().anyMatch(TlbRow::hypothetical)) {
-      texts.put(
-          "what-if",
-          "rows marked * rest on a second stage with the contiguous bit, which Linux's KVM does not"
-              + " build: no result for today's Linux.");
+      texts.put("what-if", PageFrame.WHAT_IF);
     }
     texts.put("measured on hardware", "nothing on this page.");
     PageFrame.basis(html, texts);

@@ -22,6 +22,19 @@ class RestorePageTest {
   }
 
   @Test
+  void whatLinuxDoesNotBuildIsMarked() {
+    Map<String, Object> axes = RestorePoints.axes("demand", "mthp-64k+contpte");
+    Map<String, Object> point = RestorePoints.point(axes, 3, true);
+    Map<String, Object> timeline = RestorePoints.timeline(axes, "demand");
+    point.put("hypothetical", true);
+    assertThat(RestorePage.of(Map.of(), List.of(point), List.of(timeline)))
+        .contains("<tr class=\"what-if\">")
+        .contains("<figcaption>demand on mthp-64k+contpte*</figcaption>")
+        .contains("contiguous bit, which Linux");
+    assertThat(page).doesNotContain("<tr class=\"what-if\">", "contiguous bit, which Linux");
+  }
+
+  @Test
   void theHeadingSaysWhatWasRestored() {
     String heading = page.substring(page.indexOf("<header>"), page.indexOf("</header>"));
     assertThat(heading).contains("gups-x86_64", "64 MiB", "0.1.0");
