@@ -50,12 +50,16 @@ final class KvmLoad {
   /**
    * What came of it.
    *
-   * @param nanosOfExit of all clients together
    * @param machines VMs that were made
    * @param firstMebibytes resident after a quarter of the time, and a collection
    * @param lastMebibytes resident at the end, and a collection, all clients being there
    */
-  record Outcome(double nanosOfExit, long machines, double firstMebibytes, double lastMebibytes) {}
+  record Outcome(long machines, double firstMebibytes, double lastMebibytes) {}
+
+  /** Something that is looked at while all clients run. */
+  private interface Look<T> {
+    T look() throws IOException, InterruptedException;
+  }
 
   private final Path socket;
   private final int clients;
@@ -75,11 +79,36 @@ final class KvmLoad {
   }
 
   /**
-   * Runs all of them.
+   * Nanoseconds of one exit of all clients together. Nothing else happens meanwhile.
    *
    * @throws IOException if any met an error
    */
-  Outcome run(int seconds) throws IOException {
+  double nanosOfExit(int seconds) throws IOException {
+    return run(
+        () -> {
+          long before = exits.sum();
+          long from = System.nanoTime();
+          Thread.sleep(seconds * 1000L);
+          return (double) (System.nanoTime() - from) / (exits.sum() - before);
+        });
+  }
+
+  /**
+   * What is taken of memory while clients come and go.
+   *
+   * @throws IOException if any met an error
+   */
+  Outcome soak(int seconds) throws IOException {
+    return run(
+        () -> {
+          Thread.sleep(seconds * 250L);
+          double first = residentMebibytes();
+          Thread.sleep(seconds * 750L);
+          return new Outcome(machines.sum(), first, residentMebibytes());
+        });
+  }
+
+  private <T> T run(Look<T> look) throws IOException {
     CountDownLatch ready = new CountDownLatch(clients);
     List<Thread> threads = new ArrayList<>();
     for (int i = 0; i < clients; i++) {
@@ -87,13 +116,7 @@ final class KvmLoad {
     }
     try {
       ready.await();
-      long before = exits.sum();
-      long from = System.nanoTime();
-      Thread.sleep(seconds * 250L);
-      double first = residentMebibytes();
-      Thread.sleep(seconds * 750L);
-      double nanos = (double) (System.nanoTime() - from) / (exits.sum() - before);
-      double last = residentMebibytes();
+      T seen = look.look();
       over = true;
       for (Thread thread : threads) {
         thread.join();
@@ -101,7 +124,7 @@ final class KvmLoad {
       if (failure.get() != null) {
         throw new IOException("a client failed: " + failure.get(), failure.get());
       }
-      return new Outcome(nanos, machines.sum(), first, last);
+      return seen;
     } catch (InterruptedException e) {
       over = true;
       Thread.currentThread().interrupt();

@@ -47,7 +47,7 @@ final class KvmSoak {
 
   private double nanosOfExit(int clients) {
     try {
-      return new KvmLoad(socket, clients, Long.MAX_VALUE).run(TURN_SECONDS).nanosOfExit();
+      return new KvmLoad(socket, clients, Long.MAX_VALUE).nanosOfExit(TURN_SECONDS);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -60,7 +60,7 @@ final class KvmSoak {
    */
   List<Ratio> leaks(int seconds) throws IOException {
     KvmLeftovers before = KvmLeftovers.now(server::processCount);
-    KvmLoad.Outcome outcome = new KvmLoad(socket, MANY, EXITS_A_CLIENT).run(seconds);
+    KvmLoad.Outcome outcome = new KvmLoad(socket, MANY, EXITS_A_CLIENT).soak(seconds);
     KvmLeftovers left = KvmLeftovers.settled(server::processCount, before).minus(before);
     List<Ratio> all = new ArrayList<>();
     all.add(
