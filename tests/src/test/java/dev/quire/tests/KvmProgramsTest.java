@@ -42,13 +42,19 @@ class KvmProgramsTest {
     }
   }
 
+  /** A program, perhaps with one argument, prints what the recording of that name has. */
+  private static void printsWhatWasRecorded(String name, String... part)
+      throws IOException, InterruptedException {
+    needsX86();
+    KvmPrograms.Ending ending = programs.run(programs.compile(name, ProgramArch.X86_64), part);
+    String file = part.length == 0 ? name : name + "-" + part[0];
+    assertThat(ending.passed()).isEqualTo(recorded(file));
+    assertThat(ending.err()).isEmpty();
+  }
+
   @Test
   void theTranscriptIsARealKernels() throws IOException, InterruptedException {
-    needsX86();
-    Path program = programs.compile("kvm_transcript", ProgramArch.X86_64);
-    KvmPrograms.Ending ending = programs.run(program);
-    assertThat(ending.passed()).isEqualTo(recorded("kvm_transcript"));
-    assertThat(ending.err()).isEmpty();
+    printsWhatWasRecorded("kvm_transcript");
   }
 
   @Test
@@ -62,39 +68,23 @@ class KvmProgramsTest {
   /** dup, fork, KVM_SET_SIGNAL_MASK, and a slot's memory that becomes other memory. */
   @Test
   void descriptorsForksAndSignalsAreARealKernels() throws IOException, InterruptedException {
-    needsX86();
-    Path program = programs.compile("kvm_descriptors", ProgramArch.X86_64);
-    KvmPrograms.Ending ending = programs.run(program);
-    assertThat(ending.passed()).isEqualTo(recorded("kvm_descriptors"));
-    assertThat(ending.err()).isEmpty();
+    printsWhatWasRecorded("kvm_descriptors");
   }
 
   /** INS and OUTS whose memory is a device's: who is asked for what, and when. */
   @Test
   void stringsBetweenPortsAndDevicesAreARealKernels() throws IOException, InterruptedException {
-    needsX86();
-    Path program = programs.compile("kvm_port_strings", ProgramArch.X86_64);
-    KvmPrograms.Ending ending = programs.run(program);
-    assertThat(ending.passed()).isEqualTo(recorded("kvm_port_strings"));
-    assertThat(ending.err()).isEmpty();
+    printsWhatWasRecorded("kvm_port_strings");
   }
 
   @Test
   void guestMemfdIsARealKernels() throws IOException, InterruptedException {
-    needsX86();
-    Path program = programs.compile("kvm_transcript", ProgramArch.X86_64);
-    KvmPrograms.Ending ending = programs.run(program, "guest_memfd");
-    assertThat(ending.passed()).isEqualTo(recorded("kvm_transcript-guest_memfd"));
-    assertThat(ending.err()).isEmpty();
+    printsWhatWasRecorded("kvm_transcript", "guest_memfd");
   }
 
   @Test
   void memoryThatTheProgramOnlyReadsIsARealKernels() throws IOException, InterruptedException {
-    needsX86();
-    Path program = programs.compile("kvm_transcript", ProgramArch.X86_64);
-    KvmPrograms.Ending ending = programs.run(program, "read_only");
-    assertThat(ending.passed()).isEqualTo(recorded("kvm_transcript-read_only"));
-    assertThat(ending.err()).isEmpty();
+    printsWhatWasRecorded("kvm_transcript", "read_only");
   }
 
   /** The client's own handler sees what guest and calls touch: missing, minor, write-protected. */

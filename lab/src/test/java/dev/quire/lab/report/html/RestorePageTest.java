@@ -46,6 +46,12 @@ class RestorePageTest {
     assertThat(page.split("class=\"plot wide\"", -1)).hasSize(1 + 1 + 2 * 3);
   }
 
+  /** Its mark would stand outside the picture. */
+  @Test
+  void theTimeReachesToTheEndOfTheRestore() {
+    assertThat(page).contains("\"restored\":21.5,\"end\":21.5");
+  }
+
   @Test
   void itNeedsNothingElse() {
     String own = page.substring(0, page.indexOf("<script>"));
