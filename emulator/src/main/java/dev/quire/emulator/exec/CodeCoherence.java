@@ -53,6 +53,14 @@ public final class CodeCoherence {
     engines.set(core, null);
     forget(executors, core);
     forget(writers, core);
+    dropped();
+  }
+
+  /** Fewer frames may be executed than before. */
+  private void dropped() {
+    if (foreign != null) {
+      foreign.dropped();
+    }
   }
 
   private static void forget(long[][] masks, int core) {
@@ -134,6 +142,7 @@ public final class CodeCoherence {
       forEach(cores, UnicornEngine::flushCode);
       forEach(cores, engine -> engine.forgetCode(pfn));
       clear(executors, pfn, cores);
+      dropped();
     }
   }
 

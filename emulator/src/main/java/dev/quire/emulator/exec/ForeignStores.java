@@ -3,6 +3,8 @@ package dev.quire.emulator.exec;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Map;
 
 /**
  * Finds stores to code by somebody that no core and no kernel sees: a client that shares the
@@ -26,8 +28,12 @@ public final class ForeignStores {
   private final MemorySegment arena;
   private long[] pfns = new long[FIRST_FRAMES];
   private long[] sums = new long[FIRST_FRAMES];
+  private final Map<Long, Integer> places = new HashMap<>();
   private int count;
   private int next;
+
+  /** Whether a frame may be among these that no core executes any more. */
+  private boolean hasDropped;
 
   ForeignStores(CodeCoherence coherence, MemorySegment arena) {
     this.coherence = coherence;
@@ -36,24 +42,42 @@ public final class ForeignStores {
 
   /** A core is about to translate code from a frame that none had translated from. */
   void executed(long pfn) {
+    Integer known = places.get(pfn);
+    if (known != null) {
+      // Dropped meanwhile: what stands there now is what will be translated.
+      sums[known] = sum(pfn);
+      return;
+    }
     if (count == pfns.length) {
       pfns = Arrays.copyOf(pfns, 2 * count);
       sums = Arrays.copyOf(sums, 2 * count);
     }
     pfns[count] = pfn;
     sums[count] = sum(pfn);
+    places.put(pfn, count);
     count++;
+  }
+
+  /** How many are watched. */
+  int frames() {
+    return count;
+  }
+
+  /** Cores have dropped what they had translated from some frame. */
+  void dropped() {
+    hasDropped = true;
   }
 
   /** Has cores translate anew what is not as it was. No core of the machine runs. */
   public void look() {
+    if (hasDropped) {
+      forgetDropped();
+    }
     int frames = Math.min(count, MOST_FRAMES);
-    for (int i = 0; i < frames && count > 0; i++) {
+    for (int i = 0; i < frames; i++) {
       next = next >= count ? 0 : next;
       long pfn = pfns[next];
-      if (!coherence.isExecuted(pfn)) {
-        forget(next);
-      } else if (sum(pfn) != sums[next]) {
+      if (sum(pfn) != sums[next]) {
         forget(next);
         coherence.hostWrote(pfn);
       } else {
@@ -62,10 +86,23 @@ public final class ForeignStores {
     }
   }
 
+  private void forgetDropped() {
+    hasDropped = false;
+    for (int i = count - 1; i >= 0; i--) {
+      if (!coherence.isExecuted(pfns[i])) {
+        forget(i);
+      }
+    }
+  }
+
   private void forget(int index) {
     count--;
-    pfns[index] = pfns[count];
-    sums[index] = sums[count];
+    places.remove(pfns[index]);
+    if (index < count) {
+      pfns[index] = pfns[count];
+      sums[index] = sums[count];
+      places.put(pfns[index], index);
+    }
   }
 
   /** Four sums side by side: one would wait for each of its multiplications. */

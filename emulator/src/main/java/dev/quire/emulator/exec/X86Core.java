@@ -15,6 +15,7 @@ public final class X86Core implements X86CpuState {
   private static final int SEGMENT_D = 1 << 22;
   private static final long EFER_LMA = 1L << 10;
   private static final long CR0_PE = 1;
+  private static final long RFLAGS_RF = 1L << 16;
   private static final long RFLAGS_VM = 1L << 17;
   private static final long PAGE_MASK = -1L << 12;
   private static final long LOW_32 = 0xffff_ffffL;
@@ -102,6 +103,17 @@ public final class X86Core implements X86CpuState {
   public void setRflags(long rflags) {
     state.setRflags(rflags);
     refreshAddressing();
+  }
+
+  @Override
+  public long controlFlags() {
+    return state.eflags();
+  }
+
+  /** Sets or clears RFLAGS.RF, from which nothing else follows. */
+  public void setResumeFlag(boolean set) {
+    long flags = state.eflags();
+    state.setEflags(set ? flags | RFLAGS_RF : flags & ~RFLAGS_RF);
   }
 
   @Override

@@ -22,6 +22,11 @@ public interface X86CpuState extends X86RegisterView {
   /** RFLAGS with the arithmetic flags; bit 1 reads as one. */
   long rflags();
 
+  /** RFLAGS for who asks neither for its status flags nor for DF, which may be anything here. */
+  default long controlFlags() {
+    return rflags();
+  }
+
   /** Replaces all of RFLAGS, IOPL, VM, TF and the arithmetic flags included. */
   void setRflags(long rflags);
 

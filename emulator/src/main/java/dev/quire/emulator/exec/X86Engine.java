@@ -48,6 +48,7 @@ public final class X86Engine extends UnicornEngine {
   private final CodePages codePages;
   private final CodeVetting vetting;
   private final CoreInstructions instructions;
+  private X86Instruction intercepted;
   private boolean interruptPending;
   private boolean shadowAfterStep;
 
@@ -125,6 +126,11 @@ public final class X86Engine extends UnicornEngine {
   /** Decodes the instruction at the program counter. */
   public X86CodeReader code() {
     return code;
+  }
+
+  /** The instruction that {@link EngineExit#INTERCEPT} is about, until the core runs again. */
+  public X86Instruction intercepted() {
+    return intercepted;
   }
 
   private boolean invalidInstruction() {
@@ -286,8 +292,8 @@ public final class X86Engine extends UnicornEngine {
 
   @Override
   boolean hostPerformsNext() {
-    X86Instruction instruction = code.current();
-    return instruction != null && X86CodeReader.isHostPerformed(instruction);
+    intercepted = code.current();
+    return intercepted != null && X86CodeReader.isHostPerformed(intercepted);
   }
 
   @Override

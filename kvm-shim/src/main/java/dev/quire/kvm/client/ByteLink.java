@@ -13,11 +13,22 @@ import java.nio.file.Path;
 interface ByteLink extends AutoCloseable {
   void write(byte[] bytes, int length) throws IOException;
 
-  /** Fills a range, or fails. */
-  void read(byte[] target, int offset, int length) throws IOException;
+  /**
+   * Reads what has come, at least one byte.
+   *
+   * @return how many bytes, {@code length} at most
+   */
+  int read(byte[] target, int offset, int length) throws IOException;
 
   @Override
   void close() throws IOException;
+
+  private static int some(int bytes) throws IOException {
+    if (bytes < 0) {
+      throw new IOException("the service closed the connection");
+    }
+    return bytes;
+  }
 
   /** Over a UNIX socket. */
   static ByteLink unix(Path path) throws IOException {
@@ -34,13 +45,8 @@ interface ByteLink extends AutoCloseable {
       }
 
       @Override
-      public void read(byte[] target, int offset, int length) throws IOException {
-        ByteBuffer buffer = ByteBuffer.wrap(target, offset, length);
-        while (buffer.hasRemaining()) {
-          if (channel.read(buffer) < 0) {
-            throw new IOException("the service closed the connection");
-          }
-        }
+      public int read(byte[] target, int offset, int length) throws IOException {
+        return some(channel.read(ByteBuffer.wrap(target, offset, length)));
       }
 
       @Override
@@ -64,11 +70,8 @@ interface ByteLink extends AutoCloseable {
       }
 
       @Override
-      public void read(byte[] target, int offset, int length) throws IOException {
-        int got = in.readNBytes(target, offset, length);
-        if (got < length) {
-          throw new IOException("the service closed the connection");
-        }
+      public int read(byte[] target, int offset, int length) throws IOException {
+        return some(in.read(target, offset, length));
       }
 
       @Override

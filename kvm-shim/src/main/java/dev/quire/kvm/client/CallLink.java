@@ -6,12 +6,16 @@ import dev.quire.kvm.wire.Frames;
 import dev.quire.kvm.wire.Op;
 import dev.quire.kvm.wire.Reply;
 import java.io.IOException;
+import java.util.Arrays;
 
 /** One call socket: one call at a time, but for kicks, which come from other threads. */
 final class CallLink implements AutoCloseable {
+  private static final int FIRST_BYTES = 256;
+
   private final ByteLink link;
   private final int limitBytes;
   private final FrameBuilder builder;
+  private final byte[] received = new byte[FIRST_BYTES];
   private int sequence;
 
   /** The call under way that a kick may end; 0 if there is none. */
@@ -66,15 +70,14 @@ final class CallLink implements AutoCloseable {
   }
 
   private Reply receive() throws IOException {
-    byte[] head = new byte[Integer.BYTES];
-    link.read(head, 0, head.length);
-    int length = Frames.getInt(head, 0);
-    if (length < Frames.REPLY_BYTES || length > limitBytes) {
+    // No reply comes before its call, so all that comes is of this one.
+    int got = read(received, 0, Frames.REPLY_BYTES, received.length);
+    int length = Frames.getInt(received, 0);
+    if (length < Math.max(got, Frames.REPLY_BYTES) || length > limitBytes) {
       throw new IOException("a reply of " + Integer.toUnsignedLong(length) + " bytes");
     }
-    byte[] frame = new byte[length];
-    System.arraycopy(head, 0, frame, 0, head.length);
-    link.read(frame, head.length, length - head.length);
+    byte[] frame = Arrays.copyOf(received, length);
+    read(frame, got, length, length);
     try {
       Reply reply = Reply.parse(frame);
       if (reply.sequence() != sequence) {
@@ -84,6 +87,19 @@ final class CallLink implements AutoCloseable {
     } catch (BadFrameException e) {
       throw new IOException(e);
     }
+  }
+
+  /**
+   * Reads on.
+   *
+   * @return how many bytes there are then, from {@code least} to {@code most}
+   */
+  private int read(byte[] target, int from, int least, int most) throws IOException {
+    int got = from;
+    while (got < least) {
+      got += link.read(target, got, most - got);
+    }
+    return got;
   }
 
   @Override

@@ -24,6 +24,7 @@ final class CallSocket extends ChannelInboundHandlerAdapter {
   private final ClientProcess process;
   private final Channel channel;
   private final FrameDecoder decoder;
+  private final SocketBuffers buffers;
   private boolean closed;
 
   /** When a frame began that is not complete, System.nanoTime; 0 if none did. */
@@ -33,6 +34,7 @@ final class CallSocket extends ChannelInboundHandlerAdapter {
     this.process = process;
     this.channel = channel;
     this.decoder = decoder;
+    this.buffers = SocketBuffers.of(channel);
   }
 
   Channel channel() {
@@ -78,8 +80,7 @@ final class CallSocket extends ChannelInboundHandlerAdapter {
       return;
     }
     int bytes = reply.finish();
-    ByteBuf buffer = channel.alloc().directBuffer(bytes, bytes);
-    buffer.writeBytes(reply.array(), 0, bytes);
+    ByteBuf buffer = buffers.holding(channel.alloc(), reply.array(), bytes);
     channel.write(buffer, channel.voidPromise());
   }
 

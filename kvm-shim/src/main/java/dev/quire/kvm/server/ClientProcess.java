@@ -15,6 +15,7 @@ import io.netty.channel.ChannelPromise;
 import io.netty.channel.DefaultChannelPromise;
 import io.netty.channel.IoEventLoop;
 import io.netty.channel.ManualIoEventLoop;
+import io.netty.util.concurrent.FastThreadLocalThread;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.security.MessageDigest;
@@ -66,7 +67,7 @@ final class ClientProcess {
     this.cookie = cookie;
     this.pid = hello.pid();
     quota = new Quota(server.settings().limits());
-    thread = new Thread(this::live, "kvm-process-" + id);
+    thread = new FastThreadLocalThread(this::live, "kvm-process-" + id);
     thread.setDaemon(true);
     loop = new ManualIoEventLoop(thread, server.transport().handlers());
     files = new FileTable(quota.limits().descriptors());

@@ -143,6 +143,7 @@ public final class KvmServer implements AutoCloseable {
         return;
       }
       socket.closeFuture().addListener(gone -> forget(socket));
+      SocketBuffers.attach(socket);
       FrameDecoder decoder = new FrameDecoder(Frames.REQUEST_BYTES, settings.limits().frameBytes());
       if (listener instanceof Listener.Tcp tcp) {
         socket.pipeline().addLast(tcp.tls().newHandler(socket.alloc()));

@@ -5,6 +5,9 @@ package dev.quire.kvm.wire;
  * that came are views of it, checked: they lie in the frame and fill it. Not thread-safe.
  */
 public final class SegmentList {
+  private static final long[] NO_LONGS = {};
+  private static final int[] NO_INTS = {};
+
   private final byte[] frame;
   private final long[] addresses;
   private final int[] offsets;
@@ -12,9 +15,9 @@ public final class SegmentList {
 
   private SegmentList(byte[] frame, int count) {
     this.frame = frame;
-    addresses = new long[count];
-    offsets = new int[count];
-    lengths = new int[count];
+    addresses = count == 0 ? NO_LONGS : new long[count];
+    offsets = count == 0 ? NO_INTS : new int[count];
+    lengths = count == 0 ? NO_INTS : new int[count];
   }
 
   /**

@@ -88,9 +88,8 @@ final class GuestStops {
 
   /** RFLAGS.RF holds for the instruction that the core executes next; a fault pushes it set. */
   void takeResumeFlag() {
-    long flags = core.rflags();
-    if ((flags & X86Flags.RFLAGS_RF) != 0) {
-      core.setRflags(flags & ~X86Flags.RFLAGS_RF);
+    if ((core.controlFlags() & X86Flags.RFLAGS_RF) != 0) {
+      core.setResumeFlag(false);
       resumed = engine.retired();
       resumedPc = core.linearPc();
     }
@@ -99,7 +98,7 @@ final class GuestStops {
   /** Gives the instruction its RFLAGS.RF back, which user space sees until it is over. */
   void showResumeFlag() {
     if (resumed == engine.retired() && resumedPc == core.linearPc()) {
-      core.setRflags(core.rflags() | X86Flags.RFLAGS_RF);
+      core.setResumeFlag(true);
     }
   }
 
@@ -108,7 +107,7 @@ final class GuestStops {
     if (!breaks()) {
       return null;
     }
-    if ((core.rflags() & X86Flags.RFLAGS_RF) == 0) {
+    if ((core.controlFlags() & X86Flags.RFLAGS_RF) == 0) {
       long hits = executeHits(core.linearPc());
       if (hits != 0) {
         return exits.debug(X86Vector.DEBUG, core, DR6_ACTIVE_LOW | hits, debug.dr7());

@@ -245,7 +245,7 @@ final class KvmCpu implements GuestCpu {
 
   /** RFLAGS.IF, and no shadow of STI or MOV SS. */
   boolean interruptsAllowed() {
-    return (core.rflags() & X86Flags.RFLAGS_IF) != 0 && !core.interruptShadow();
+    return (core.controlFlags() & X86Flags.RFLAGS_IF) != 0 && !core.interruptShadow();
   }
 
   /** kvm_vcpu_ready_for_interrupt_injection, without an in-kernel PIC. */
@@ -351,7 +351,7 @@ final class KvmCpu implements GuestCpu {
 
   @Override
   public boolean hasWork() {
-    boolean enabled = (core.rflags() & X86Flags.RFLAGS_IF) != 0;
+    boolean enabled = (core.controlFlags() & X86Flags.RFLAGS_IF) != 0;
     return events.hasException()
         || events.nmiInjected
         || events.interruptInjected

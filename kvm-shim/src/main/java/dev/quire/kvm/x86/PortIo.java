@@ -8,7 +8,6 @@ import dev.quire.emulator.vcpu.x86.LinearMemory;
 import dev.quire.emulator.vcpu.x86.PortOperands;
 import dev.quire.emulator.vcpu.x86.PortPermission;
 import dev.quire.emulator.vcpu.x86.UnitStatus;
-import dev.quire.emulator.vcpu.x86.X86Flags;
 import dev.quire.emulator.vcpu.x86.X86HostInstructions;
 import dev.quire.kvm.abi.KvmRun;
 import dev.quire.kvm.vm.KvmBus;
@@ -121,6 +120,6 @@ final class PortIo {
 
   private void stepBehind() {
     instructions.stepBehind(operands.instructionBytes());
-    core.setRflags(core.rflags() & ~X86Flags.RFLAGS_RF);
+    core.setResumeFlag(false);
   }
 }

@@ -7,7 +7,6 @@ import dev.quire.emulator.exec.X86Core;
 import dev.quire.emulator.vcpu.VcpuExit;
 import dev.quire.emulator.vcpu.x86.PortOperands;
 import dev.quire.emulator.vcpu.x86.UnitStatus;
-import dev.quire.emulator.vcpu.x86.X86Flags;
 import dev.quire.emulator.vcpu.x86.X86HostInstructions;
 import dev.quire.kvm.abi.KvmRun;
 import dev.quire.kvm.vm.KvmBus;
@@ -273,7 +272,7 @@ final class PortStrings {
   /** The emulator leaves even a finished repetition at its instruction, with RF set. */
   private void stepOrStay() {
     if (operands.isRepeated()) {
-      core.setRflags(core.rflags() | X86Flags.RFLAGS_RF);
+      core.setResumeFlag(true);
     } else {
       stepBehind();
     }
@@ -281,6 +280,6 @@ final class PortStrings {
 
   private void stepBehind() {
     instructions.stepBehind(operands.instructionBytes());
-    core.setRflags(core.rflags() & ~X86Flags.RFLAGS_RF);
+    core.setResumeFlag(false);
   }
 }

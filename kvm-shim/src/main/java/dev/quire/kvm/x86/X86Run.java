@@ -267,7 +267,7 @@ final class X86Run extends GuestRun {
   }
 
   private void halt() {
-    core.setRflags(core.rflags() & ~X86Flags.RFLAGS_RF);
+    core.setResumeFlag(false);
     owner.counters().halted();
     boolean waitsInGuest = (state.vm().disabledExits() & X86VmState.DISABLE_EXITS_HLT) != 0;
     if (state.apic() == null && !waitsInGuest) {
@@ -287,7 +287,7 @@ final class X86Run extends GuestRun {
       if (cpu.accessRepeats()) {
         // The emulator leaves even a finished repetition at its instruction, with RF set.
         core.setRip(cpu.accessRip());
-        core.setRflags(core.rflags() | X86Flags.RFLAGS_RF);
+        core.setResumeFlag(true);
       }
     } else {
       if (bus.read(false, access.gpa(), access.bytes())) {
@@ -348,7 +348,7 @@ final class X86Run extends GuestRun {
       giveSynced(valid);
     }
     boolean kernelPic = state.vm().irqchip() == X86VmState.Irqchip.KERNEL;
-    run.setIfFlag((core.rflags() & X86Flags.RFLAGS_IF) != 0);
+    run.setIfFlag((core.controlFlags() & X86Flags.RFLAGS_IF) != 0);
     run.setCr8(core.cr8());
     run.setApicBase(state.apicBase());
     run.setReadyForInterrupt(kernelPic || cpu.isReadyForInterrupt());

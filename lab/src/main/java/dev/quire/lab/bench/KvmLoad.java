@@ -20,7 +20,7 @@ import java.util.concurrent.atomic.LongAdder;
  * Clients of a KVM service, each a process of the service with a VM of one vCPU, whose guest counts
  * and says so at a port, over and over.
  */
-final class KvmLoad {
+final class KvmLoad implements AutoCloseable {
   /** again: mov cx, 1000; wait: loop wait; out 0x10, al; jmp again. */
   private static final byte[] CODE = {
     (byte) 0xb9,
@@ -56,41 +56,76 @@ final class KvmLoad {
    */
   record Outcome(long machines, double firstMebibytes, double lastMebibytes) {}
 
-  /** Something that is looked at while all clients run. */
-  private interface Look<T> {
-    T look() throws IOException, InterruptedException;
-  }
-
   private final Path socket;
-  private final int clients;
   private final long exitsEach;
+  private final List<Thread> threads = new ArrayList<>();
   private final LongAdder machines = new LongAdder();
   private final LongAdder exits = new LongAdder();
   private final AtomicReference<Throwable> failure = new AtomicReference<>();
   private volatile boolean over;
+  private volatile boolean paused;
 
-  /**
-   * @param exitsEach after so many a client goes, and another comes
-   */
-  KvmLoad(Path socket, int clients, long exitsEach) {
+  private KvmLoad(Path socket, long exitsEach) {
     this.socket = socket;
-    this.clients = clients;
     this.exitsEach = exitsEach;
   }
 
   /**
-   * Nanoseconds of one exit of all clients together. Nothing else happens meanwhile.
+   * Begins, and returns when all clients run.
+   *
+   * @param exitsEach after so many a client goes, and another comes
+   * @throws IOException if any met an error
+   */
+  static KvmLoad start(Path socket, int clients, long exitsEach) throws IOException {
+    KvmLoad load = new KvmLoad(socket, exitsEach);
+    CountDownLatch ready = new CountDownLatch(clients);
+    for (int i = 0; i < clients; i++) {
+      load.threads.add(Thread.ofPlatform().name("kvm-client-" + i).start(() -> load.client(ready)));
+    }
+    try {
+      ready.await();
+    } catch (InterruptedException e) {
+      load.end();
+      throw interrupted(e);
+    }
+    return load;
+  }
+
+  /** Has the clients wait where they are, with all they have open. */
+  void pause() {
+    paused = true;
+  }
+
+  /**
+   * Has them run for so long, and then wait: nanoseconds of one exit of all together.
    *
    * @throws IOException if any met an error
    */
-  double nanosOfExit(int seconds) throws IOException {
-    return run(
-        () -> {
-          long before = exits.sum();
-          long from = System.nanoTime();
-          Thread.sleep(seconds * 1000L);
-          return (double) (System.nanoTime() - from) / (exits.sum() - before);
-        });
+  double nanosOfExit(int millis) throws IOException {
+    resume();
+    long before = exits.sum();
+    long from = System.nanoTime();
+    sleep(millis);
+    double nanos = (double) (System.nanoTime() - from) / (exits.sum() - before);
+    pause();
+    check();
+    return nanos;
+  }
+
+  private synchronized void resume() {
+    paused = false;
+    notifyAll();
+  }
+
+  private synchronized void awaitTurn() {
+    while (paused && !over) {
+      try {
+        wait();
+      } catch (InterruptedException e) {
+        over = true;
+        Thread.currentThread().interrupt();
+      }
+    }
   }
 
   /**
@@ -99,37 +134,54 @@ final class KvmLoad {
    * @throws IOException if any met an error
    */
   Outcome soak(int seconds) throws IOException {
-    return run(
-        () -> {
-          Thread.sleep(seconds * 250L);
-          double first = residentMebibytes();
-          Thread.sleep(seconds * 750L);
-          return new Outcome(machines.sum(), first, residentMebibytes());
-        });
+    sleep(seconds * 250L);
+    double first = residentMebibytes();
+    sleep(seconds * 750L);
+    return new Outcome(machines.sum(), first, residentMebibytes());
   }
 
-  private <T> T run(Look<T> look) throws IOException {
-    CountDownLatch ready = new CountDownLatch(clients);
-    List<Thread> threads = new ArrayList<>();
-    for (int i = 0; i < clients; i++) {
-      threads.add(Thread.ofPlatform().name("kvm-client-" + i).start(() -> client(ready)));
-    }
+  private void sleep(long millis) throws IOException {
     try {
-      ready.await();
-      T seen = look.look();
-      over = true;
-      for (Thread thread : threads) {
-        thread.join();
-      }
-      if (failure.get() != null) {
-        throw new IOException("a client failed: " + failure.get(), failure.get());
-      }
-      return seen;
+      Thread.sleep(millis);
     } catch (InterruptedException e) {
-      over = true;
-      Thread.currentThread().interrupt();
-      throw new IOException("interrupted", e);
+      end();
+      throw interrupted(e);
     }
+  }
+
+  private static IOException interrupted(InterruptedException cause) {
+    Thread.currentThread().interrupt();
+    return new IOException("interrupted", cause);
+  }
+
+  private void end() {
+    over = true;
+    resume();
+  }
+
+  private void check() throws IOException {
+    Throwable cause = failure.get();
+    if (cause != null) {
+      throw new IOException("a client failed: " + cause, cause);
+    }
+  }
+
+  /**
+   * Ends all clients and waits for them.
+   *
+   * @throws IOException if any met an error
+   */
+  @Override
+  public void close() throws IOException {
+    end();
+    for (Thread thread : threads) {
+      try {
+        thread.join();
+      } catch (InterruptedException e) {
+        throw interrupted(e);
+      }
+    }
+    check();
   }
 
   private void client(CountDownLatch ready) {
@@ -164,6 +216,9 @@ final class KvmLoad {
 
   private void run(Vcpu vcpu, long exitsOfIt) throws IOException {
     for (long left = exitsOfIt; left > 0 && !over; left--) {
+      if (paused) {
+        awaitTurn();
+      }
       if (!(vcpu.run() instanceof VcpuExit.Io)) {
         throw new IOException("the guest did something else than its OUT");
       }

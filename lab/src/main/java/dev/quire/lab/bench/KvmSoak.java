@@ -15,7 +15,11 @@ final class KvmSoak {
   private static final String BENCH = "kvm";
   private static final int FEW = 8;
   private static final int MANY = 200;
-  private static final int TURN_SECONDS = 4;
+  private static final int TURN_MILLIS = 500;
+  private static final int TURNS_A_ROUND = 8;
+
+  /** Until the JVM has compiled the clients, too. */
+  private static final int WARM_UP_TURNS = 10;
 
   /** In the soak a client closes everything and comes anew after so many exits of its guest. */
   private static final long EXITS_A_CLIENT = 2_000;
@@ -32,9 +36,26 @@ final class KvmSoak {
     this.socket = socket;
   }
 
-  /** Time that one exit takes of all clients together, many of them and few in turns. */
-  Ratio throughput(int rounds) {
-    double[] nanos = TurnByTurn.medians(rounds, () -> nanosOfExit(FEW), () -> nanosOfExit(MANY));
+  /**
+   * Time that one exit takes of all clients together, many of them and few in turns. All are there
+   * all the time, and the turns are short: what else the machine does falls on both alike.
+   *
+   * @throws IOException if any of them met an error
+   */
+  Ratio throughput(int rounds) throws IOException {
+    double[] nanos;
+    try (KvmLoad few = KvmLoad.start(socket, FEW, Long.MAX_VALUE);
+        KvmLoad many = KvmLoad.start(socket, MANY, Long.MAX_VALUE)) {
+      few.pause();
+      many.pause();
+      for (int i = 0; i < WARM_UP_TURNS; i++) {
+        nanosOfExit(few);
+        nanosOfExit(many);
+      }
+      nanos =
+          TurnByTurn.medians(
+              rounds * TURNS_A_ROUND, () -> nanosOfExit(few), () -> nanosOfExit(many));
+    }
     return Ratio.speed(
         BENCH,
         "exit of " + MANY + " clients",
@@ -45,9 +66,9 @@ final class KvmSoak {
         LEAST_THROUGHPUT);
   }
 
-  private double nanosOfExit(int clients) {
+  private static double nanosOfExit(KvmLoad load) {
     try {
-      return new KvmLoad(socket, clients, Long.MAX_VALUE).nanosOfExit(TURN_SECONDS);
+      return load.nanosOfExit(TURN_MILLIS);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -60,7 +81,10 @@ final class KvmSoak {
    */
   List<Ratio> leaks(int seconds) throws IOException {
     KvmLeftovers before = KvmLeftovers.now(server::processCount);
-    KvmLoad.Outcome outcome = new KvmLoad(socket, MANY, EXITS_A_CLIENT).soak(seconds);
+    KvmLoad.Outcome outcome;
+    try (KvmLoad load = KvmLoad.start(socket, MANY, EXITS_A_CLIENT)) {
+      outcome = load.soak(seconds);
+    }
     KvmLeftovers left = KvmLeftovers.settled(server::processCount, before).minus(before);
     List<Ratio> all = new ArrayList<>();
     all.add(

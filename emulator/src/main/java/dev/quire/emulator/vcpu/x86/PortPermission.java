@@ -32,7 +32,7 @@ public final class PortPermission {
     if ((state.cr0() & Cr0.PE) == 0) {
       return UnitStatus.OK;
     }
-    long flags = state.rflags();
+    long flags = state.controlFlags();
     int iopl = (int) (flags >>> X86Flags.RFLAGS_IOPL_SHIFT) & 3;
     boolean virtual8086 = (flags & X86Flags.RFLAGS_VM) != 0;
     if (!virtual8086 && state.cpl() <= iopl) {

@@ -78,7 +78,7 @@ public final class X86Cpu implements GuestCpu, DeviceState {
   }
 
   private boolean canTakeInterrupt() {
-    return (core.rflags() & X86Flags.RFLAGS_IF) != 0 && !core.interruptShadow();
+    return (core.controlFlags() & X86Flags.RFLAGS_IF) != 0 && !core.interruptShadow();
   }
 
   /** Whether an NMI is being handled: others wait until an IRET. */
@@ -94,7 +94,7 @@ public final class X86Cpu implements GuestCpu, DeviceState {
 
   @Override
   public boolean hasWork() {
-    boolean enabled = (core.rflags() & X86Flags.RFLAGS_IF) != 0;
+    boolean enabled = (core.controlFlags() & X86Flags.RFLAGS_IF) != 0;
     return nmiPending && !nmiBlocked || enabled && interrupts.pendingVector() >= 0;
   }
 
@@ -161,7 +161,7 @@ public final class X86Cpu implements GuestCpu, DeviceState {
 
   @Override
   public VcpuExit intercept() {
-    return instructions.perform(X86Engine.TRAP_INTERCEPT);
+    return instructions.perform(engine.intercepted());
   }
 
   @Override

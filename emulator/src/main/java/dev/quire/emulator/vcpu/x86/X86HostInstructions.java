@@ -54,9 +54,11 @@ public final class X86HostInstructions {
       return systemCall(trap);
     }
     X86Instruction instruction = engine.code().current();
-    if (instruction == null) {
-      return raise(X86Vector.INVALID_OPCODE);
-    }
+    return instruction == null ? raise(X86Vector.INVALID_OPCODE) : perform(instruction);
+  }
+
+  /** Performs the instruction at the program counter; null when the guest goes on. */
+  VcpuExit perform(X86Instruction instruction) {
     if (handler.performs(instruction)) {
       return handler.perform(instruction);
     }
@@ -157,7 +159,7 @@ public final class X86HostInstructions {
 
   /** The trap of RFLAGS.TF, which the core raises for the instructions it executes itself. */
   public VcpuExit trace() {
-    boolean traced = (core.rflags() & X86Flags.RFLAGS_TF) != 0;
+    boolean traced = (core.controlFlags() & X86Flags.RFLAGS_TF) != 0;
     return traced ? events.exception(X86Vector.DEBUG, 0, 0) : null;
   }
 
