@@ -5,7 +5,6 @@
 set -u
 
 work=$(mkdir -p "$1" && cd "$1" && pwd) || exit 2
-crates=$work/root/usr/share/cargo/registry
 
 missing() {
   echo "kvm-ioctls: $*" >&2
@@ -56,7 +55,9 @@ for package in "$work"/debs/*.deb; do
   dpkg-deb -x "$package" "$work/root" || missing "cannot unpack $package"
 done
 
-source=$(ls -d "$crates"/kvm-ioctls-0.25.*) || missing "the package is not version 0.25"
+source=$(find "$work/root" -type d -name 'kvm-ioctls-0.25.*' | head -n 1)
+[ -n "$source" ] || missing "the package is not version 0.25"
+crates=${source%/*} # where all the packages put theirs
 rm -rf "$work/build"
 cp -r "$source" "$work/build"
 rm -f "$work/build/.cargo-checksum.json"

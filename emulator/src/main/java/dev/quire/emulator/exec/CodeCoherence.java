@@ -53,13 +53,8 @@ public final class CodeCoherence {
     engines.set(core, null);
     forget(executors, core);
     forget(writers, core);
-    dropped();
-  }
-
-  /** Fewer frames may be executed than before. */
-  private void dropped() {
     if (foreign != null) {
-      foreign.dropped();
+      foreign.prune();
     }
   }
 
@@ -142,7 +137,9 @@ public final class CodeCoherence {
       forEach(cores, UnicornEngine::flushCode);
       forEach(cores, engine -> engine.forgetCode(pfn));
       clear(executors, pfn, cores);
-      dropped();
+      if (foreign != null && !isExecuted(pfn)) {
+        foreign.dropped(pfn);
+      }
     }
   }
 

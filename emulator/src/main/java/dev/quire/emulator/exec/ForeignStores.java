@@ -3,8 +3,6 @@ package dev.quire.emulator.exec;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
-import java.util.HashMap;
-import java.util.Map;
 
 /**
  * Finds stores to code by somebody that no core and no kernel sees: a client that shares the
@@ -28,12 +26,8 @@ public final class ForeignStores {
   private final MemorySegment arena;
   private long[] pfns = new long[FIRST_FRAMES];
   private long[] sums = new long[FIRST_FRAMES];
-  private final Map<Long, Integer> places = new HashMap<>();
   private int count;
   private int next;
-
-  /** Whether a frame may be among these that no core executes any more. */
-  private boolean hasDropped;
 
   ForeignStores(CodeCoherence coherence, MemorySegment arena) {
     this.coherence = coherence;
@@ -42,19 +36,12 @@ public final class ForeignStores {
 
   /** A core is about to translate code from a frame that none had translated from. */
   void executed(long pfn) {
-    Integer known = places.get(pfn);
-    if (known != null) {
-      // Dropped meanwhile: what stands there now is what will be translated.
-      sums[known] = sum(pfn);
-      return;
-    }
     if (count == pfns.length) {
       pfns = Arrays.copyOf(pfns, 2 * count);
       sums = Arrays.copyOf(sums, 2 * count);
     }
     pfns[count] = pfn;
     sums[count] = sum(pfn);
-    places.put(pfn, count);
     count++;
   }
 
@@ -63,31 +50,18 @@ public final class ForeignStores {
     return count;
   }
 
-  /** Cores have dropped what they had translated from some frame. */
-  void dropped() {
-    hasDropped = true;
-  }
-
-  /** Has cores translate anew what is not as it was. No core of the machine runs. */
-  public void look() {
-    if (hasDropped) {
-      forgetDropped();
-    }
-    int frames = Math.min(count, MOST_FRAMES);
-    for (int i = 0; i < frames; i++) {
-      next = next >= count ? 0 : next;
-      long pfn = pfns[next];
-      if (sum(pfn) != sums[next]) {
-        forget(next);
-        coherence.hostWrote(pfn);
-      } else {
-        next++;
+  /** The last core that executed a frame has dropped what it had translated from it. */
+  void dropped(long pfn) {
+    for (int i = 0; i < count; i++) {
+      if (pfns[i] == pfn) {
+        forget(i);
+        return;
       }
     }
   }
 
-  private void forgetDropped() {
-    hasDropped = false;
+  /** A core has gone, and with it all it had translated. */
+  void prune() {
     for (int i = count - 1; i >= 0; i--) {
       if (!coherence.isExecuted(pfns[i])) {
         forget(i);
@@ -95,14 +69,25 @@ public final class ForeignStores {
     }
   }
 
+  /** Has cores translate anew what is not as it was. No core of the machine runs. */
+  public void look() {
+    int frames = Math.min(count, MOST_FRAMES);
+    for (int i = 0; i < frames; i++) {
+      next = next >= count ? 0 : next;
+      long pfn = pfns[next];
+      if (sum(pfn) != sums[next]) {
+        // Drops it, and so takes it from here.
+        coherence.hostWrote(pfn);
+      } else {
+        next++;
+      }
+    }
+  }
+
   private void forget(int index) {
     count--;
-    places.remove(pfns[index]);
-    if (index < count) {
-      pfns[index] = pfns[count];
-      sums[index] = sums[count];
-      places.put(pfns[index], index);
-    }
+    pfns[index] = pfns[count];
+    sums[index] = sums[count];
   }
 
   /** Four sums side by side: one would wait for each of its multiplications. */

@@ -128,7 +128,10 @@ public final class X86Engine extends UnicornEngine {
     return code;
   }
 
-  /** The instruction that {@link EngineExit#INTERCEPT} is about, until the core runs again. */
+  /**
+   * The instruction that {@link EngineExit#INTERCEPT} is about; valid as {@link
+   * X86CodeReader#current} is.
+   */
   public X86Instruction intercepted() {
     return intercepted;
   }

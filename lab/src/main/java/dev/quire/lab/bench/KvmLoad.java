@@ -42,9 +42,6 @@ final class KvmLoad implements AutoCloseable {
   private static final int RIP = 128;
   private static final int RFLAGS = 136;
 
-  /** Of a client before time is taken: a VM translates its guest and touches its own memory. */
-  private static final int FIRST_EXITS = 100;
-
   private static final double KIBIBYTES_PER_MEBIBYTE = 1024;
 
   /**
@@ -195,11 +192,10 @@ final class KvmLoad implements AutoCloseable {
           Vcpu vcpu = vcpu(vm);
           machines.increment();
           if (!running) {
-            run(vcpu, FIRST_EXITS);
             ready.countDown();
             running = true;
           }
-          run(vcpu, exitsEach);
+          run(vcpu);
           vcpu.close();
           memory.close();
           vm.close();
@@ -207,15 +203,16 @@ final class KvmLoad implements AutoCloseable {
       }
     } catch (IOException | RuntimeException e) {
       failure.compareAndSet(null, e);
-      over = true;
+      end();
+    } finally {
       if (!running) {
         ready.countDown();
       }
     }
   }
 
-  private void run(Vcpu vcpu, long exitsOfIt) throws IOException {
-    for (long left = exitsOfIt; left > 0 && !over; left--) {
+  private void run(Vcpu vcpu) throws IOException {
+    for (long left = exitsEach; left > 0 && !over; left--) {
       if (paused) {
         awaitTurn();
       }

@@ -18,7 +18,7 @@ final class KvmSoak {
   private static final int TURN_MILLIS = 500;
   private static final int TURNS_A_ROUND = 8;
 
-  /** Until the JVM has compiled the clients, too. */
+  /** Until the JVM has compiled the clients, too, and each VM has translated its guest. */
   private static final int WARM_UP_TURNS = 10;
 
   /** In the soak a client closes everything and comes anew after so many exits of its guest. */
