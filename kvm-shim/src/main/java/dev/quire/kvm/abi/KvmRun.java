@@ -109,7 +109,12 @@ public final class KvmRun {
   }
 
   public boolean immediateExit() {
-    return getByte(IMMEDIATE_EXIT) != 0;
+    return immediateExit(pages);
+  }
+
+  /** The same of a vCPU's pages. */
+  public static boolean immediateExit(MemorySegment pages) {
+    return pages.get(ValueLayout.JAVA_BYTE, IMMEDIATE_EXIT) != 0;
   }
 
   public long cr8() {

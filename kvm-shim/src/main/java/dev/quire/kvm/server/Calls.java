@@ -122,17 +122,14 @@ final class Calls {
       return;
     }
     ClientHost host = (ClientHost) vcpu.host();
-    if ((int) request.request() == Ioctls.RUN) {
+    boolean runs = (int) request.request() == Ioctls.RUN;
+    if (runs) {
       host.beforeRun();
     }
     RunCall call = vcpu.begin(frame, (int) request.request(), request.argument());
     vcpu.get();
-    PendingRun run = new PendingRun(frame, vcpu, call, host);
-    if (process.turns().turn(run)) {
-      runOver(run);
-    } else {
-      process.turns().add(run);
-    }
+    boolean executes = runs && !vcpu.exitsAtOnce();
+    process.turns().begin(new PendingRun(frame, vcpu, call, host, executes));
   }
 
   /** A vCPU's call is over: its reply goes. */

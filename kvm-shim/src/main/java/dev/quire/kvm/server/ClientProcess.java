@@ -21,6 +21,7 @@ import java.lang.System.Logger.Level;
 import java.security.MessageDigest;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -45,6 +46,7 @@ final class ClientProcess {
   private final ClientMemory memory;
   private final Quota quota;
   private final Calls calls;
+  private final RunSlot slot;
   private final RunTurns turns;
   private final List<CallSocket> sockets = new CopyOnWriteArrayList<>();
   private DescriptorMail mail;
@@ -72,7 +74,8 @@ final class ClientProcess {
     loop = new ManualIoEventLoop(thread, server.transport().handlers());
     files = new FileTable(quota.limits().descriptors());
     memory = new ClientMemory(server.machines(), quota);
-    turns = new RunTurns(this::over, this::waits);
+    slot = new RunSlot(server.slots(), this::wake);
+    turns = new RunTurns(slot, this::over, this::waits);
     calls = new Calls(this);
   }
 
@@ -250,6 +253,7 @@ final class ClientProcess {
           turns.round();
           busySince = 0;
         } else {
+          turns.rest();
           loop.run(wait < 0 ? FOREVER_NS : wait);
         }
       }
@@ -284,6 +288,7 @@ final class ClientProcess {
     synchronized (this) {
       ended = true;
     }
+    release(slot::end);
     for (CallSocket socket : List.copyOf(sockets)) {
       release(() -> socket.channel().close());
     }
@@ -352,7 +357,17 @@ final class ClientProcess {
     synchronized (this) {
       ended = true;
     }
-    loop.wakeup();
+    wake();
+  }
+
+  /** Has the thread look at what there is. Any thread. */
+  private void wake() {
+    try {
+      // Not wakeup(), which is lost while the thread is not waiting.
+      loop.execute(() -> {});
+    } catch (RejectedExecutionException e) {
+      LOG.log(Level.DEBUG, "process={0,number,#} has ended", id);
+    }
   }
 
   /** The thread hangs: its sockets end without it. Any thread. */

@@ -50,6 +50,8 @@ public final class KvmServer implements AutoCloseable {
   private final AtomicLong lastId = new AtomicLong();
   private final AtomicInteger open = new AtomicInteger();
   private final Supervisor supervisor;
+  private final RunSlots slots;
+  private final SlotRotation rotation;
   private final int user;
   private volatile boolean closed;
 
@@ -72,8 +74,10 @@ public final class KvmServer implements AutoCloseable {
     this.metrics = metrics;
     accepting = new MultiThreadIoEventLoopGroup(1, transport.handlers());
     user = SocketUser.own();
+    slots = new RunSlots(settings.running(), System::nanoTime);
     metrics.watch(this);
     supervisor = new Supervisor(this);
+    rotation = new SlotRotation(slots);
   }
 
   /**
@@ -297,11 +301,21 @@ public final class KvmServer implements AutoCloseable {
     return metrics;
   }
 
+  RunSlots slots() {
+    return slots;
+  }
+
+  /** Processes whose guests wait for others' to execute. */
+  int waitingCount() {
+    return slots.waiting();
+  }
+
   /** Ends all processes and waits for them, 10 s at most. */
   @Override
   public void close() {
     closed = true;
     supervisor.close();
+    rotation.close();
     synchronized (owned) {
       for (AutoCloseable part : owned) {
         try {

@@ -30,6 +30,11 @@ final class PendingRun {
   /** Whether a turn of it met memory that the client truncated away. */
   boolean metTruncated;
 
+  /** Whether its next turn executes guest code, as far as anybody knows. */
+  boolean executes;
+
+  private boolean signalled;
+
   /** How many instructions its next turn may take. */
   long slice = TurnLength.FIRST;
 
@@ -39,18 +44,28 @@ final class PendingRun {
   /** How long it waited last. */
   long patience;
 
-  PendingRun(CallFrame frame, Descriptor file, RunCall call, ClientHost host) {
+  /**
+   * @param executes whether it is a KVM_RUN that enters the guest
+   */
+  PendingRun(CallFrame frame, Descriptor file, RunCall call, ClientHost host, boolean executes) {
     this.frame = frame;
     this.file = file;
     this.call = call;
     this.host = host;
+    this.executes = executes;
   }
 
   /** A signal came, or nobody wants it any more: its next turn is now and the last. */
   void signal() {
     call.signal();
+    signalled = true;
     touch = NONE;
     lookAgain = 0;
+  }
+
+  /** Whether its next turn is long enough to be had in a slot only. */
+  boolean needsSlot() {
+    return executes && !signalled;
   }
 
   /** Whether it waits for the client to touch a page. */

@@ -40,6 +40,7 @@ public final class ServerMetrics {
   /** The service is there: what it has now is shown too. */
   void watch(KvmServer server) {
     gauge("processes", "clients' processes", server, KvmServer::processCount);
+    gauge("waiting", "processes waiting for others' guests", server, KvmServer::waitingCount);
     gauge("sockets", "open sockets", server, KvmServer::socketCount);
     vms = new VmTotals(server, registry);
   }

@@ -1,6 +1,7 @@
 package dev.quire.kvm.vm;
 
 import dev.quire.kernel.mm.Errno;
+import dev.quire.kvm.abi.KvmRun;
 import dev.quire.kvm.fd.Caller;
 import dev.quire.kvm.fd.SharedPages;
 
@@ -26,6 +27,11 @@ public final class VcpuFile extends VmDescriptor {
   /** Walks of the vCPU's MMU so far, as {@link ArchVcpu#walks}. */
   public long walks() {
     return vcpu.arch().walks();
+  }
+
+  /** Whether KVM_RUN would end before the guest executes anything new: kvm_run.immediate_exit. */
+  public boolean exitsAtOnce() {
+    return KvmRun.immediateExit(vcpu.run().segment());
   }
 
   /**

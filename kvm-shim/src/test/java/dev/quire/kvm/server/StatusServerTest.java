@@ -83,6 +83,7 @@ class StatusServerTest {
       assertThat(vcpu.run()).isInstanceOf(VcpuExit.Io.class);
       assertThat(metric("quire_kvm_exits_total")).isEqualTo(1);
       assertThat(metric("quire_kvm_processes")).isEqualTo(1);
+      assertThat(metric("quire_kvm_waiting")).isZero();
       assertThat(metric("quire_kvm_vms")).isEqualTo(1);
       assertThat(metric("quire_kvm_vcpus")).isEqualTo(1);
       assertThat(metric("quire_kvm_memory_bytes")).isPositive();

@@ -113,6 +113,15 @@ public final class ServeCommand implements Callable<Integer> {
   int processes;
 
   @Option(
+      names = "--max-running",
+      paramLabel = "N",
+      defaultValue = "0",
+      description =
+          "Most client processes that execute guests at the same time; more take turns of 4 ms"
+              + " (0: 4 a processor, and 8 at least).")
+  int running;
+
+  @Option(
       names = "--idle",
       paramLabel = "S",
       defaultValue = "0",
@@ -136,6 +145,7 @@ public final class ServeCommand implements Callable<Integer> {
   public Integer call() {
     atLeast(1, "--max-vms", vms);
     atLeast(1, "--max-processes", processes);
+    atLeast(0, "--max-running", running);
     atLeast(0, "--idle", idleSeconds);
     atLeast(0, "--timeout", timeoutSeconds);
     List<Listener> listeners = listeners();
@@ -218,6 +228,7 @@ public final class ServeCommand implements Callable<Integer> {
           new ServerSettings(
               limits,
               processes,
+              running == 0 ? usual.running() : running,
               usual.sockets(),
               usual.hello(),
               Duration.ofSeconds(idleSeconds),

@@ -32,6 +32,7 @@ class ServeCommandTest {
         "--listen unix:s --http nope | --http nope: give HOST:PORT",
         "--listen unix:s --max-vms 0 | --max-vms 0: give 1 or more",
         "--listen unix:s --max-processes 0 | --max-processes 0: give 1 or more",
+        "--listen unix:s --max-running -1 | --max-running -1: give 0 or more",
         "--listen unix:s --idle -1 | --idle -1: give 0 or more",
         "--listen unix:s --timeout -1 | --timeout -1: give 0 or more",
         "--listen unix:s --max-memory 0 | --max-memory: '0' is out of range: 2M to 256G",

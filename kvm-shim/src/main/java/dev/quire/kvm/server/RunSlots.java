@@ -1,0 +1,156 @@
+package dev.quire.kvm.server;
+
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.List;
+import java.util.function.LongSupplier;
+
+/**
+ * Which clients' processes execute guests at the same time: so many that they keep the processors
+ * busy, and so few that what their exits touch stays in the processors' own caches (docs/adr/0019).
+ * While others wait, a process has its slot for 4 ms, and then goes to the end of the queue; one
+ * whose client stays away loses it sooner. A process that loses its slot finishes the turn it is
+ * in, so one that hangs holds up nobody.
+ *
+ * <p>While slots are left, a process gets one at once and keeps it. Thread-safe; a lock is taken
+ * only where slots change hands.
+ */
+final class RunSlots {
+  /** Some thirty exits of a process when eight share two processors: the first is a cold one. */
+  static final long QUANTUM_NS = 4_000_000;
+
+  /** A client whose next KVM_RUN comes later than this after an exit did something else. */
+  static final long SOON_NS = 250_000;
+
+  /** A process with nothing to execute for so long loses its slot to one that waits. */
+  static final long RESTING_NS = 1_000_000;
+
+  private final int most;
+  private final LongSupplier clock;
+
+  /** Who has a slot, who got it first in front; guarded by this. */
+  private final List<RunSlot> holders = new ArrayList<>();
+
+  /** Who waits for one. Not empty only if all are held; guarded by this. */
+  private final ArrayDeque<RunSlot> queue = new ArrayDeque<>();
+
+  private volatile boolean contended;
+
+  /**
+   * @param most slots there are
+   * @param clock nanoseconds
+   */
+  RunSlots(int most, LongSupplier clock) {
+    if (most < 1) {
+      throw new IllegalArgumentException(most + " slots: nothing would ever run");
+    }
+    this.most = most;
+    this.clock = clock;
+  }
+
+  long now() {
+    return clock.getAsLong();
+  }
+
+  /** Whether anybody waits. */
+  boolean isContended() {
+    return contended;
+  }
+
+  /** How many wait. */
+  synchronized int waiting() {
+    return queue.size();
+  }
+
+  /** Returns when somebody waits. */
+  synchronized void awaitContention() throws InterruptedException {
+    while (queue.isEmpty()) {
+      wait();
+    }
+  }
+
+  /** Gives it a slot, or has it wait for one: whether it has one. */
+  synchronized boolean request(RunSlot slot) {
+    if (slot.state() == RunSlot.AWAY) {
+      long now = now();
+      if (holders.size() < most || queue.isEmpty() && takeResting(now)) {
+        hold(slot, now);
+      } else {
+        slot.setState(RunSlot.QUEUED);
+        queue.add(slot);
+        contended = true;
+        notifyAll();
+      }
+    }
+    return slot.state() == RunSlot.HELD;
+  }
+
+  /** It wants none any more, and who waits first gets what it had. */
+  void leave(RunSlot slot) {
+    RunSlot next = null;
+    synchronized (this) {
+      if (slot.state() == RunSlot.HELD) {
+        holders.remove(slot);
+        next = grant(now());
+      } else if (slot.state() == RunSlot.QUEUED) {
+        queue.remove(slot);
+        contended = !queue.isEmpty();
+      }
+      slot.setState(RunSlot.AWAY);
+    }
+    if (next != null) {
+      next.wake();
+    }
+  }
+
+  /**
+   * Those who wait get the slots of those who had theirs for long enough or do not use them; to be
+   * called every now and then while anybody waits.
+   */
+  void rotate() {
+    List<RunSlot> granted = new ArrayList<>();
+    synchronized (this) {
+      long now = now();
+      int over = 0;
+      Iterator<RunSlot> all = holders.iterator();
+      while (over < queue.size() && all.hasNext()) {
+        RunSlot holder = all.next();
+        if (now - holder.heldSince() >= QUANTUM_NS || holder.restedNs(now) > RESTING_NS) {
+          all.remove();
+          holder.setState(RunSlot.AWAY);
+          over++;
+        }
+      }
+      for (; over > 0; over--) {
+        granted.add(grant(now));
+      }
+    }
+    granted.forEach(RunSlot::wake);
+  }
+
+  private RunSlot grant(long now) {
+    RunSlot next = queue.poll();
+    if (next != null) {
+      contended = !queue.isEmpty();
+      hold(next, now);
+    }
+    return next;
+  }
+
+  private void hold(RunSlot slot, long now) {
+    slot.setState(RunSlot.HELD);
+    slot.setHeldSince(now);
+    holders.add(slot);
+  }
+
+  private boolean takeResting(long now) {
+    for (int i = 0; i < holders.size(); i++) {
+      if (holders.get(i).restedNs(now) > RESTING_NS) {
+        holders.remove(i).setState(RunSlot.AWAY);
+        return true;
+      }
+    }
+    return false;
+  }
+}
