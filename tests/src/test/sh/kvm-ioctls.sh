@@ -13,8 +13,13 @@ missing() {
 
 command -v apt-get >/dev/null || missing "no apt-get here"
 command -v cargo >/dev/null || missing "no cargo here"
+# rustup's cargo looks for its toolchains below HOME, which need not be the user's own.
+if ! cargo --version >/dev/null 2>&1; then
+  RUSTUP_HOME=$(getent passwd "$(id -u)" | cut -d: -f6)/.rustup
+  export RUSTUP_HOME
+fi
 minor=$(cargo --version | sed -n 's/^cargo 1\.\([0-9]*\)\..*/\1/p')
-[ "${minor:-0}" -ge 85 ] || missing "cargo 1.85 or newer is needed, here is $(cargo --version)"
+[ "${minor:-0}" -ge 85 ] || missing "cargo 1.85 or newer is needed, here is $(cargo --version 2>&1 | head -n 1)"
 
 # The archive's address: wherever the machine's own apt gets Debian's main archive from.
 mirror=$(apt-get -o Debug::NoLocking=1 -o Dir::State::Lists="$work/none" --print-uris update 2>/dev/null |

@@ -41,15 +41,17 @@ final class RunSlot {
 
   /** There is something to execute: whether it may. If not, it is told when it may. */
   boolean take() {
+    boolean hasRested = false;
     if (restingSince != 0) {
-      int soon = slots.now() - restingSince <= RunSlots.SOON_NS ? 1 : 0;
-      returns = (returns << 1 | soon) & LAST_RETURNS;
+      long away = slots.now() - restingSince;
+      returns = (returns << 1 | (away <= RunSlots.SOON_NS ? 1 : 0)) & LAST_RETURNS;
+      hasRested = away > RunSlots.RESTING_NS;
       restingSince = 0;
     }
     return switch (state) {
       case HELD -> true;
       case QUEUED -> false;
-      default -> slots.request(this);
+      default -> slots.request(this, hasRested);
     };
   }
 

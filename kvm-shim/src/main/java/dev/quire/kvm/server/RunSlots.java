@@ -10,8 +10,9 @@ import java.util.function.LongSupplier;
  * Which clients' processes execute guests at the same time: so many that they keep the processors
  * busy, and so few that what their exits touch stays in the processors' own caches (docs/adr/0019).
  * While others wait, a process has its slot for 4 ms, and then goes to the end of the queue; one
- * whose client stays away loses it sooner. A process that loses its slot finishes the turn it is
- * in, so one that hangs holds up nobody.
+ * whose client stays away loses it sooner, and goes before those that always have something to
+ * execute when it has, too. A process that loses its slot finishes the turn it is in, so one that
+ * hangs holds up nobody.
  *
  * <p>While slots are left, a process gets one at once and keeps it. Thread-safe; a lock is taken
  * only where slots change hands.
@@ -26,14 +27,24 @@ final class RunSlots {
   /** A process with nothing to execute for so long loses its slot to one that waits. */
   static final long RESTING_NS = 1_000_000;
 
+  /** So often those that rested go first, before one of the others has its turn. */
+  static final int MOST_FAVOURS = 3;
+
   private final int most;
   private final LongSupplier clock;
 
   /** Who has a slot, who got it first in front; guarded by this. */
   private final List<RunSlot> holders = new ArrayList<>();
 
-  /** Who waits for one. Not empty only if all are held; guarded by this. */
-  private final ArrayDeque<RunSlot> queue = new ArrayDeque<>();
+  // Who waits for one; not empty only if all are held. Guarded by this.
+
+  /** Those that had nothing to execute for a while before. */
+  private final ArrayDeque<RunSlot> rested = new ArrayDeque<>();
+
+  private final ArrayDeque<RunSlot> busy = new ArrayDeque<>();
+
+  /** How often in a row one that rested went before others. */
+  private int favours;
 
   private volatile boolean contended;
 
@@ -60,25 +71,29 @@ final class RunSlots {
 
   /** How many wait. */
   synchronized int waiting() {
-    return queue.size();
+    return rested.size() + busy.size();
   }
 
   /** Returns when somebody waits. */
   synchronized void awaitContention() throws InterruptedException {
-    while (queue.isEmpty()) {
+    while (!contended) {
       wait();
     }
   }
 
-  /** Gives it a slot, or has it wait for one: whether it has one. */
-  synchronized boolean request(RunSlot slot) {
+  /**
+   * Gives it a slot, or has it wait for one: whether it has one.
+   *
+   * @param hasRested whether it had nothing to execute for {@link #RESTING_NS} before
+   */
+  synchronized boolean request(RunSlot slot, boolean hasRested) {
     if (slot.state() == RunSlot.AWAY) {
       long now = now();
-      if (holders.size() < most || queue.isEmpty() && takeResting(now)) {
+      if (holders.size() < most || !contended && takeAway(1, now) == 1) {
         hold(slot, now);
       } else {
         slot.setState(RunSlot.QUEUED);
-        queue.add(slot);
+        (hasRested ? rested : busy).add(slot);
         contended = true;
         notifyAll();
       }
@@ -94,8 +109,9 @@ final class RunSlots {
         holders.remove(slot);
         next = grant(now());
       } else if (slot.state() == RunSlot.QUEUED) {
-        queue.remove(slot);
-        contended = !queue.isEmpty();
+        rested.remove(slot);
+        busy.remove(slot);
+        contended = waiting() > 0;
       }
       slot.setState(RunSlot.AWAY);
     }
@@ -112,17 +128,7 @@ final class RunSlots {
     List<RunSlot> granted = new ArrayList<>();
     synchronized (this) {
       long now = now();
-      int over = 0;
-      Iterator<RunSlot> all = holders.iterator();
-      while (over < queue.size() && all.hasNext()) {
-        RunSlot holder = all.next();
-        if (now - holder.heldSince() >= QUANTUM_NS || holder.restedNs(now) > RESTING_NS) {
-          all.remove();
-          holder.setState(RunSlot.AWAY);
-          over++;
-        }
-      }
-      for (; over > 0; over--) {
+      for (int free = takeAway(waiting(), now); free > 0; free--) {
         granted.add(grant(now));
       }
     }
@@ -130,9 +136,11 @@ final class RunSlots {
   }
 
   private RunSlot grant(long now) {
-    RunSlot next = queue.poll();
+    boolean favour = busy.isEmpty() || !rested.isEmpty() && favours < MOST_FAVOURS;
+    favours = favour && !busy.isEmpty() ? favours + 1 : 0;
+    RunSlot next = (favour ? rested : busy).poll();
     if (next != null) {
-      contended = !queue.isEmpty();
+      contended = waiting() > 0;
       hold(next, now);
     }
     return next;
@@ -144,13 +152,18 @@ final class RunSlots {
     holders.add(slot);
   }
 
-  private boolean takeResting(long now) {
-    for (int i = 0; i < holders.size(); i++) {
-      if (holders.get(i).restedNs(now) > RESTING_NS) {
-        holders.remove(i).setState(RunSlot.AWAY);
-        return true;
+  /** Takes slots from those who had theirs for long enough or do not use them: how many. */
+  private int takeAway(int wanted, long now) {
+    int taken = 0;
+    Iterator<RunSlot> all = holders.iterator();
+    while (taken < wanted && all.hasNext()) {
+      RunSlot holder = all.next();
+      if (now - holder.heldSince() >= QUANTUM_NS || holder.restedNs(now) > RESTING_NS) {
+        all.remove();
+        holder.setState(RunSlot.AWAY);
+        taken++;
       }
     }
-    return false;
+    return taken;
   }
 }

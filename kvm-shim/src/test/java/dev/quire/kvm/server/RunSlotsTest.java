@@ -119,11 +119,24 @@ class RunSlotsTest {
     assertThat(granted).containsExactly(1);
   }
 
+  @Test
+  void whoHadItForLongEnoughGivesWayAtOnceToWhoComes() {
+    List<RunSlot> all = processes(1, 2);
+    all.get(0).take();
+    now += RunSlots.QUANTUM_NS - 1;
+    assertThat(all.get(1).take()).isFalse();
+    all.get(1).rest();
+    now++;
+    assertThat(all.get(1).take()).isTrue();
+    assertThat(all.get(0).take()).isFalse();
+  }
+
   /** Those who wait are not overtaken by one who comes while a slot rests. */
   @Test
   void whoComesGoesBehindThoseWhoWait() {
     RunSlots slots = new RunSlots(1, () -> now);
     List<RunSlot> all = processes(slots, 3);
+    now += RunSlots.RESTING_NS + 2;
     all.get(0).take();
     all.get(1).take();
     all.get(0).rest();
@@ -131,6 +144,37 @@ class RunSlotsTest {
     assertThat(all.get(2).take()).isFalse();
     slots.rotate();
     assertThat(granted).containsExactly(1);
+  }
+
+  /** A guest that computes all the time goes behind one whose client comes now and then. */
+  @Test
+  void whoRestedGoesBeforeThoseThatDidNot() {
+    RunSlots slots = new RunSlots(1, () -> now);
+    List<RunSlot> all = processes(slots, 4);
+    all.get(0).take();
+    all.get(1).take();
+    all.get(2).take();
+    now += RunSlots.RESTING_NS + 2;
+    assertThat(all.get(3).take()).isFalse();
+    now += RunSlots.QUANTUM_NS;
+    slots.rotate();
+    assertThat(granted).containsExactly(3);
+  }
+
+  @Test
+  void butNotForEver() {
+    RunSlots slots = new RunSlots(1, () -> now);
+    List<RunSlot> all = processes(slots, 7);
+    all.get(0).take();
+    all.get(1).take();
+    now += RunSlots.RESTING_NS + 2;
+    all.forEach(RunSlot::take);
+    for (int i = 0; i < 7; i++) {
+      now += RunSlots.QUANTUM_NS;
+      slots.rotate();
+      all.get(0).take();
+    }
+    assertThat(granted).containsExactly(2, 3, 4, 1, 5, 6, 0);
   }
 
   private void exit(RunSlot slot, long until) {
@@ -195,7 +239,7 @@ class RunSlotsTest {
 
   /**
    * Random processes over a long time: no more slots than there are, nobody waits while one is
-   * free, they are given in the order in which they were asked for, and in time.
+   * free, each of the two lines gets them in the order in which it asked, and in time.
    */
   @Property(tries = 300)
   void slotsAreGivenInTurnAndInTime(
@@ -207,13 +251,14 @@ class RunSlotsTest {
     granted.clear();
     RunSlots slots = new RunSlots(most, () -> now);
     List<RunSlot> all = processes(slots, count);
-    List<Integer> line = new ArrayList<>();
-    long[] asked = new long[count];
-    int[] place = new int[count];
+    List<Integer> rested = new ArrayList<>();
+    List<Integer> busy = new ArrayList<>();
+    long[] latest = new long[count];
     for (int step = 0; step < 400; step++) {
       int number = random.nextInt(count);
       RunSlot slot = all.get(number);
-      boolean waited = line.contains(number);
+      boolean hasRested = slot.restedNs(now) > RunSlots.RESTING_NS;
+      boolean waited = slot.state() == RunSlot.QUEUED;
       switch (random.nextInt(4)) {
         case 0 -> slot.rest();
         case 1 -> {
@@ -222,25 +267,37 @@ class RunSlotsTest {
         }
         default -> {
           if (!slot.take() && !waited) {
-            line.add(number);
-            asked[number] = now;
-            place[number] = line.size();
+            (hasRested ? rested : busy).add(number);
+            latest[number] = now + mostWaitNs(most, hasRested, rested.size(), busy.size());
           }
         }
       }
-      for (int next : granted) {
+      for (Integer next : granted) {
+        List<Integer> line = rested.contains(next) ? rested : busy;
         assertThat(line.removeFirst()).isEqualTo(next);
-        int turns = (place[next] + most - 1) / most;
-        assertThat(now - asked[next]).isLessThanOrEqualTo(turns * RunSlots.QUANTUM_NS);
+        assertThat(now).isLessThanOrEqualTo(latest[next]);
       }
       granted.clear();
-      line.removeIf(waiting -> all.get(waiting).state() == RunSlot.AWAY);
-      check(most, all, line, slots);
+      rested.removeIf(waiting -> all.get(waiting).state() == RunSlot.AWAY);
+      busy.removeIf(waiting -> all.get(waiting).state() == RunSlot.AWAY);
+      check(most, all, rested, busy, slots);
     }
   }
 
-  private static void check(int most, List<RunSlot> all, List<Integer> line, RunSlots slots) {
+  /** For the last of a line: of those that rested three go, and then one of the others. */
+  private static long mostWaitNs(int most, boolean hasRested, int rested, int busy) {
+    int before =
+        hasRested
+            ? rested + rested / RunSlots.MOST_FAVOURS + 1
+            : busy * (RunSlots.MOST_FAVOURS + 1);
+    return (before + most - 1) / most * RunSlots.QUANTUM_NS;
+  }
+
+  private static void check(
+      int most, List<RunSlot> all, List<Integer> rested, List<Integer> busy, RunSlots slots) {
     long held = all.stream().filter(slot -> slot.state() == RunSlot.HELD).count();
+    List<Integer> line = new ArrayList<>(rested);
+    line.addAll(busy);
     assertThat(held).isLessThanOrEqualTo(most);
     assertThat(slots.waiting()).isEqualTo(line.size());
     assertThat(slots.isContended()).isEqualTo(!line.isEmpty());
@@ -255,14 +312,15 @@ class RunSlotsTest {
   @Timeout(value = 60, unit = TimeUnit.SECONDS, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
   void threadsThatTakeAndLoseThemAllComeToTheirEnd() throws Exception {
     RunSlots slots = new RunSlots(2, System::nanoTime);
-    List<RunSlot> first = processes(slots, 2);
+    // One more than there are slots: from now on everybody waits until they go round.
+    List<RunSlot> first = processes(slots, 3);
     first.forEach(RunSlot::take);
     List<Thread> threads = new ArrayList<>();
     for (int i = 0; i < 12; i++) {
       Random random = new Random(i);
       threads.add(Thread.ofPlatform().start(() -> work(slots, random)));
     }
-    while (slots.waiting() < threads.size()) {
+    while (slots.waiting() <= threads.size()) {
       Thread.sleep(1);
     }
     try (SlotRotation _ = new SlotRotation(slots)) {
