@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -188,32 +189,51 @@ ssize_t files_pread(struct file *file, uint64_t address, size_t bytes, off_t pos
   return (ssize_t)simple(file, OP_PREAD, bytes, address, (uint64_t)position);
 }
 
-/* No file of KVM takes a write, so how much is offered matters little. */
-static ssize_t offer(struct file *file, enum op op, const void *data, size_t bytes, off_t position) {
+/* One frame of a write: bytes from `data` on, or as many of them as fit. How many those are is told in `sent`. */
+static ssize_t write_part(struct file *file, enum op op, const uint8_t *data, size_t bytes, off_t position,
+                          size_t *sent) {
+  enum { PAGE_BYTES = 4096, HEADS_BYTES = PAGE_BYTES };
   struct call call;
-  size_t readable;
-  enum { OFFERED_BYTES = 4096 };
-  if (!files_begin(&call, file, op, 0, 0, (uint64_t)position)) {
+  if (!files_begin(&call, file, op, bytes, (uint64_t)(uintptr_t)data, (uint64_t)position)) {
     return -1;
   }
-  size_t offered = bytes < OFFERED_BYTES ? bytes : OFFERED_BYTES;
-  bool added = call_add_user(&call, (uint64_t)(uintptr_t)data, offered, &readable) != NULL;
+  size_t most = (process_frame_limit() - HEADS_BYTES) & ~(size_t)(PAGE_BYTES - 1);
+  size_t readable = 0;
+  *sent = bytes < most ? bytes : most;
+  bool added = data == NULL || call_add_user(&call, (uint64_t)(uintptr_t)data, *sent, &readable) != NULL;
+  call_tag(&call, 0, *sent < bytes && readable == *sent ? WRITE_PART : 0);
   int64_t result = added ? call_exchange(&call) : -1;
   call_end(&call);
   return (ssize_t)result;
 }
 
-ssize_t files_write(struct file *file, const void *data, size_t bytes) { return offer(file, OP_WRITE, data, bytes, 0); }
+static ssize_t write_all(struct file *file, enum op op, const uint8_t *data, size_t bytes, off_t position) {
+  enum { MOST_BYTES = 0x7ffff000 }; /* MAX_RW_COUNT */
+  size_t done = 0;
+  size_t sent = 0;
+  ssize_t result;
+  size_t whole = bytes > SSIZE_MAX || bytes < MOST_BYTES ? bytes : MOST_BYTES;
+  do {
+    result = write_part(file, op, data + done, whole - done, position + (off_t)done, &sent);
+    done += result > 0 ? (size_t)result : 0;
+  } while (result == (ssize_t)sent && done < whole);
+  return done > 0 ? (ssize_t)done : result;
+}
+
+ssize_t files_write(struct file *file, const void *data, size_t bytes) {
+  return write_all(file, OP_WRITE, data, bytes, 0);
+}
 
 ssize_t files_pwrite(struct file *file, const void *data, size_t bytes, off_t position) {
-  return offer(file, OP_PWRITE, data, bytes, position);
+  return position < 0 ? (errno = EINVAL, -1) : write_all(file, OP_PWRITE, data, bytes, position);
 }
 
 off_t files_seek(struct file *file, off_t offset, int whence) {
-  (void)offset;
-  (void)whence;
-  if (file->kind == FILE_GUEST_MEMFD || file->kind == FILE_DEVICE) {
-    errno = ESPIPE; /* no llseek in their file operations */
+  if (file->kind == FILE_GUEST_MEMFD) {
+    return (off_t)simple(file, OP_SEEK, (uint64_t)(uint32_t)whence, (uint64_t)offset, 0);
+  }
+  if (file->kind == FILE_DEVICE) {
+    errno = ESPIPE; /* no llseek in its file operations */
     return -1;
   }
   return 0; /* noop_llseek */

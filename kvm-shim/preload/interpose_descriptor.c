@@ -194,9 +194,24 @@ EXPORTED ssize_t readv(int fd, const struct iovec *pieces, int count) {
   EITHER(ssize_t, fd, read_pieces(file, pieces, count), real()->readv(fd, pieces, count))
 }
 
+static ssize_t write_pieces(struct file *file, const struct iovec *pieces, int count) {
+  static const char nothing;
+  ssize_t total = count > 0 ? 0 : files_write(file, &nothing, 0);
+  for (int i = 0; i < count; i++) {
+    ssize_t put = files_write(file, pieces[i].iov_base, pieces[i].iov_len);
+    if (put < 0) {
+      return total > 0 ? total : -1;
+    }
+    total += put;
+    if ((size_t)put < pieces[i].iov_len) {
+      break;
+    }
+  }
+  return total;
+}
+
 EXPORTED ssize_t writev(int fd, const struct iovec *pieces, int count) {
-  EITHER(ssize_t, fd, files_write(file, count > 0 ? pieces->iov_base : NULL, count > 0 ? pieces->iov_len : 0),
-         real()->writev(fd, pieces, count))
+  EITHER(ssize_t, fd, write_pieces(file, pieces, count), real()->writev(fd, pieces, count))
 }
 
 EXPORTED off_t lseek(int fd, off_t offset, int whence) {

@@ -81,8 +81,14 @@ final class KvmPrograms {
 
   /** Runs a program with the service in the place of /dev/kvm. */
   Ending run(Path program, String... arguments) throws IOException, InterruptedException {
+    return run(KernelProfile.LINUX_6_18, program, arguments);
+  }
+
+  /** The same with another host kernel. */
+  Ending run(KernelProfile kernel, Path program, String... arguments)
+      throws IOException, InterruptedException {
     ProgramFile file = ProgramFile.find(program.toString(), System.getenv("PATH"));
-    try (PrivateService service = PrivateService.start(file.arch(), KernelProfile.LINUX_6_18)) {
+    try (PrivateService service = PrivateService.start(file.arch(), kernel)) {
       return run(service, program, arguments);
     }
   }

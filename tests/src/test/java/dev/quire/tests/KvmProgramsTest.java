@@ -83,6 +83,65 @@ class KvmProgramsTest {
   }
 
   @Test
+  void guestMemfdIsNotWrittenInLinux618() throws IOException, InterruptedException {
+    printsWhatWasRecorded("kvm_gmem_write");
+  }
+
+  /**
+   * What mail 20250303130838.28812-2-kalyazin@amazon.com adds: errors and short counts are in its
+   * code, positions in default_llseek (Linux v6.18 fs/read_write.c). Pages that the program touched
+   * through its mapping hold something.
+   */
+  @Test
+  void guestMemfdIsPopulatedByWriteWhereTheKernelHasIt() throws IOException, InterruptedException {
+    needsX86();
+    Path program = programs.compile("kvm_gmem_write", ProgramArch.X86_64);
+    KvmPrograms.Ending ending = programs.run(KernelProfile.RFC_WRITE, program);
+    assertThat(ending.passed())
+        .isEqualTo(
+            """
+            a byte too few: -1 Invalid argument
+            a byte too far: -1 Invalid argument
+            behind the end: -1 Invalid argument
+            across the end: -1 Invalid argument
+            negative: -1 Invalid argument
+            from nowhere: -1 Invalid argument
+            from the kernel: -1 Bad address
+            nothing: 0
+            read: -1 Invalid argument
+            pread: -1 Illegal seek
+            at first: 0
+            from the end: 10485760
+            write there: 4096
+            after it: 10489856
+            write behind the end: -1 Invalid argument
+            set: 12288
+            pieces: 12288
+            after them: 24576
+            before the start: -1 Invalid argument
+            hole: 10489856
+            data behind the end: -1 No such device or address
+            again: -1 No space left on device
+            up to what is there: 12288
+            punch: 0
+            after the hole: 4096
+            holds 2
+            allocate: 0
+            allocated: 4096
+            touched: -1 No space left on device
+            beside it: 4096
+            still 1
+            three pages of two: 8192
+            half a page: -1 Invalid argument
+            and then all of it: 4096
+            all at once: 10489856
+            same 1
+            the guest loads 224, should 224
+            """);
+    assertThat(ending.err()).isEmpty();
+  }
+
+  @Test
   void memoryThatTheProgramOnlyReadsIsARealKernels() throws IOException, InterruptedException {
     printsWhatWasRecorded("kvm_transcript", "read_only");
   }

@@ -105,7 +105,7 @@ public final class ModelledFiles implements FileSystems {
    * @param bytes in frames that the page allocator does not have
    */
   public GuestMemfd guestMemfd(GuestMemfdUser vm, long pages, int flags, SharedBytes bytes) {
-    return GuestMemfd.shared(services, pages, flags, vm, bytes);
+    return GuestMemfd.shared(services, pages, flags, guestMemfdWrite, vm, bytes);
   }
 
   /**

@@ -94,11 +94,18 @@ public final class GuestMemfd extends ModelledFile implements VmOps, UffdFileOps
   }
 
   /**
-   * A file whose bytes a process that the kernel does not model can have mapped. There is no write.
+   * A file whose bytes a process that the kernel does not model can have mapped.
+   *
+   * @param writeDesign null where there is no write; its pages are taken one by one in any case
    */
   public static GuestMemfd shared(
-      FileServices services, long pages, int flags, GuestMemfdUser vm, SharedBytes bytes) {
-    return new GuestMemfd(services, pages, flags, null, vm, bytes);
+      FileServices services,
+      long pages,
+      int flags,
+      GrabDesign writeDesign,
+      GuestMemfdUser vm,
+      SharedBytes bytes) {
+    return new GuestMemfd(services, pages, flags, writeDesign, vm, bytes);
   }
 
   /**
@@ -374,6 +381,23 @@ public final class GuestMemfd extends ModelledFile implements VmOps, UffdFileOps
     return (bytes & (1L << pageShift()) - 1) == 0;
   }
 
+  /** Whether write(2), pwrite(2) and lseek(2) are there. */
+  public boolean isWritable() {
+    return writeDesign != null;
+  }
+
+  /** Why a write is refused before a page is looked at: 0 or -EINVAL. */
+  public long writeError(long offset, long bytes) {
+    boolean legal =
+        writeDesign != null
+            && offset >= 0
+            && bytes >= 0
+            && pageAligned(offset | bytes)
+            && offset + bytes >= 0
+            && offset + bytes <= size();
+    return legal ? 0 : -Errno.EINVAL;
+  }
+
   /**
    * Populates a range: whole pages within the file, none of which may be populated already.
    *
@@ -381,22 +405,29 @@ public final class GuestMemfd extends ModelledFile implements VmOps, UffdFileOps
    */
   @Override
   public long write(long offset, long bytes, long userAddress) {
-    if (writeDesign == null
-        || offset < 0
-        || bytes < 0
-        || !pageAligned(offset | bytes)
-        || offset + bytes < 0
-        || offset + bytes > size()) {
-      return -Errno.EINVAL;
+    return write(
+        offset,
+        bytes,
+        (index, page) -> {
+          long from = userAddress == NO_BYTES ? NO_BYTES : userAddress + (index << pageShift());
+          services().contents().fromUser(page, 0, 1L << pageShift(), from);
+          return true;
+        });
+  }
+
+  /** The same with bytes from anywhere. */
+  public long write(long offset, long bytes, PageSource source) {
+    long error = writeError(offset, bytes);
+    if (error != 0) {
+      return error;
     }
     services().counters().count(Primitive.SYSCALL);
     long start = offset >>> pageShift();
     long end = start + (bytes >>> pageShift());
     long index = start;
-    long error = 0;
-    if (writeDesign != GrabDesign.ONE_BY_ONE) {
+    if (writeDesign != GrabDesign.ONE_BY_ONE && lent == null) {
       while (index + PageCache.BATCH <= end && error == 0) {
-        int written = writeBatch(index, address(userAddress, index - start));
+        int written = writeBatch(index, source, index - start);
         error = Math.min(written, 0);
         index += Math.max(written, 0);
         if (written < PageCache.BATCH) {
@@ -405,17 +436,13 @@ public final class GuestMemfd extends ModelledFile implements VmOps, UffdFileOps
       }
     }
     while (index < end && error == 0) {
-      error = writeOne(index, address(userAddress, index - start));
+      error = writeOne(index, source, index - start);
       index += error == 0 ? 1 : 0;
     }
     return index > start ? index - start << pageShift() : error;
   }
 
-  private long address(long userAddress, long pages) {
-    return userAddress == NO_BYTES ? NO_BYTES : userAddress + (pages << pageShift());
-  }
-
-  private int writeBatch(long index, long userAddress) {
+  private int writeBatch(long index, PageSource source, long sourceIndex) {
     int count = cache().grabAll(index, PageCache.BATCH, batch, writeDesign);
     if (count <= 0) {
       return count == PageCache.EXISTS ? -Errno.EEXIST : -Errno.ENOMEM;
@@ -423,7 +450,7 @@ public final class GuestMemfd extends ModelledFile implements VmOps, UffdFileOps
     int written = 0;
     int error = 0;
     while (written < count && error == 0) {
-      error = populate(batch[written], address(userAddress, written));
+      error = populate(batch[written], source, sourceIndex + written);
       written += error == 0 ? 1 : 0;
     }
     for (int i = 0; i < count; i++) {
@@ -432,26 +459,31 @@ public final class GuestMemfd extends ModelledFile implements VmOps, UffdFileOps
     return written > 0 ? written : error;
   }
 
-  private long writeOne(long index, long userAddress) {
-    long folio = cache().grab(index);
+  private long writeOne(long index, PageSource source, long sourceIndex) {
+    long folio = grabPage(index);
     if (folio == PageCache.NONE) {
       return -Errno.EFAULT;
     }
-    int error = populate(folio, userAddress);
+    if (shared != null && shared.isTouched(index)) {
+      makeUptodate(folio);
+    }
+    int error = populate(folio, source, sourceIndex);
     services().folios().put(folio, 1);
     return error;
   }
 
   /** Copies a page from the caller unless it holds something, or is broken. */
-  private int populate(long folio, long userAddress) {
+  private int populate(long folio, PageSource source, long sourceIndex) {
     if (frames().is(folio, PageFlag.HWPOISON)) {
       return -Errno.EFAULT;
     }
     if (frames().is(folio, PageFlag.UPTODATE)) {
       return -Errno.ENOSPC;
     }
+    if (!source.copy(sourceIndex, folio)) {
+      return -Errno.EINVAL;
+    }
     services().counters().count(Primitive.USER_COPY);
-    services().contents().fromUser(folio, 0, 1L << pageShift(), userAddress);
     frames().set(folio, PageFlag.UPTODATE);
     return 0;
   }

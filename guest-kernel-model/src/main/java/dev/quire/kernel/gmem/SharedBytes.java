@@ -8,6 +8,9 @@ public interface SharedBytes {
   /** The frame of the file's first page; the others follow. */
   long firstPfn();
 
+  /** Whether the other process may have put something into a page that the kernel has not used. */
+  boolean isTouched(long page);
+
   /** Pages of the file are gone: whoever looks there next finds zeros. */
   void punched(long firstPage, long pages);
 }

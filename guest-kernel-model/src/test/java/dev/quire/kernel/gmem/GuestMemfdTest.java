@@ -88,6 +88,16 @@ class GuestMemfdTest {
     assertThat(file.write(200 * PAGE, 56 * PAGE)).isEqualTo(-Errno.EFAULT);
   }
 
+  @ParameterizedTest
+  @EnumSource(GrabDesign.class)
+  void whatTheCallerCannotReadEndsAWrite(GrabDesign design) {
+    GuestMemfd file = open(256, design);
+    assertThat(file.write(0, 256 * PAGE, (index, page) -> index < 130)).isEqualTo(130 * PAGE);
+    assertThat(file.write(130 * PAGE, PAGE, (index, page) -> false)).isEqualTo(-Errno.EINVAL);
+    assertThat(file.write(0, PAGE, (index, page) -> false)).isEqualTo(-Errno.ENOSPC);
+    assertThat(file.write(130 * PAGE, 126 * PAGE)).isEqualTo(126 * PAGE);
+  }
+
   @Test
   void writeRefusesPartsOfPagesAndWhatLiesBehindTheEnd() {
     GuestMemfd file = open(16, GrabDesign.BATCHED);

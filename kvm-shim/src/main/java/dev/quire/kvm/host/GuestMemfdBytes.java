@@ -83,6 +83,16 @@ final class GuestMemfdBytes implements SharedBytes, SharedPages {
     return firstPfn;
   }
 
+  /**
+   * {@inheritDoc} That it reached through its mapping, which the service does not see: then the
+   * real host has memory there, as for what the guest or the service touched.
+   */
+  @Override
+  public boolean isTouched(long page) {
+    long offset = page << Order.BASE_PAGE_SHIFT;
+    return file.nextData(offset) == offset;
+  }
+
   /** {@inheritDoc} A client may have sealed its descriptor; then they are overwritten. */
   @Override
   public void punched(long firstPage, long count) {

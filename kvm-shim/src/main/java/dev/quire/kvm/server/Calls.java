@@ -74,7 +74,7 @@ final class Calls {
       case null -> frame.answer(-Errno.ENOSYS);
       case HELLO, KICK, RESUME -> frame.answer(-Errno.EINVAL);
       case OPEN -> open(frame);
-      case IOCTL, MMAP, MUNMAP, DUP, READ, WRITE, PREAD, PWRITE, FALLOCATE, FSTAT ->
+      case IOCTL, MMAP, MUNMAP, DUP, READ, WRITE, PREAD, PWRITE, FALLOCATE, FSTAT, SEEK ->
           fileCalls.perform(op, frame);
       case CLOSE -> frame.answer(process.files().close(request.fd()));
       case POLL ->

@@ -4,6 +4,7 @@ import dev.quire.kernel.mm.Errno;
 import dev.quire.kvm.abi.Ioctls;
 import dev.quire.kvm.fd.Descriptor;
 import dev.quire.kvm.fd.SharedPages;
+import dev.quire.kvm.fd.UserBytes;
 import dev.quire.kvm.host.ClientHost;
 import dev.quire.kvm.vm.GuestMemfdFile;
 import dev.quire.kvm.vm.StatsFile;
@@ -13,6 +14,7 @@ import dev.quire.kvm.vm.VmFile;
 import dev.quire.kvm.wire.Frames;
 import dev.quire.kvm.wire.Op;
 import dev.quire.kvm.wire.Request;
+import dev.quire.kvm.wire.SegmentList;
 
 /** Calls on a descriptor, but those on vCPUs that take turns. On the process's thread. */
 final class FileCalls {
@@ -44,9 +46,10 @@ final class FileCalls {
       case READ -> read(frame, file, -1);
       case PREAD -> positioned(frame, file);
       case WRITE -> frame.answer(write(frame, file));
-      case PWRITE -> frame.answer(file instanceof SystemFile ? -Errno.EINVAL : -Errno.ESPIPE);
+      case PWRITE -> frame.answer(writePositioned(request, file));
       case FALLOCATE -> frame.answer(allocate(request, file));
       case FSTAT -> status(frame, file);
+      case SEEK -> frame.answer(seek(request, file));
       default -> frame.answer(0);
     }
   }
@@ -129,14 +132,44 @@ final class FileCalls {
     frame.answer(result);
   }
 
-  /** Of all files of the service only eventfds can be written. */
+  /** Of all files of the service only eventfds and, in some kernels, guest_memfds take bytes. */
   private static long write(CallFrame frame, Descriptor file) {
-    if (!(file instanceof LentEvent event)) {
+    SegmentList segments = frame.request.segments();
+    if (file instanceof LentEvent event) {
+      return segments.count() == 1 ? event.write(segments.copy(0)) : -Errno.EFAULT;
+    }
+    return file instanceof GuestMemfdFile memory
+        ? memory.write(source(frame.request))
+        : -Errno.EINVAL;
+  }
+
+  private static long writePositioned(Request request, Descriptor file) {
+    long position = request.third();
+    if (position < 0) {
       return -Errno.EINVAL;
     }
-    return frame.request.segments().count() == 1
-        ? event.write(frame.request.segments().copy(0))
-        : -Errno.EFAULT;
+    if (file instanceof GuestMemfdFile memory && memory.file().isWritable()) {
+      return memory.write(position, source(request));
+    }
+    return file instanceof SystemFile ? -Errno.EINVAL : -Errno.ESPIPE;
+  }
+
+  private static UserBytes source(Request request) {
+    SegmentList segments = request.segments();
+    boolean some = segments.count() > 0;
+    return new UserBytes(
+        request.argument(),
+        request.request(),
+        segments.array(),
+        some ? segments.offset(0) : 0,
+        some ? segments.bytes(0) : 0,
+        (request.flags() & Frames.PART) != 0);
+  }
+
+  private static long seek(Request request, Descriptor file) {
+    return file instanceof GuestMemfdFile memory
+        ? memory.seek(request.argument(), (int) request.request())
+        : -Errno.ESPIPE;
   }
 
   private static long allocate(Request request, Descriptor file) {

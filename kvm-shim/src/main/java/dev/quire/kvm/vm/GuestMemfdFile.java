@@ -1,16 +1,30 @@
 package dev.quire.kvm.vm;
 
 import dev.quire.kernel.gmem.GuestMemfd;
+import dev.quire.kernel.mm.Errno;
 import dev.quire.kernel.mm.VmFlags;
 import dev.quire.kvm.fd.SharedPages;
+import dev.quire.kvm.fd.UserBytes;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 
 /**
  * The file of KVM_CREATE_GUEST_MEMFD. All that system calls may do with it is asked of {@link
  * #file}; it works in any process, and after the VM's own file is closed.
  */
 public final class GuestMemfdFile extends VmDescriptor {
+  /** MAX_RW_COUNT: a call writes no more (Linux v6.18 fs/read_write.c). */
+  private static final long MOST_BYTES = 0x7fff_f000L;
+
+  private static final int SEEK_SET = 0;
+  private static final int SEEK_CUR = 1;
+  private static final int SEEK_END = 2;
+  private static final int SEEK_DATA = 3;
+  private static final int SEEK_HOLE = 4;
+
   private final GuestMemfd file;
   private final SharedPages pages;
+  private long position;
 
   GuestMemfdFile(Vm vm, GuestMemory memory) {
     super(vm);
@@ -38,6 +52,73 @@ public final class GuestMemfdFile extends VmDescriptor {
   @Override
   public long indexInPages(long page) {
     return page;
+  }
+
+  /** write(2) where the last one ended: bytes written, or -errno. */
+  public long write(UserBytes from) {
+    long result = write(position, from);
+    position += Math.max(0, result);
+    return result;
+  }
+
+  /**
+   * pwrite(2), as mail 20250303130838.28812-2-kalyazin@amazon.com has it: bytes written, or -errno.
+   */
+  public long write(long at, UserBytes from) {
+    if (!file.isWritable() || pages == null) {
+      return -Errno.EINVAL;
+    }
+    long end = vm().traits().userEnd();
+    long bytes = from.bytes();
+    if (from.address() < 0 || bytes < 0 || bytes > end || from.address() > end - bytes) {
+      return -Errno.EFAULT;
+    }
+    bytes = Math.min(bytes, MOST_BYTES);
+    long error = file.writeError(at, bytes);
+    if (error != 0 || from.address() == 0) {
+      return -Errno.EINVAL;
+    }
+    long now = from.part() ? Math.min(bytes, from.readable() & -Vm.PAGE_BYTES) : bytes;
+    return file.write(at, now, (index, page) -> copy(from, index * Vm.PAGE_BYTES, at, page));
+  }
+
+  private boolean copy(UserBytes from, long done, long at, long pfn) {
+    if (done + Vm.PAGE_BYTES > from.readable()) {
+      return false;
+    }
+    MemorySegment.copy(
+        from.array(),
+        from.offset() + (int) done,
+        pages.segment(),
+        ValueLayout.JAVA_BYTE,
+        at + done,
+        Vm.PAGE_BYTES);
+    host().wrote(pfn);
+    return true;
+  }
+
+  /** lseek(2), default_llseek of Linux v6.18 fs/read_write.c: the new position, or -errno. */
+  public long seek(long offset, int whence) {
+    if (!file.isWritable()) {
+      return -Errno.ESPIPE;
+    }
+    long size = file.size();
+    if ((whence == SEEK_DATA || whence == SEEK_HOLE) && offset >= size) {
+      return -Errno.ENXIO;
+    }
+    long to =
+        switch (whence) {
+          case SEEK_SET, SEEK_DATA -> offset;
+          case SEEK_CUR -> position + offset;
+          case SEEK_END -> size + offset;
+          case SEEK_HOLE -> size;
+          default -> -1;
+        };
+    if (to < 0) {
+      return -Errno.EINVAL;
+    }
+    position = to;
+    return to;
   }
 
   @Override

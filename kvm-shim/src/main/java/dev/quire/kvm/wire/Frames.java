@@ -31,6 +31,9 @@ public final class Frames {
 
   public static final long PAGES_ADDRESS = Long.MIN_VALUE;
 
+  /** WRITE and PWRITE flag: the bytes that are left out come with the next calls. */
+  public static final int PART = 1;
+
   /** SHARE flag: the client has it mapped read-only. */
   public static final int READ_ONLY = 1;
 

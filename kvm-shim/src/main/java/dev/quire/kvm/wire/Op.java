@@ -25,7 +25,8 @@ public enum Op {
   RESUME,
   LOAD,
   STORE,
-  DIRTY;
+  DIRTY,
+  SEEK;
 
   private static final Op[] ALL = values();
 

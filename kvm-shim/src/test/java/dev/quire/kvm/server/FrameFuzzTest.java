@@ -2,6 +2,7 @@ package dev.quire.kvm.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.quire.kernel.mm.KernelProfile;
 import dev.quire.kvm.abi.Ioctls;
 import dev.quire.kvm.client.Kvm;
 import dev.quire.kvm.client.Vcpu;
@@ -82,7 +83,9 @@ class FrameFuzzTest {
   void nothingThatIsSentHurtsTheServiceOrAnotherClient() throws Exception {
     Limits limits = new Limits(MOST_BYTES, 64, 2, 4, 64 << 20, 64);
     ServerSettings settings = ServerSettings.DEFAULT.withLimits(limits);
-    try (TestService service = new TestService(folder, settings, Transport.best());
+    // The kernel whose files take most calls.
+    KernelProfile kernel = KernelProfile.RFC_WRITE;
+    try (TestService service = new TestService(folder, settings, Transport.best(), kernel);
         Kvm witness = Kvm.connect(service.socket)) {
       // again: out 0x10, al; inc al; jmp again
       Vcpu vcpu = new RealModeGuest(witness, 0xe6, 0x10, 0xfe, 0xc0, 0xeb, 0xfa).vcpu(0);
@@ -222,7 +225,8 @@ class FrameFuzzTest {
     builder.with(random.nextInt(20) == 0 ? random.nextInt() : 0, flags);
     int segments = random.nextInt(4);
     for (int i = 0; i < segments; i++) {
-      byte[] data = new byte[random.nextInt(700)];
+      int pages = random.nextInt(10) == 0 ? 1 + random.nextInt(3) : 0;
+      byte[] data = new byte[pages > 0 ? pages * Frames.PAGE_BYTES : random.nextInt(700)];
       if (random.nextBoolean()) {
         random.nextBytes(data);
       }

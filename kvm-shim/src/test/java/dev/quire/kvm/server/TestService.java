@@ -28,10 +28,25 @@ final class TestService implements AutoCloseable {
   }
 
   TestService(Path folder, ServerSettings settings, Transport transport) throws IOException {
-    this(folder, settings, transport, files());
+    this(folder, settings, transport, KernelProfile.LINUX_6_18);
+  }
+
+  TestService(Path folder, ServerSettings settings, Transport transport, KernelProfile kernel)
+      throws IOException {
+    this(folder, settings, transport, kernel, files(kernel));
   }
 
   TestService(Path folder, ServerSettings settings, Transport transport, ServiceFiles files)
+      throws IOException {
+    this(folder, settings, transport, KernelProfile.LINUX_6_18, files);
+  }
+
+  private TestService(
+      Path folder,
+      ServerSettings settings,
+      Transport transport,
+      KernelProfile kernel,
+      ServiceFiles files)
       throws IOException {
     socket = folder.resolve("kvm.sock");
     server =
@@ -40,15 +55,18 @@ final class TestService implements AutoCloseable {
             transport,
             Hello.X86_64,
             files,
-            new ClientMachines(HostArchitecture.X86_64, KernelProfile.LINUX_6_18, LENT_BYTES),
+            new ClientMachines(HostArchitecture.X86_64, kernel, LENT_BYTES),
             metrics);
     server.listen(new Listener.Unix(socket));
   }
 
   /** What a service has, usually. */
   static ServiceFiles files() {
-    KernelProfile profile = KernelProfile.LINUX_6_18;
-    return new KvmFiles(profile, new X86Architecture(), true, (process, vm, host) -> {});
+    return files(KernelProfile.LINUX_6_18);
+  }
+
+  private static ServiceFiles files(KernelProfile kernel) {
+    return new KvmFiles(kernel, new X86Architecture(), true, (process, vm, host) -> {});
   }
 
   /** A file of the tests' resources. */
