@@ -175,15 +175,39 @@ EXPORTED ssize_t pwrite64(int fd, const void *data, size_t bytes, off64_t positi
   return pwrite(fd, data, bytes, position);
 }
 
-static ssize_t read_pieces(struct file *file, const struct iovec *pieces, int count) {
-  ssize_t total = 0;
+/* One piece: where the file's position is, or at one of the caller's. */
+typedef ssize_t (*transfer)(struct file *file, const struct iovec *piece, off_t position);
+
+static ssize_t read_on(struct file *file, const struct iovec *piece, off_t position) {
+  (void)position;
+  return files_read(file, (uint64_t)(uintptr_t)piece->iov_base, piece->iov_len);
+}
+
+static ssize_t read_at(struct file *file, const struct iovec *piece, off_t position) {
+  return files_pread(file, (uint64_t)(uintptr_t)piece->iov_base, piece->iov_len, position);
+}
+
+static ssize_t write_on(struct file *file, const struct iovec *piece, off_t position) {
+  (void)position;
+  return files_write(file, piece->iov_base, piece->iov_len);
+}
+
+static ssize_t write_at(struct file *file, const struct iovec *piece, off_t position) {
+  return files_pwrite(file, piece->iov_base, piece->iov_len, position);
+}
+
+/* The files have no calls for several pieces, so the kernel takes one after the other, up to a short one. */
+static ssize_t all_pieces(struct file *file, transfer one, const struct iovec *pieces, int count, off_t position) {
+  char nothing;
+  struct iovec none = {&nothing, 0};
+  ssize_t total = count > 0 ? 0 : one(file, &none, position);
   for (int i = 0; i < count; i++) {
-    ssize_t got = files_read(file, (uint64_t)(uintptr_t)pieces[i].iov_base, pieces[i].iov_len);
-    if (got < 0) {
+    ssize_t done = one(file, &pieces[i], position + total);
+    if (done < 0) {
       return total > 0 ? total : -1;
     }
-    total += got;
-    if ((size_t)got < pieces[i].iov_len) {
+    total += done;
+    if ((size_t)done < pieces[i].iov_len) {
       break;
     }
   }
@@ -191,27 +215,27 @@ static ssize_t read_pieces(struct file *file, const struct iovec *pieces, int co
 }
 
 EXPORTED ssize_t readv(int fd, const struct iovec *pieces, int count) {
-  EITHER(ssize_t, fd, read_pieces(file, pieces, count), real()->readv(fd, pieces, count))
-}
-
-static ssize_t write_pieces(struct file *file, const struct iovec *pieces, int count) {
-  static const char nothing;
-  ssize_t total = count > 0 ? 0 : files_write(file, &nothing, 0);
-  for (int i = 0; i < count; i++) {
-    ssize_t put = files_write(file, pieces[i].iov_base, pieces[i].iov_len);
-    if (put < 0) {
-      return total > 0 ? total : -1;
-    }
-    total += put;
-    if ((size_t)put < pieces[i].iov_len) {
-      break;
-    }
-  }
-  return total;
+  EITHER(ssize_t, fd, all_pieces(file, read_on, pieces, count, 0), real()->readv(fd, pieces, count))
 }
 
 EXPORTED ssize_t writev(int fd, const struct iovec *pieces, int count) {
-  EITHER(ssize_t, fd, write_pieces(file, pieces, count), real()->writev(fd, pieces, count))
+  EITHER(ssize_t, fd, all_pieces(file, write_on, pieces, count, 0), real()->writev(fd, pieces, count))
+}
+
+EXPORTED ssize_t preadv(int fd, const struct iovec *pieces, int count, off_t position) {
+  EITHER(ssize_t, fd, all_pieces(file, read_at, pieces, count, position), real()->preadv(fd, pieces, count, position))
+}
+
+EXPORTED ssize_t preadv64(int fd, const struct iovec *pieces, int count, off64_t position) {
+  return preadv(fd, pieces, count, position);
+}
+
+EXPORTED ssize_t pwritev(int fd, const struct iovec *pieces, int count, off_t position) {
+  EITHER(ssize_t, fd, all_pieces(file, write_at, pieces, count, position), real()->pwritev(fd, pieces, count, position))
+}
+
+EXPORTED ssize_t pwritev64(int fd, const struct iovec *pieces, int count, off64_t position) {
+  return pwritev(fd, pieces, count, position);
 }
 
 EXPORTED off_t lseek(int fd, off_t offset, int whence) {

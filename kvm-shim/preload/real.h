@@ -30,6 +30,8 @@
   F(ssize_t, pwrite, (int, const void *, size_t, off_t)) \
   F(ssize_t, readv, (int, const struct iovec *, int)) \
   F(ssize_t, writev, (int, const struct iovec *, int)) \
+  F(ssize_t, preadv, (int, const struct iovec *, int, off_t)) \
+  F(ssize_t, pwritev, (int, const struct iovec *, int, off_t)) \
   F(off_t, lseek, (int, off_t, int)) \
   F(int, fallocate, (int, int, off_t, off_t)) \
   F(int, ftruncate, (int, off_t)) \

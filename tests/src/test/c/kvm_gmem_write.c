@@ -97,6 +97,12 @@ static void positions(int file) {
   struct iovec pieces[] = {{data, PAGE}, {data + PAGE, 2 * PAGE}};
   tell("pieces", writev(file, pieces, 2));
   tell("after them", lseek(file, 0, SEEK_CUR));
+  tell("pieces elsewhere", pwritev(file, pieces, 2, 50 * PAGE));
+  tell("pieces that meet", pwritev(file, pieces, 2, 49 * PAGE));
+  tell("pieces nowhere", pwritev(file, pieces, 2, -1));
+  tell("no pieces", pwritev(file, pieces, 0, 0));
+  tell("read pieces", preadv(file, pieces, 2, 0));
+  tell("as before", lseek(file, 0, SEEK_CUR));
   tell("before the start", lseek(file, -1, SEEK_SET));
   tell("hole", lseek(file, 0, SEEK_HOLE));
   tell("data behind the end", lseek(file, BYTES, SEEK_DATA));

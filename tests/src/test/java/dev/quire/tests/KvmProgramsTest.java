@@ -118,6 +118,12 @@ class KvmProgramsTest {
             set: 12288
             pieces: 12288
             after them: 24576
+            pieces elsewhere: 12288
+            pieces that meet: 4096
+            pieces nowhere: -1 Invalid argument
+            no pieces: 0
+            read pieces: -1 Illegal seek
+            as before: 24576
             before the start: -1 Invalid argument
             hole: 10489856
             data behind the end: -1 No such device or address
