@@ -12,6 +12,7 @@ final class LiveFigures {
     text.append("{\"calls\":").append(metrics.callCount());
     text.append(",\"exits\":").append(metrics.exitCount());
     text.append(",\"sockets\":").append(server.socketCount());
+    text.append(",\"waiting\":").append(server.waitingCount());
     text.append(",\"at_ms\":").append(System.nanoTime() / 1_000_000);
     text.append(",\"processes\":[");
     String comma = "";

@@ -89,7 +89,10 @@ class StatusServerTest {
       assertThat(metric("quire_kvm_memory_bytes")).isPositive();
       assertThat(metric("quire_kvm_faults_total")).isGreaterThanOrEqualTo(2);
       assertThat(metric("quire_kvm_tlb_misses_total")).isGreaterThanOrEqualTo(2);
-      assertThat(get("/live.json").body()).contains("\"exits\":1,").contains("\"vcpus\":1,");
+      assertThat(get("/live.json").body())
+          .contains("\"exits\":1,")
+          .contains("\"waiting\":0,")
+          .contains("\"vcpus\":1,");
     }
   }
 
