@@ -16,31 +16,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* Younger than many an installed header (Linux v6.18 include/uapi/linux/kvm.h). */
-#ifndef KVM_SET_USER_MEMORY_REGION2
-#define KVM_MEM_GUEST_MEMFD (1UL << 2)
-struct kvm_userspace_memory_region2 {
-  __u32 slot;
-  __u32 flags;
-  __u64 guest_phys_addr;
-  __u64 memory_size;
-  __u64 userspace_addr;
-  __u64 guest_memfd_offset;
-  __u32 guest_memfd;
-  __u32 pad1;
-  __u64 pad2[14];
-};
-#define KVM_SET_USER_MEMORY_REGION2 _IOW(KVMIO, 0x49, struct kvm_userspace_memory_region2)
-#endif
-#ifndef KVM_CREATE_GUEST_MEMFD
-struct kvm_create_guest_memfd {
-  __u64 size;
-  __u64 flags;
-  __u64 reserved[6];
-};
-#define KVM_CREATE_GUEST_MEMFD _IOWR(KVMIO, 0xd4, struct kvm_create_guest_memfd)
-#endif
-enum { GMEM_MMAP = 1, GMEM_INIT_SHARED = 2 };
+#include "guest_memfd.h"
 
 /* Enough for several frames of the service, and a last one of a page. */
 enum { PAGE = 4096, PAGES = 2561, BYTES = PAGES * PAGE, CODE = 2, LOADED = 700, RUN_BYTES = 3 * PAGE };

@@ -42,6 +42,12 @@ public final class GuestMemfd extends ModelledFile implements VmOps, UffdFileOps
    */
   public static final int NO_DIRECT_MAP = 4;
 
+  private static final int SEEK_SET = 0;
+  private static final int SEEK_CUR = 1;
+  private static final int SEEK_END = 2;
+  private static final int SEEK_DATA = 3;
+  private static final int SEEK_HOLE = 4;
+
   /** {@link #guestPage}: the page is broken. */
   public static final long POISONED = -2;
 
@@ -384,6 +390,31 @@ public final class GuestMemfd extends ModelledFile implements VmOps, UffdFileOps
   /** Whether write(2), pwrite(2) and lseek(2) are there. */
   public boolean isWritable() {
     return writeDesign != null;
+  }
+
+  /**
+   * Where lseek(2) takes a descriptor (default_llseek, Linux v6.18 fs/read_write.c): the series set
+   * FMODE_LSEEK.
+   *
+   * @param position where it is, in bytes
+   * @return the new position, or -errno
+   */
+  public long seekTarget(long position, long offset, int whence) {
+    if (!isWritable()) {
+      return -Errno.ESPIPE;
+    }
+    if ((whence == SEEK_DATA || whence == SEEK_HOLE) && offset >= size()) {
+      return -Errno.ENXIO;
+    }
+    long target =
+        switch (whence) {
+          case SEEK_SET, SEEK_DATA -> offset;
+          case SEEK_CUR -> position + offset;
+          case SEEK_END -> size() + offset;
+          case SEEK_HOLE -> size();
+          default -> -Errno.EINVAL;
+        };
+    return target < 0 ? -Errno.EINVAL : target;
   }
 
   /** Why a write is refused before a page is looked at: 0 or -EINVAL. */

@@ -5,9 +5,12 @@ package dev.quire.kvm.server;
  * process's thread, but for what says otherwise.
  */
 final class RunSlot {
-  static final int AWAY = 0;
-  static final int QUEUED = 1;
-  static final int HELD = 2;
+  /** Neither asks for a slot nor has one, waits for one, has one. */
+  enum State {
+    AWAY,
+    QUEUED,
+    HELD
+  }
 
   /**
    * On a busy machine a client that does nothing else is late now and then, too; one that waits for
@@ -19,7 +22,7 @@ final class RunSlot {
   private final Runnable granted;
 
   /** Written under the lock of the slots. */
-  private volatile int state = AWAY;
+  private volatile State state = State.AWAY;
 
   /** Guarded by the slots. */
   private long heldSince;
@@ -62,7 +65,7 @@ final class RunSlot {
   void rest() {
     if (restingSince == 0) {
       restingSince = slots.now() | 1;
-      if (state == QUEUED || state == HELD && returns == 0 && slots.isContended()) {
+      if (state == State.QUEUED || state == State.HELD && returns == 0 && slots.isContended()) {
         slots.leave(this);
       }
     }
@@ -82,11 +85,11 @@ final class RunSlot {
 
   // The rest is for the slots, under their lock but for wake.
 
-  int state() {
+  State state() {
     return state;
   }
 
-  void setState(int to) {
+  void setState(State to) {
     state = to;
   }
 

@@ -87,33 +87,33 @@ final class RunSlots {
    * @param hasRested whether it had nothing to execute for {@link #RESTING_NS} before
    */
   synchronized boolean request(RunSlot slot, boolean hasRested) {
-    if (slot.state() == RunSlot.AWAY) {
+    if (slot.state() == RunSlot.State.AWAY) {
       long now = now();
       if (holders.size() < most || !contended && takeAway(1, now) == 1) {
         hold(slot, now);
       } else {
-        slot.setState(RunSlot.QUEUED);
+        slot.setState(RunSlot.State.QUEUED);
         (hasRested ? rested : busy).add(slot);
         contended = true;
         notifyAll();
       }
     }
-    return slot.state() == RunSlot.HELD;
+    return slot.state() == RunSlot.State.HELD;
   }
 
   /** It wants none any more, and who waits first gets what it had. */
   void leave(RunSlot slot) {
     RunSlot next = null;
     synchronized (this) {
-      if (slot.state() == RunSlot.HELD) {
+      if (slot.state() == RunSlot.State.HELD) {
         holders.remove(slot);
         next = grant(now());
-      } else if (slot.state() == RunSlot.QUEUED) {
+      } else if (slot.state() == RunSlot.State.QUEUED) {
         rested.remove(slot);
         busy.remove(slot);
         contended = waiting() > 0;
       }
-      slot.setState(RunSlot.AWAY);
+      slot.setState(RunSlot.State.AWAY);
     }
     if (next != null) {
       next.wake();
@@ -147,7 +147,7 @@ final class RunSlots {
   }
 
   private void hold(RunSlot slot, long now) {
-    slot.setState(RunSlot.HELD);
+    slot.setState(RunSlot.State.HELD);
     slot.setHeldSince(now);
     holders.add(slot);
   }
@@ -160,7 +160,7 @@ final class RunSlots {
       RunSlot holder = all.next();
       if (now - holder.heldSince() >= QUANTUM_NS || holder.restedNs(now) > RESTING_NS) {
         all.remove();
-        holder.setState(RunSlot.AWAY);
+        holder.setState(RunSlot.State.AWAY);
         taken++;
       }
     }

@@ -16,12 +16,6 @@ public final class GuestMemfdFile extends VmDescriptor {
   /** MAX_RW_COUNT: a call writes no more (Linux v6.18 fs/read_write.c). */
   private static final long MOST_BYTES = 0x7fff_f000L;
 
-  private static final int SEEK_SET = 0;
-  private static final int SEEK_CUR = 1;
-  private static final int SEEK_END = 2;
-  private static final int SEEK_DATA = 3;
-  private static final int SEEK_HOLE = 4;
-
   private final GuestMemfd file;
   private final SharedPages pages;
   private long position;
@@ -65,7 +59,7 @@ public final class GuestMemfdFile extends VmDescriptor {
    * pwrite(2), as mail 20250303130838.28812-2-kalyazin@amazon.com has it: bytes written, or -errno.
    */
   public long write(long at, UserBytes from) {
-    if (!file.isWritable() || pages == null) {
+    if (!file.isWritable()) {
       return -Errno.EINVAL;
     }
     long end = vm().traits().userEnd();
@@ -97,28 +91,11 @@ public final class GuestMemfdFile extends VmDescriptor {
     return true;
   }
 
-  /** lseek(2), default_llseek of Linux v6.18 fs/read_write.c: the new position, or -errno. */
+  /** lseek(2): the new position, or -errno. */
   public long seek(long offset, int whence) {
-    if (!file.isWritable()) {
-      return -Errno.ESPIPE;
-    }
-    long size = file.size();
-    if ((whence == SEEK_DATA || whence == SEEK_HOLE) && offset >= size) {
-      return -Errno.ENXIO;
-    }
-    long to =
-        switch (whence) {
-          case SEEK_SET, SEEK_DATA -> offset;
-          case SEEK_CUR -> position + offset;
-          case SEEK_END -> size + offset;
-          case SEEK_HOLE -> size;
-          default -> -1;
-        };
-    if (to < 0) {
-      return -Errno.EINVAL;
-    }
-    position = to;
-    return to;
+    long target = file.seekTarget(position, offset, whence);
+    position = target < 0 ? position : target;
+    return target;
   }
 
   @Override

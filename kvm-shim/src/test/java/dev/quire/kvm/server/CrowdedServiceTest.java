@@ -66,7 +66,7 @@ class CrowdedServiceTest {
     }
   }
 
-  /** Guests that never leave KVM_RUN, one more than may execute. */
+  /** Guests that never leave KVM_RUN, more than may execute. */
   private static final class Spinners implements AutoCloseable {
     final List<Kvm> clients = new ArrayList<>();
 

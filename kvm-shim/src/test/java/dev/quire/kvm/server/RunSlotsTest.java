@@ -90,9 +90,12 @@ class RunSlotsTest {
     now += LONG_NS;
     slots.rotate();
     assertThat(granted).containsExactly(3);
-    assertThat(all).extracting(RunSlot::state).containsExactly(0, 2, 2, 2);
+    RunSlot.State[] states = {
+      RunSlot.State.AWAY, RunSlot.State.HELD, RunSlot.State.HELD, RunSlot.State.HELD
+    };
+    assertThat(all).extracting(RunSlot::state).containsExactly(states);
     slots.rotate();
-    assertThat(all).extracting(RunSlot::state).containsExactly(0, 2, 2, 2);
+    assertThat(all).extracting(RunSlot::state).containsExactly(states);
   }
 
   @Test
@@ -258,7 +261,7 @@ class RunSlotsTest {
       int number = random.nextInt(count);
       RunSlot slot = all.get(number);
       boolean hasRested = slot.restedNs(now) > RunSlots.RESTING_NS;
-      boolean waited = slot.state() == RunSlot.QUEUED;
+      boolean waited = slot.state() == RunSlot.State.QUEUED;
       switch (random.nextInt(4)) {
         case 0 -> slot.rest();
         case 1 -> {
@@ -278,8 +281,8 @@ class RunSlotsTest {
         assertThat(now).isLessThanOrEqualTo(latest[next]);
       }
       granted.clear();
-      rested.removeIf(waiting -> all.get(waiting).state() == RunSlot.AWAY);
-      busy.removeIf(waiting -> all.get(waiting).state() == RunSlot.AWAY);
+      rested.removeIf(waiting -> all.get(waiting).state() == RunSlot.State.AWAY);
+      busy.removeIf(waiting -> all.get(waiting).state() == RunSlot.State.AWAY);
       check(most, all, rested, busy, slots);
     }
   }
@@ -295,13 +298,14 @@ class RunSlotsTest {
 
   private static void check(
       int most, List<RunSlot> all, List<Integer> rested, List<Integer> busy, RunSlots slots) {
-    long held = all.stream().filter(slot -> slot.state() == RunSlot.HELD).count();
+    long held = all.stream().filter(slot -> slot.state() == RunSlot.State.HELD).count();
     List<Integer> line = new ArrayList<>(rested);
     line.addAll(busy);
     assertThat(held).isLessThanOrEqualTo(most);
     assertThat(slots.waiting()).isEqualTo(line.size());
     assertThat(slots.isContended()).isEqualTo(!line.isEmpty());
-    assertThat(line).allSatisfy(n -> assertThat(all.get(n).state()).isEqualTo(RunSlot.QUEUED));
+    assertThat(line)
+        .allSatisfy(n -> assertThat(all.get(n).state()).isEqualTo(RunSlot.State.QUEUED));
     if (!line.isEmpty()) {
       assertThat(held).isEqualTo(most);
     }

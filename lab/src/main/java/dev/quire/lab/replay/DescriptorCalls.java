@@ -230,10 +230,11 @@ final class DescriptorCalls {
         (actor, handle, answer) ->
             answer.result(
                 switch (named(actor, handle)) {
+                  case Description _ when offset < 0 -> -Errno.EINVAL;
                   case FileDescription open ->
-                      open.type() == FileType.GMEM
-                          ? -Errno.ESPIPE
-                          : transfer(open, write, offset, bytes);
+                      FileDescription.hasPositions(open.file(), write)
+                          ? transfer(open, write, offset, bytes)
+                          : -Errno.ESPIPE;
                   case UffdDescription _, KvmDescription _ -> -Errno.ESPIPE;
                   case null -> -Errno.EBADF;
                 }));

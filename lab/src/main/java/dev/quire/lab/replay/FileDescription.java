@@ -2,6 +2,7 @@ package dev.quire.lab.replay;
 
 import dev.quire.kernel.filemap.ModelledFile;
 import dev.quire.kernel.filemap.PageCache;
+import dev.quire.kernel.gmem.GuestMemfd;
 import dev.quire.kernel.mm.Errno;
 import dev.quire.kernel.mm.OpenFile;
 import dev.quire.kvm.fd.Descriptor;
@@ -81,21 +82,29 @@ final class FileDescription extends Description {
 
   /** lseek(2). */
   long seek(long offset, int whence) {
-    if (type == FileType.GMEM) {
-      return -Errno.ESPIPE;
-    }
     long target =
-        switch (whence) {
-          case SEEK_SET -> offset;
-          case SEEK_CUR -> position + offset;
-          case SEEK_END -> file.size() + offset;
-          case SEEK_DATA, SEEK_HOLE -> next(offset, whence == SEEK_DATA);
-          default -> -Errno.EINVAL;
-        };
+        file instanceof GuestMemfd memory
+            ? memory.seekTarget(position, offset, whence)
+            : target(offset, whence);
     if (target >= 0) {
       position = target;
     }
     return target;
+  }
+
+  private long target(long offset, int whence) {
+    return switch (whence) {
+      case SEEK_SET -> offset;
+      case SEEK_CUR -> position + offset;
+      case SEEK_END -> file.size() + offset;
+      case SEEK_DATA, SEEK_HOLE -> next(offset, whence == SEEK_DATA);
+      default -> -Errno.EINVAL;
+    };
+  }
+
+  /** Whether pread(2) or pwrite(2) is let through to a file (FMODE_PREAD, FMODE_PWRITE). */
+  static boolean hasPositions(OpenFile file, boolean write) {
+    return !(file instanceof GuestMemfd memory) || write && memory.isWritable();
   }
 
   /** The next page that is there, or that is not; behind the last is a hole. */

@@ -54,7 +54,7 @@ final class ProcessCalls {
   static long file(OpenFile file, ScriptOp.Call call) {
     return switch (call) {
       case ScriptOp.WriteFile(long offset, long bytes, boolean atOnce) ->
-          hasPosition(file)
+          FileDescription.hasPositions(file, true)
               ? inPieces(
                   offset,
                   bytes,
@@ -62,7 +62,7 @@ final class ProcessCalls {
                   (at, count) -> file.write(at, count, PageRange.SOURCE + at - offset))
               : -Errno.ESPIPE;
       case ScriptOp.ReadFile(long offset, long bytes) ->
-          hasPosition(file)
+          FileDescription.hasPositions(file, false)
               ? inPieces(offset, bytes, PageRange.PAGE_BYTES, file::read)
               : -Errno.ESPIPE;
       case ScriptOp.SyncFile _ -> file.fsync();
@@ -78,11 +78,6 @@ final class ProcessCalls {
       case ScriptOp.Truncate(long bytes) -> file.truncate(bytes);
       default -> throw new IllegalArgumentException("no call on memory or a file: " + call);
     };
-  }
-
-  /** Scripts name offsets: pwrite and pread, which a file without a position refuses. */
-  private static boolean hasPosition(OpenFile file) {
-    return file.kind() != FileKind.GUEST_MEMFD;
   }
 
   /** A call on a part of a file. */

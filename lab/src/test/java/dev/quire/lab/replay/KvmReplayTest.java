@@ -3,6 +3,7 @@ package dev.quire.lab.replay;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.quire.kernel.mm.KernelProfile;
 import dev.quire.lab.replay.CaseResult.Outcome;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -64,6 +65,36 @@ class KvmReplayTest {
     assertThat(replayed().differences()).isEmpty();
     out.put("regs", Map.of("rip", "0x1001", "rflags", "0x2", "rip_hw", "0x1002"));
     assertThat(replayed().differences()).extracting(Difference::field).containsExactly("regs");
+  }
+
+  private static Map<String, Object> result(long value) {
+    return Map.of("ret", value, "errno", 0L);
+  }
+
+  private static Map<String, Object> error(long errno) {
+    return Map.of("ret", -1L, "errno", errno);
+  }
+
+  /** As mail 20250303130838.28812-2-kalyazin@amazon.com has it. */
+  @Test
+  void guestMemfdIsWrittenAtPositionsWhereTheKernelHasIt() {
+    op("vm 0", OK);
+    op("gmem 0x10000 3", OK);
+    op("pwrite 4096 0x1000", result(4096));
+    op("pwrite 4096 0x1000", error(28));
+    op("pwrite 4096 -4096", error(22));
+    op("pread 4096 0", error(29));
+    op("rawwrite 0x2000", result(4096));
+    op("lseek 0 1", result(4096));
+    op("lseek -4096 2", result(0xf000));
+    op("rawwrite 4096", result(4096));
+    op("rawwrite 4096", error(22));
+    op("lseek 0x10000 3", error(6));
+    members.put("ops", ops);
+    members.put("observed", observed);
+    GoldenCase written = new GoldenCase("f.json", 2, "case", members);
+    assertThat(CaseReplay.run(written, KernelProfile.RFC_WRITE).differences()).isEmpty();
+    assertThat(CaseReplay.run(written, KernelProfile.LINUX_6_18).differences()).isNotEmpty();
   }
 
   @Test
