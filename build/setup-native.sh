@@ -268,7 +268,7 @@ fetch_index() {
 # take_capstone: its absence costs the disassembly column only, so it never fails the set-up.
 take_capstone() {
   local system
-  if system=$(system_library libcapstone.so.5 || system_library libcapstone.so.4); then
+  if [ $force -eq 0 ] && system=$(system_library libcapstone.so.5 || system_library libcapstone.so.4); then
     ln -s "$system" "$staging/$(basename "$system")"
     return 0
   fi

@@ -39,10 +39,14 @@ class X86CapstoneDifferentialTest {
   private static final Pattern READ =
       Pattern.compile("test|frstor|fldenv|l?call|l?jmp|round.*|fldcw|bt|fbld|fld.*|fild|l[gi]dt");
 
-  /** Operands that are named but not accessed. */
+  /**
+   * Operands that are named but not accessed; the last two access two operands, which the maps have
+   * no letters for: the engine raises #UD for them.
+   */
   private static final Pattern UNTOUCHED =
       Pattern.compile(
-          "lea|nop|prefetch.*|invlpg|clflush.*|clwb|cldemote|bnd.*|movdir.*|enqcmds?|tpause|umonitor");
+          "lea|nop|prefetch.*|invlpg|clflush.*|clwb|cldemote|bnd.*|tpause|umonitor"
+              + "|movdir64b|enqcmds?");
 
   private final X86Decoder decoder = new X86Decoder();
   private final X86Instruction ours = new X86Instruction();
@@ -122,6 +126,10 @@ class X86CapstoneDifferentialTest {
         // A 66 prefix on a near branch: the vendors differ, see X86Decoder.
         default -> wide && narrow && (ours.opcode() & 0xf0) == 0x80;
       };
+    }
+    if (ours.opcodeMap() == 2) {
+      // ADCX, which Capstone 5 takes for WRSS in 16-bit mode.
+      return ours.opcode() == 0xf6 && ours.prefix == X86OpcodeMaps.PREFIX_66 && !wide;
     }
     if (ours.opcodeMap() != 0) {
       return false;
