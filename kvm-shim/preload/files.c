@@ -225,18 +225,11 @@ ssize_t files_write(struct file *file, const void *data, size_t bytes) {
 }
 
 ssize_t files_pwrite(struct file *file, const void *data, size_t bytes, off_t position) {
-  return position < 0 ? (errno = EINVAL, -1) : write_all(file, OP_PWRITE, data, bytes, position);
+  return write_all(file, OP_PWRITE, data, bytes, position);
 }
 
 off_t files_seek(struct file *file, off_t offset, int whence) {
-  if (file->kind == FILE_GUEST_MEMFD) {
-    return (off_t)simple(file, OP_SEEK, (uint64_t)(uint32_t)whence, (uint64_t)offset, 0);
-  }
-  if (file->kind == FILE_DEVICE) {
-    errno = ESPIPE; /* no llseek in its file operations */
-    return -1;
-  }
-  return 0; /* noop_llseek */
+  return (off_t)simple(file, OP_SEEK, (uint64_t)(uint32_t)whence, (uint64_t)offset, 0);
 }
 
 int files_fallocate(struct file *file, int mode, off_t offset, off_t bytes) {

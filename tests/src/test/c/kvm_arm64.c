@@ -3,17 +3,17 @@
  * and keeps in memory what it was told.
  */
 #define _GNU_SOURCE
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+#include "calls.h"
 
 #define MEMORY_GPA 0x80000000UL
 #define PC_REGISTER (KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM_CORE | KVM_REG_ARM_CORE_REG(regs.pc))
@@ -32,14 +32,6 @@ __asm__(
     "  str x2, [x1, #8]\n"
     "1: b 1b\n"
     ".globl guest_end\nguest_end:\n.popsection\n");
-
-static int check(int result, const char *what) {
-  if (result < 0) {
-    printf("%s: %s\n", what, strerror(errno));
-    exit(1);
-  }
-  return result;
-}
 
 int main(void) {
   setvbuf(stdout, NULL, _IOLBF, 0);

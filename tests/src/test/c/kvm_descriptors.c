@@ -3,7 +3,6 @@
  * alone: two hosts that keep the interface print the same.
  */
 #define _GNU_SOURCE
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
 #include <signal.h>
@@ -17,23 +16,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MEMORY = 0x10000, CODE = 0x1000, DATA = 0x4000, PAGES = 3 * 4096 };
+#include "real_mode.h"
+
+enum { MEMORY = 0x10000, CODE = 0x1000, DATA = 0x4000 };
 
 static int vm, cpu;
 static struct kvm_run *run;
 static uint8_t *memory;
-
-static int check(int result, const char *what) {
-  if (result < 0) {
-    printf("%s: %s\n", what, strerror(errno));
-    exit(1);
-  }
-  return result;
-}
-
-static void tell(const char *what, long result) {
-  printf("%s %ld%s%s\n", what, result < 0 ? -1L : result, result < 0 ? " " : "", result < 0 ? strerror(errno) : "");
-}
 
 /* Runs code in real mode from its start. */
 static int execute(const uint8_t *code, size_t bytes) {
@@ -71,6 +60,14 @@ static void descriptors(int kvm) {
   tell("write vcpu", write(cpu, &byte, 1));
   tell("mmap vm", mmap(NULL, 4096, PROT_READ, MAP_SHARED, vm, 0) == MAP_FAILED ? -1 : 0);
   tell("bad address", ioctl(cpu, KVM_GET_REGS, 8));
+  tell("seek vm", lseek(vm, 5, SEEK_SET));
+  tell("seek nowhere", lseek(vm, 0, 9));
+  struct kvm_create_device device = {.type = KVM_DEV_TYPE_VFIO};
+  check(ioctl(vm, KVM_CREATE_DEVICE, &device), "KVM_CREATE_DEVICE");
+  tell("seek device", lseek((int)device.fd, 0, SEEK_SET));
+  int stats = check(ioctl(vm, KVM_GET_STATS_FD, NULL), "KVM_GET_STATS_FD");
+  tell("read statistics", read(stats, &byte, 1));
+  tell("seek statistics", lseek(stats, 7, SEEK_SET));
   struct stat status;
   tell("fstat", fstat(kvm, &status));
   printf("character device %d\n", S_ISCHR(status.st_mode));
@@ -139,13 +136,7 @@ int main(void) {
   check(memory == MAP_FAILED ? -1 : 0, "mmap");
   struct kvm_userspace_memory_region region = {.memory_size = MEMORY, .userspace_addr = (uintptr_t)memory};
   check(ioctl(vm, KVM_SET_USER_MEMORY_REGION, &region), "KVM_SET_USER_MEMORY_REGION");
-  cpu = check(ioctl(vm, KVM_CREATE_VCPU, 0), "KVM_CREATE_VCPU");
-  run = mmap(NULL, PAGES, PROT_READ | PROT_WRITE, MAP_SHARED, cpu, 0);
-  check(run == MAP_FAILED ? -1 : 0, "mmap kvm_run");
-  struct kvm_sregs sregs;
-  check(ioctl(cpu, KVM_GET_SREGS, &sregs), "KVM_GET_SREGS");
-  sregs.cs.base = sregs.cs.selector = 0;
-  check(ioctl(cpu, KVM_SET_SREGS, &sregs), "KVM_SET_SREGS");
+  cpu = real_mode_vcpu(vm, &run);
   descriptors(kvm);
   fork_child(kvm);
   mask();

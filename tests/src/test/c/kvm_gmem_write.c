@@ -3,7 +3,6 @@
  * Linux, written against linux/kvm.h alone; without the series each write fails.
  */
 #define _GNU_SOURCE
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
 #include <linux/kvm.h>
@@ -17,24 +16,13 @@
 #include <unistd.h>
 
 #include "guest_memfd.h"
+#include "real_mode.h"
 
-/* Enough for several frames of the service, and a last one of a page. */
-enum { PAGE = 4096, PAGES = 2561, BYTES = PAGES * PAGE, CODE = 2, LOADED = 700, RUN_BYTES = 3 * PAGE };
+/* Enough for several frames of the service, and a last one of a page. LOADED comes with a later one. */
+enum { PAGE = 4096, PAGES = 2561, BYTES = PAGES * PAGE, CODE = 2, LOADED = 2500 };
 
 static int vm;
 static uint8_t *data;
-
-static int check(int result, const char *what) {
-  if (result < 0) {
-    printf("%s: %s\n", what, strerror(errno));
-    exit(1);
-  }
-  return result;
-}
-
-static void tell(const char *what, long result) {
-  printf("%s: %ld%s%s\n", what, result < 0 ? -1L : result, result < 0 ? " " : "", result < 0 ? strerror(errno) : "");
-}
 
 static int make(void) {
   struct kvm_create_guest_memfd make = {.size = BYTES, .flags = GMEM_MMAP | GMEM_INIT_SHARED};
@@ -120,12 +108,10 @@ static void long_write(int file) {
                                                 .userspace_addr = (uintptr_t)mapped,
                                                 .guest_memfd = (uint32_t)file};
   check(ioctl(vm, KVM_SET_USER_MEMORY_REGION2, &region), "KVM_SET_USER_MEMORY_REGION2");
-  int cpu = check(ioctl(vm, KVM_CREATE_VCPU, 0), "KVM_CREATE_VCPU");
-  struct kvm_run *run = mmap(NULL, RUN_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, cpu, 0);
-  check(run == MAP_FAILED ? -1 : 0, "mmap kvm_run");
+  struct kvm_run *run;
+  int cpu = real_mode_vcpu(vm, &run);
   struct kvm_sregs sregs;
   check(ioctl(cpu, KVM_GET_SREGS, &sregs), "KVM_GET_SREGS");
-  sregs.cs.base = sregs.cs.selector = 0;
   sregs.ds.base = LOADED * PAGE;
   check(ioctl(cpu, KVM_SET_SREGS, &sregs), "KVM_SET_SREGS");
   struct kvm_regs regs = {.rip = CODE * PAGE, .rflags = 2, .rbx = 5};

@@ -15,6 +15,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "calls.h"
+
 enum { PAGE = 4096, MEMORY = 64 * PAGE, CODE = 0x1000, ELSEWHERE = 0x1800, PORT = 0x60, MOST_EXITS = 64 };
 
 /* Physical and, in long mode, virtual. */
@@ -38,14 +40,6 @@ static int kvm, vm, cpu, long_mode;
 static size_t run_bytes;
 static struct kvm_run *run;
 static uint8_t *memory, next_byte;
-
-static int check(int result, const char *what) {
-  if (result < 0) {
-    printf("%s: %s\n", what, strerror(errno));
-    exit(1);
-  }
-  return result;
-}
 
 static void make_vm(void) {
   vm = check(ioctl(kvm, KVM_CREATE_VM, 0), "KVM_CREATE_VM");

@@ -11,11 +11,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+#include "real_mode.h"
 
 enum { PAGE = 4096, BYTES = 16 * PAGE, RUN_BYTES = 3 * PAGE, CODE = PAGE, ROUNDS = 3000 };
 
@@ -34,26 +35,13 @@ struct machine {
   struct kvm_run *run;
 };
 
-static int check(int result, const char *what) {
-  if (result < 0) {
-    printf("%s: %s\n", what, strerror(errno));
-    exit(1);
-  }
-  return result;
-}
-
 static struct machine make(int kvm, const uint8_t *code, size_t bytes) {
   struct machine machine = {.vm = check(ioctl(kvm, KVM_CREATE_VM, 0), "KVM_CREATE_VM")};
   uint8_t *memory = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   memcpy(memory + CODE, code, bytes);
   struct kvm_userspace_memory_region region = {.memory_size = BYTES, .userspace_addr = (uintptr_t)memory};
   check(ioctl(machine.vm, KVM_SET_USER_MEMORY_REGION, &region), "KVM_SET_USER_MEMORY_REGION");
-  machine.cpu = check(ioctl(machine.vm, KVM_CREATE_VCPU, 0), "KVM_CREATE_VCPU");
-  machine.run = mmap(NULL, RUN_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, machine.cpu, 0);
-  struct kvm_sregs sregs;
-  check(ioctl(machine.cpu, KVM_GET_SREGS, &sregs), "KVM_GET_SREGS");
-  sregs.cs.base = sregs.cs.selector = 0;
-  check(ioctl(machine.cpu, KVM_SET_SREGS, &sregs), "KVM_SET_SREGS");
+  machine.cpu = real_mode_vcpu(machine.vm, &machine.run);
   return machine;
 }
 

@@ -3,17 +3,17 @@
  * each of its increments of a plain counter; between them every vCPU leaves to user space by a port now and then.
  */
 #define _GNU_SOURCE
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+#include "calls.h"
 
 enum { VCPUS = 4, MEMORY = 2 << 20, CODE = 0x1000, TABLES = 0x10000, LOCK = 0x20000, COUNTER = 0x20040, TURNS = 2000 };
 
@@ -49,14 +49,6 @@ struct vcpu {
   pthread_t thread;
   int outs;
 };
-
-static int check(int result, const char *what) {
-  if (result < 0) {
-    printf("%s: %s\n", what, strerror(errno));
-    exit(1);
-  }
-  return result;
-}
 
 static void enter_long_mode(int cpu, int id) {
   struct kvm_sregs sregs;

@@ -8,27 +8,20 @@
 #include <linux/kvm.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { PAGE = 4096, PAGES = 16, BYTES = PAGES * PAGE, RUN_BYTES = 3 * PAGE, CODE = 1, TABLE = 10, LEFT = 4 };
+#include "real_mode.h"
+
+enum { PAGE = 4096, PAGES = 16, BYTES = PAGES * PAGE, CODE = 1, TABLE = 10, LEFT = 4 };
 
 static int vm, cpu, file;
 static struct kvm_run *run;
 
 /* mov (%bx), %al; out %al, $0x80; hlt */
 static const uint8_t load[] = {0x8a, 0x07, 0xe6, 0x80, 0xf4};
-
-static int check(int result, const char *what) {
-  if (result < 0) {
-    printf("%s: %s\n", what, strerror(errno));
-    exit(1);
-  }
-  return result;
-}
 
 static void load_from(int page) {
   struct kvm_regs regs = {.rip = CODE * PAGE, .rflags = 2, .rbx = (uint64_t)page * PAGE + 100};
@@ -71,14 +64,9 @@ int main(void) {
   memcpy(memory + CODE * PAGE, load, sizeof load);
   int kvm = check(open("/dev/kvm", O_RDWR | O_CLOEXEC), "/dev/kvm");
   vm = check(ioctl(kvm, KVM_CREATE_VM, 0), "KVM_CREATE_VM");
-  cpu = check(ioctl(vm, KVM_CREATE_VCPU, 0), "KVM_CREATE_VCPU");
-  run = mmap(NULL, RUN_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, cpu, 0);
+  cpu = real_mode_vcpu(vm, &run);
   struct kvm_userspace_memory_region region = {.memory_size = BYTES, .userspace_addr = (uintptr_t)memory};
   check(ioctl(vm, KVM_SET_USER_MEMORY_REGION, &region), "KVM_SET_USER_MEMORY_REGION");
-  struct kvm_sregs sregs;
-  check(ioctl(cpu, KVM_GET_SREGS, &sregs), "KVM_GET_SREGS");
-  sregs.cs.base = sregs.cs.selector = 0;
-  check(ioctl(cpu, KVM_SET_SREGS, &sregs), "KVM_SET_SREGS");
   load_from(8);
   resize(LEFT);
   load_from(8);

@@ -25,6 +25,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "calls.h"
+
 enum { PAGE = 4096, PAGES = 16, BYTES = PAGES * PAGE, RUN_BYTES = 3 * PAGE, SKIP = 77 };
 enum { CODE = 1, TABLE = 10 };
 
@@ -46,14 +48,6 @@ static const uint8_t load[] = {0x8a, 0x07, 0xe6, 0x80, 0xf4};
 /* movb $0x77, (%bx); hlt */
 static const uint8_t store[] = {0xc6, 0x07, 0x77, 0xf4};
 enum { STORE_AT = 64 };
-
-static int check(int result, const char *what) {
-  if (result < 0) {
-    printf("%s: %s\n", what, strerror(errno));
-    exit(1);
-  }
-  return result;
-}
 
 static void fill(uint8_t *page, int index, const char *name) {
   memset(page, index + 16 * atomic_load(&generation) + (name[0] == 's' ? 8 : 0), PAGE);

@@ -1,5 +1,6 @@
 package dev.quire.kernel.filemap;
 
+import dev.quire.kernel.mm.DefaultLlseek;
 import dev.quire.kernel.mm.Errno;
 import dev.quire.kernel.mm.FileKind;
 import dev.quire.kernel.mm.FileMappings;
@@ -185,6 +186,26 @@ public abstract class ModelledFile implements OpenFile {
   /** Pages of the file that a split keeps though nothing else holds them. */
   long pagesKeptBySplit() {
     return sizeInPages();
+  }
+
+  /** Pages that are not there are holes, and behind the last is one (mapping_seek_hole_data). */
+  @Override
+  public long llseek(long position, long offset, int whence) {
+    boolean data = whence == DefaultLlseek.SEEK_DATA;
+    if (!data && whence != DefaultLlseek.SEEK_HOLE) {
+      return DefaultLlseek.target(size, position, offset, whence);
+    }
+    if (offset < 0 || offset >= size) {
+      return -Errno.ENXIO;
+    }
+    long at = offset;
+    while (at < size && cached(at >>> pageShift()) != data) {
+      at = (at >>> pageShift()) + 1 << pageShift();
+    }
+    if (at < size) {
+      return at;
+    }
+    return data ? -Errno.ENXIO : size;
   }
 
   @Override

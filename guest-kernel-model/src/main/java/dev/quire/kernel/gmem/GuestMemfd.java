@@ -5,6 +5,7 @@ import dev.quire.kernel.filemap.GrabDesign;
 import dev.quire.kernel.filemap.LentFrames;
 import dev.quire.kernel.filemap.ModelledFile;
 import dev.quire.kernel.filemap.PageCache;
+import dev.quire.kernel.mm.DefaultLlseek;
 import dev.quire.kernel.mm.Errno;
 import dev.quire.kernel.mm.FaultContext;
 import dev.quire.kernel.mm.FileKind;
@@ -24,10 +25,8 @@ import java.util.List;
  * of its size, nothing mapped round a fault. It belongs to one VM, whose memory slots are bound to
  * parts of it.
  *
- * <p>write(2) is what Linux v6.18 does not have; with a {@link GrabDesign} it populates as the
- * series do: mail 20250303130838.28812-2-kalyazin@amazon.com one page at a time, mail
- * 20250110154659.95464-3-kalyazin@amazon.com in batches. Source: Linux v6.18
- * virt/kvm/guest_memfd.c.
+ * <p>write(2) and lseek(2) are what Linux v6.18 does not have; with a {@link GrabDesign} they are
+ * as in the series ({@link GuestMemfdWrite}). Source: Linux v6.18 virt/kvm/guest_memfd.c.
  */
 public final class GuestMemfd extends ModelledFile implements VmOps, UffdFileOps {
   /** GUEST_MEMFD_FLAG_MMAP: user space may map it. */
@@ -42,24 +41,19 @@ public final class GuestMemfd extends ModelledFile implements VmOps, UffdFileOps
    */
   public static final int NO_DIRECT_MAP = 4;
 
-  private static final int SEEK_SET = 0;
-  private static final int SEEK_CUR = 1;
-  private static final int SEEK_END = 2;
-  private static final int SEEK_DATA = 3;
-  private static final int SEEK_HOLE = 4;
-
   /** {@link #guestPage}: the page is broken. */
   public static final long POISONED = -2;
 
   private final GuestMemfdUser vm;
   private final int flags;
-  private final GrabDesign writeDesign;
+
+  /** Null where there is none. */
+  private final GuestMemfdWrite write;
 
   /** Where its pages are, and {@code shared}, if not where the kernel allocates; or null. */
   private final LentFrames lent;
 
   private final SharedBytes shared;
-  private final long[] batch = new long[PageCache.BATCH];
 
   /** First page and the one behind the last of each bound slot. */
   private final List<long[]> bindings = new ArrayList<>();
@@ -95,7 +89,11 @@ public final class GuestMemfd extends ModelledFile implements VmOps, UffdFileOps
     this.shared = shared;
     this.lent = shared == null ? null : new LentFrames(services, cache(), shared.firstPfn());
     this.flags = flags;
-    this.writeDesign = writeDesign;
+    this.write =
+        writeDesign == null
+            ? null
+            : new GuestMemfdWrite(
+                this, services, lent == null ? writeDesign : GrabDesign.ONE_BY_ONE, shared);
     this.vm = vm;
   }
 
@@ -206,7 +204,7 @@ public final class GuestMemfd extends ModelledFile implements VmOps, UffdFileOps
   }
 
   /** A page of the file as it is. */
-  private long grabPage(long pgoff) {
+  long grabPage(long pgoff) {
     return lent == null ? cache().grab(pgoff) : lent.grab(pgoff, 0);
   }
 
@@ -275,7 +273,7 @@ public final class GuestMemfd extends ModelledFile implements VmOps, UffdFileOps
     return folio == PageCache.NONE ? VmFault.OOM : folio;
   }
 
-  private void makeUptodate(long folio) {
+  void makeUptodate(long folio) {
     if (!frames().is(folio, PageFlag.UPTODATE)) {
       services().counters().count(Primitive.PAGE_CLEAR);
       if (lent == null) {
@@ -387,46 +385,25 @@ public final class GuestMemfd extends ModelledFile implements VmOps, UffdFileOps
     return (bytes & (1L << pageShift()) - 1) == 0;
   }
 
-  /** Whether write(2), pwrite(2) and lseek(2) are there. */
-  public boolean isWritable() {
-    return writeDesign != null;
+  @Override
+  public boolean hasPread() {
+    return false;
   }
 
-  /**
-   * Where lseek(2) takes a descriptor (default_llseek, Linux v6.18 fs/read_write.c): the series set
-   * FMODE_LSEEK.
-   *
-   * @param position where it is, in bytes
-   * @return the new position, or -errno
-   */
-  public long seekTarget(long position, long offset, int whence) {
-    if (!isWritable()) {
-      return -Errno.ESPIPE;
-    }
-    if ((whence == SEEK_DATA || whence == SEEK_HOLE) && offset >= size()) {
-      return -Errno.ENXIO;
-    }
-    long target =
-        switch (whence) {
-          case SEEK_SET, SEEK_DATA -> offset;
-          case SEEK_CUR -> position + offset;
-          case SEEK_END -> size() + offset;
-          case SEEK_HOLE -> size();
-          default -> -Errno.EINVAL;
-        };
-    return target < 0 ? -Errno.EINVAL : target;
+  @Override
+  public boolean hasPwrite() {
+    return write != null;
+  }
+
+  /** The series that add write set FMODE_LSEEK, too. */
+  @Override
+  public long llseek(long position, long offset, int whence) {
+    return write == null ? -Errno.ESPIPE : DefaultLlseek.target(size(), position, offset, whence);
   }
 
   /** Why a write is refused before a page is looked at: 0 or -EINVAL. */
   public long writeError(long offset, long bytes) {
-    boolean legal =
-        writeDesign != null
-            && offset >= 0
-            && bytes >= 0
-            && pageAligned(offset | bytes)
-            && offset + bytes >= 0
-            && offset + bytes <= size();
-    return legal ? 0 : -Errno.EINVAL;
+    return write == null ? -Errno.EINVAL : write.error(offset, bytes);
   }
 
   /**
@@ -449,73 +426,6 @@ public final class GuestMemfd extends ModelledFile implements VmOps, UffdFileOps
   /** The same with bytes from anywhere. */
   public long write(long offset, long bytes, PageSource source) {
     long error = writeError(offset, bytes);
-    if (error != 0) {
-      return error;
-    }
-    services().counters().count(Primitive.SYSCALL);
-    long start = offset >>> pageShift();
-    long end = start + (bytes >>> pageShift());
-    long index = start;
-    if (writeDesign != GrabDesign.ONE_BY_ONE && lent == null) {
-      while (index + PageCache.BATCH <= end && error == 0) {
-        int written = writeBatch(index, source, index - start);
-        error = Math.min(written, 0);
-        index += Math.max(written, 0);
-        if (written < PageCache.BATCH) {
-          break;
-        }
-      }
-    }
-    while (index < end && error == 0) {
-      error = writeOne(index, source, index - start);
-      index += error == 0 ? 1 : 0;
-    }
-    return index > start ? index - start << pageShift() : error;
-  }
-
-  private int writeBatch(long index, PageSource source, long sourceIndex) {
-    int count = cache().grabAll(index, PageCache.BATCH, batch, writeDesign);
-    if (count <= 0) {
-      return count == PageCache.EXISTS ? -Errno.EEXIST : -Errno.ENOMEM;
-    }
-    int written = 0;
-    int error = 0;
-    while (written < count && error == 0) {
-      error = populate(batch[written], source, sourceIndex + written);
-      written += error == 0 ? 1 : 0;
-    }
-    for (int i = 0; i < count; i++) {
-      services().folios().put(batch[i], 1);
-    }
-    return written > 0 ? written : error;
-  }
-
-  private long writeOne(long index, PageSource source, long sourceIndex) {
-    long folio = grabPage(index);
-    if (folio == PageCache.NONE) {
-      return -Errno.EFAULT;
-    }
-    if (shared != null && shared.isTouched(index)) {
-      makeUptodate(folio);
-    }
-    int error = populate(folio, source, sourceIndex);
-    services().folios().put(folio, 1);
-    return error;
-  }
-
-  /** Copies a page from the caller unless it holds something, or is broken. */
-  private int populate(long folio, PageSource source, long sourceIndex) {
-    if (frames().is(folio, PageFlag.HWPOISON)) {
-      return -Errno.EFAULT;
-    }
-    if (frames().is(folio, PageFlag.UPTODATE)) {
-      return -Errno.ENOSPC;
-    }
-    if (!source.copy(sourceIndex, folio)) {
-      return -Errno.EINVAL;
-    }
-    services().counters().count(Primitive.USER_COPY);
-    frames().set(folio, PageFlag.UPTODATE);
-    return 0;
+    return error != 0 ? error : write.populate(offset, bytes, source);
   }
 }

@@ -56,6 +56,27 @@ public interface OpenFile {
 
   long read(long offset, long bytes);
 
+  /** Whether pread(2) is let through to it (FMODE_PREAD). */
+  default boolean hasPread() {
+    return true;
+  }
+
+  /** Whether pwrite(2) is let through to it (FMODE_PWRITE). */
+  default boolean hasPwrite() {
+    return true;
+  }
+
+  /**
+   * lseek(2): where a descriptor goes.
+   *
+   * @param position where it is
+   * @param whence SEEK_SET to SEEK_HOLE, 0 to 4
+   * @return the new position, or -errno
+   */
+  default long llseek(long position, long offset, int whence) {
+    return DefaultLlseek.target(size(), position, offset, whence);
+  }
+
   /**
    * @param mode FALLOC_FL_* bits: 1 keep size, 2 punch hole, 0x10 zero range
    */

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.quire.kernel.filemap.FileMachine;
 import dev.quire.kernel.filemap.GrabDesign;
+import dev.quire.kernel.mm.DefaultLlseek;
 import dev.quire.kernel.mm.Errno;
 import dev.quire.kernel.mm.ThpSettings;
 import dev.quire.kernel.mm.VmFlags;
@@ -96,6 +97,21 @@ class GuestMemfdTest {
     assertThat(file.write(130 * PAGE, PAGE, (index, page) -> false)).isEqualTo(-Errno.EINVAL);
     assertThat(file.write(0, PAGE, (index, page) -> false)).isEqualTo(-Errno.ENOSPC);
     assertThat(file.write(130 * PAGE, 126 * PAGE)).isEqualTo(126 * PAGE);
+  }
+
+  /** default_llseek, Linux v6.18 fs/read_write.c, once the series set FMODE_LSEEK. */
+  @Test
+  void seeksWhereItIsWrittenAndTakesAllOfItForData() {
+    GuestMemfd file = open(16, GrabDesign.ONE_BY_ONE);
+    assertThat(file.llseek(PAGE, -PAGE, DefaultLlseek.SEEK_CUR)).isZero();
+    assertThat(file.llseek(0, -PAGE, DefaultLlseek.SEEK_END)).isEqualTo(15 * PAGE);
+    assertThat(file.llseek(0, PAGE, DefaultLlseek.SEEK_DATA)).isEqualTo(PAGE);
+    assertThat(file.llseek(0, PAGE, DefaultLlseek.SEEK_HOLE)).isEqualTo(16 * PAGE);
+    assertThat(file.llseek(0, 16 * PAGE, DefaultLlseek.SEEK_DATA)).isEqualTo(-Errno.ENXIO);
+    assertThat(file.llseek(0, -1, DefaultLlseek.SEEK_DATA)).isEqualTo(-Errno.EINVAL);
+    assertThat(file.llseek(0, -1, DefaultLlseek.SEEK_HOLE)).isEqualTo(16 * PAGE);
+    assertThat(file.llseek(0, -1, DefaultLlseek.SEEK_SET)).isEqualTo(-Errno.EINVAL);
+    assertThat(open(16, null).llseek(0, 0, DefaultLlseek.SEEK_CUR)).isEqualTo(-Errno.ESPIPE);
   }
 
   @Test

@@ -9,7 +9,7 @@ import dev.quire.kernel.mm.Errno;
 public abstract class Descriptor {
   private int references = 1;
 
-  /** The file's position; what cannot be read has none. */
+  /** The file's position: 0 of one that can be neither read nor written. */
   private long position;
 
   /** Takes a reference: a dup, a fork, a file that keeps another open. */
@@ -79,6 +79,34 @@ public abstract class Descriptor {
     long result = read(position, target);
     position += Math.max(0, result);
     return result;
+  }
+
+  /** write(2) at a position: bytes written, or -errno. */
+  public long write(long position, UserBytes from) {
+    return -Errno.EINVAL;
+  }
+
+  /** write(2) where the last one ended: bytes written, or -errno. */
+  public long writeOn(UserBytes from) {
+    long result = write(position, from);
+    position += Math.max(0, result);
+    return result;
+  }
+
+  /**
+   * lseek(2): the new position, or -errno.
+   *
+   * @param whence SEEK_SET to SEEK_HOLE, 0 to 4
+   */
+  public final long seek(long offset, int whence) {
+    long target = llseek(position, offset, whence);
+    position = target < 0 ? position : target;
+    return target;
+  }
+
+  /** Where lseek(2) takes the file: most stay where they are (noop_llseek). */
+  protected long llseek(long position, long offset, int whence) {
+    return position;
   }
 
   /** What /proc/PID/fd shows, such as {@code anon_inode:kvm-vm}. */

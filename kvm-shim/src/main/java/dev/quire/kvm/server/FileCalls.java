@@ -21,6 +21,7 @@ final class FileCalls {
   private static final int STATUS_BYTES = 40;
   private static final int MAP_SHARED = 1;
   private static final int PROT_EXEC = 0x40000;
+  private static final int SEEK_MAX = 4;
   private static final int MODE_ANONYMOUS = 0600;
   private static final int MODE_FILE = 0100600;
 
@@ -138,9 +139,7 @@ final class FileCalls {
     if (file instanceof LentEvent event) {
       return segments.count() == 1 ? event.write(segments.copy(0)) : -Errno.EFAULT;
     }
-    return file instanceof GuestMemfdFile memory
-        ? memory.write(source(frame.request))
-        : -Errno.EINVAL;
+    return file.writeOn(source(frame.request));
   }
 
   private static long writePositioned(Request request, Descriptor file) {
@@ -148,10 +147,10 @@ final class FileCalls {
     if (position < 0) {
       return -Errno.EINVAL;
     }
-    if (file instanceof GuestMemfdFile memory && memory.file().isWritable()) {
-      return memory.write(position, source(request));
-    }
-    return file instanceof SystemFile ? -Errno.EINVAL : -Errno.ESPIPE;
+    boolean positions =
+        file instanceof SystemFile
+            || file instanceof GuestMemfdFile memory && memory.file().hasPwrite();
+    return positions ? file.write(position, source(request)) : -Errno.ESPIPE;
   }
 
   private static UserBytes source(Request request) {
@@ -167,9 +166,8 @@ final class FileCalls {
   }
 
   private static long seek(Request request, Descriptor file) {
-    return file instanceof GuestMemfdFile memory
-        ? memory.seek(request.argument(), (int) request.request())
-        : -Errno.ESPIPE;
+    int whence = (int) request.request();
+    return whence < 0 || whence > SEEK_MAX ? -Errno.EINVAL : file.seek(request.argument(), whence);
   }
 
   private static long allocate(Request request, Descriptor file) {

@@ -42,6 +42,12 @@ public final class DeviceFile extends VmDescriptor {
     };
   }
 
+  /** Its file operations have no llseek. */
+  @Override
+  protected long llseek(long position, long offset, int whence) {
+    return -Errno.ESPIPE;
+  }
+
   @Override
   protected void released() {
     if (device.endsWithFile()) {

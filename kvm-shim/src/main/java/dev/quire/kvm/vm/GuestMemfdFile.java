@@ -18,7 +18,6 @@ public final class GuestMemfdFile extends VmDescriptor {
 
   private final GuestMemfd file;
   private final SharedPages pages;
-  private long position;
 
   GuestMemfdFile(Vm vm, GuestMemory memory) {
     super(vm);
@@ -48,18 +47,10 @@ public final class GuestMemfdFile extends VmDescriptor {
     return page;
   }
 
-  /** write(2) where the last one ended: bytes written, or -errno. */
-  public long write(UserBytes from) {
-    long result = write(position, from);
-    position += Math.max(0, result);
-    return result;
-  }
-
-  /**
-   * pwrite(2), as mail 20250303130838.28812-2-kalyazin@amazon.com has it: bytes written, or -errno.
-   */
+  /** As mail 20250303130838.28812-2-kalyazin@amazon.com has it. */
+  @Override
   public long write(long at, UserBytes from) {
-    if (!file.isWritable()) {
+    if (!file.hasPwrite()) {
       return -Errno.EINVAL;
     }
     long end = vm().traits().userEnd();
@@ -91,11 +82,9 @@ public final class GuestMemfdFile extends VmDescriptor {
     return true;
   }
 
-  /** lseek(2): the new position, or -errno. */
-  public long seek(long offset, int whence) {
-    long target = file.seekTarget(position, offset, whence);
-    position = target < 0 ? position : target;
-    return target;
+  @Override
+  protected long llseek(long position, long offset, int whence) {
+    return file.llseek(position, offset, whence);
   }
 
   @Override

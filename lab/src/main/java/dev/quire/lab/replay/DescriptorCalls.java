@@ -218,8 +218,9 @@ final class DescriptorCalls {
                   case null -> -Errno.EBADF;
                   case Description _ when whence > SEEK_MAX -> -Errno.EINVAL;
                   case FileDescription open -> open.seek(offset, whence);
+                  case KvmDescription open -> open.service().seek(offset, whence);
                   // noop_llseek
-                  case UffdDescription _, KvmDescription _ -> 0;
+                  case UffdDescription _ -> 0;
                 }));
   }
 
@@ -232,7 +233,7 @@ final class DescriptorCalls {
                 switch (named(actor, handle)) {
                   case Description _ when offset < 0 -> -Errno.EINVAL;
                   case FileDescription open ->
-                      FileDescription.hasPositions(open.file(), write)
+                      (write ? open.file().hasPwrite() : open.file().hasPread())
                           ? transfer(open, write, offset, bytes)
                           : -Errno.ESPIPE;
                   case UffdDescription _, KvmDescription _ -> -Errno.ESPIPE;

@@ -2,8 +2,6 @@ package dev.quire.lab.replay;
 
 import dev.quire.kernel.filemap.ModelledFile;
 import dev.quire.kernel.filemap.PageCache;
-import dev.quire.kernel.gmem.GuestMemfd;
-import dev.quire.kernel.mm.Errno;
 import dev.quire.kernel.mm.OpenFile;
 import dev.quire.kvm.fd.Descriptor;
 import dev.quire.kvm.vm.GuestMemfdFile;
@@ -14,11 +12,6 @@ final class FileDescription extends Description {
   private static final int PAGE_BYTES = PageRange.PAGE_BYTES;
   private static final int BLOCK_BYTES = 512;
   private static final int PERMISSIONS = 07777;
-  private static final int SEEK_SET = 0;
-  private static final int SEEK_CUR = 1;
-  private static final int SEEK_END = 2;
-  private static final int SEEK_DATA = 3;
-  private static final int SEEK_HOLE = 4;
 
   private final FileType type;
   private final OpenFile file;
@@ -82,44 +75,11 @@ final class FileDescription extends Description {
 
   /** lseek(2). */
   long seek(long offset, int whence) {
-    long target =
-        file instanceof GuestMemfd memory
-            ? memory.seekTarget(position, offset, whence)
-            : target(offset, whence);
+    long target = file.llseek(position, offset, whence);
     if (target >= 0) {
       position = target;
     }
     return target;
-  }
-
-  private long target(long offset, int whence) {
-    return switch (whence) {
-      case SEEK_SET -> offset;
-      case SEEK_CUR -> position + offset;
-      case SEEK_END -> file.size() + offset;
-      case SEEK_DATA, SEEK_HOLE -> next(offset, whence == SEEK_DATA);
-      default -> -Errno.EINVAL;
-    };
-  }
-
-  /** Whether pread(2) or pwrite(2) is let through to a file (FMODE_PREAD, FMODE_PWRITE). */
-  static boolean hasPositions(OpenFile file, boolean write) {
-    return !(file instanceof GuestMemfd memory) || write && memory.isWritable();
-  }
-
-  /** The next page that is there, or that is not; behind the last is a hole. */
-  private long next(long offset, boolean there) {
-    if (offset >= file.size()) {
-      return -Errno.ENXIO;
-    }
-    long at = offset;
-    while (at < file.size() && file.cached(at / PAGE_BYTES) != there) {
-      at = (at / PAGE_BYTES + 1) * PAGE_BYTES;
-    }
-    if (at < file.size()) {
-      return at;
-    }
-    return there ? -Errno.ENXIO : file.size();
   }
 
   /** Where read(2) and write(2) go on. */

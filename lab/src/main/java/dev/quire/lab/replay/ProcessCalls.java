@@ -54,7 +54,7 @@ final class ProcessCalls {
   static long file(OpenFile file, ScriptOp.Call call) {
     return switch (call) {
       case ScriptOp.WriteFile(long offset, long bytes, boolean atOnce) ->
-          FileDescription.hasPositions(file, true)
+          file.hasPwrite()
               ? inPieces(
                   offset,
                   bytes,
@@ -62,7 +62,7 @@ final class ProcessCalls {
                   (at, count) -> file.write(at, count, PageRange.SOURCE + at - offset))
               : -Errno.ESPIPE;
       case ScriptOp.ReadFile(long offset, long bytes) ->
-          FileDescription.hasPositions(file, false)
+          file.hasPread()
               ? inPieces(offset, bytes, PageRange.PAGE_BYTES, file::read)
               : -Errno.ESPIPE;
       case ScriptOp.SyncFile _ -> file.fsync();

@@ -53,6 +53,21 @@ record ReadOnlyFile(OpenFile file) implements OpenFile {
   }
 
   @Override
+  public boolean hasPread() {
+    return file.hasPread();
+  }
+
+  @Override
+  public boolean hasPwrite() {
+    return file.hasPwrite();
+  }
+
+  @Override
+  public long llseek(long position, long offset, int whence) {
+    return file.llseek(position, offset, whence);
+  }
+
+  @Override
   public long fallocate(int mode, long offset, long bytes) {
     return file.fallocate(mode, offset, bytes);
   }

@@ -28,6 +28,7 @@ class GoldenReplayTest {
     FILES.put("random_anon.json", 125);
     FILES.put("random_files.json", 128);
     FILES.put("random_userfaultfd.json", 152);
+    FILES.put("lseek.json", 2);
     FILES.put("kvm_api.json", 375);
     FILES.put("kvm_run.json", 130);
     FILES.put("random_kvm.json", 270);
